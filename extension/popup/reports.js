@@ -86,7 +86,7 @@ const KINDS = Object.freeze({
 export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
-  const isNote = NOTES.includes(code);
+  const isNote = NOTES.includes(code) || (isUnsupported && kind === "CONTACTLESS");
   const report = makeReport(names ?? OTHER_PROBLEM, isNote ? "note" : "problem");
   return isNote ? report : { ...report, code };
 }

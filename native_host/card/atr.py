@@ -99,8 +99,8 @@ def identify(atr: bytes, *, contactless: bool = False) -> Generation:
     if parsed.contactless and not (contactless and multiapp):
         if multiapp:
             raise UnsupportedCardError(
-                "The card lies on the contactless side of the reader; it has to be put "
-                "into the slot.",
+                "The card lies on the contactless side of the reader, which nothing "
+                "here may open.",
                 kind=CardKind.CONTACTLESS,
             )
         raise _unsupported(CardKind.CONTACTLESS_OTHER)

@@ -19,6 +19,7 @@ from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
+from native_host.operations.access_numbers import connect_unasked
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
 from native_host.operations.pin import usable_pin
@@ -288,7 +289,7 @@ class PinCache:
         async with self._turn:
             if not same_card(known.reader, await self._source.readers()):
                 raise CardRemovedError("The card is not in its reader any more.")
-            connection = await self._source.connect(known.reader)
+            connection = await connect_unasked(self._source, known.reader)
             try:
                 card = await self._source.run(FineidCard, connection)
                 _, found = await self._source.run(authentication_key, card)

@@ -11,6 +11,7 @@ import pytest
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
 from native_host.card.mock_source import MockCardSource
+from native_host.operations.card_status import card_status
 from native_host.pin_prompt.model import CanQuestion
 from tests.operations.faulty_session import log_in
 from tests.operations.user import User
@@ -131,3 +132,23 @@ async def test_a_store_that_hangs_holds_up_nobody_for_long(
     monkeypatch.setattr(remembered_can, "_WITHIN", 0.01)
     assert await remembered_can.can_remember() is False
     assert await remembered_can.recall() is None
+
+
+async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -> None:
+    open_keyring()
+    await ready()
+    async with a_source(folder) as source:
+        [status] = await card_status(source)
+        assert status["card"] is None
+        assert status["error"]["kind"] == "CONTACTLESS"
+        assert source._state.read().wrong_cans == 0
+        await remembered_can.remember(bytearray(CAN, "ascii"))
+        [status] = await card_status(source)
+        assert status["card"] is not None
+        assert status["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
+        await remembered_can.remember(bytearray(WRONG, "ascii"))
+        for _ in range(2):  # it is sent once
+            [status] = await card_status(source)
+            assert status["error"]["kind"] == "CONTACTLESS"
+            assert source._state.read().wrong_cans == 1
+        assert await remembered_can.recall() is None
