@@ -51,6 +51,7 @@ class CanPage(ConfirmPage):
         # After a wrong number the person knows what it is.
         for words in (where,) if question.wrong else (body, where):
             lines.addWidget(label(words))
+        lines.addWidget(label(text("can.keep"), bold=True))
         lines.addStretch()
         row.addLayout(lines, 1)
         colour = OPERATION_STYLES[conversation.operation].colour
@@ -62,7 +63,6 @@ class CanPage(ConfirmPage):
         if question.can_remember:
             self.remember_box = WrappingCheckBox(text("can.remember"))
             self.column.addWidget(self.remember_box)
-        self.column.addWidget(label(text("can.keep"), bold=True))
         # After a wrong number, what that costs is said in place of it.
         needed = 0 if question.wrong else 1
         self.announcement.add(f"{where} {text('can.keep')} {body}", needed=needed)
