@@ -120,7 +120,7 @@ test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and librar
 	$(DEBIAN)/bin/python -m pytest $(FAST) -m 'not ($(LEFT_OUT) or extras)' $(DEBIAN_TESTS)
 	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_SIGNING) \
 	  -m 'slow and not ($(subst slow or ,,$(LEFT_OUT)) or extras)'
-	$(DEBIAN)/bin/python -m pytest -q $(DEBIAN_WINDOWS)
+	PRESSES=200 $(DEBIAN)/bin/python -m pytest -q $(DEBIAN_WINDOWS)
 
 $(DEBIAN)/stamp: $(LOCKS)/debian.txt $(LOCKS)/demo.txt pyproject.toml $\
   packaging/debian/vendored packaging/debian/pyhanko.patch | packages-debian

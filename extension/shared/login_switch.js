@@ -27,7 +27,7 @@ const OBSTACLES = Object.freeze({
  * Build the switch, and keep it up to date with what the person does.
  *
  * @param {HTMLElement} element
- * @param {(isUsable: boolean) => void} [onState] is told whether the browser has the card
+ * @param {(isUsable: boolean) => void} [onState] gets whether the browser has the card
  */
 export async function showLoginSwitch(element, onState = () => {}) {
   const input = /** @type {HTMLInputElement} */ (build("input"));

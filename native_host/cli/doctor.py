@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Offer to run what fixes and needs no root.")
-@click.option("--yes", is_flag=True, help="Run it without asking; with --fix.")
+@click.option("--fix", is_flag=True, help="Offer to run the fixes that need no root.")
+@click.option("--yes", is_flag=True, help="Run them without asking; with --fix.")
 @json_option
 @click.option(
     "--card-report",

@@ -264,7 +264,7 @@ def confirm(plan: TokenPlan) -> None:
     words = f"{' and '.join(plan.report.running)}: still open, with what is to change."
     if sys.stdin.isatty():
         say(f"{words} It is safer to close it first.")
-        if click.confirm("Go on all the same?", err=True):
+        if click.confirm("Go on anyway?", err=True):
             return
     raise BrowserRunningError(
         f"{words} Close it first, or use kortilla pkcs11 with --yes."

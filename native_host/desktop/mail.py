@@ -18,6 +18,7 @@ from PySide6.QtCore import SLOT, QObject, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from kortilla.common.files import open_regular
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.background import Background
 
@@ -57,8 +58,7 @@ class Message(QObject):
         super().__init__(window)
         self._files, self._background = [*files], background
         self._ended: Callable[[End], object] | None = ended
-        bus = session_bus()
-        if bus is None or not bus.isConnected():
+        if (bus := session_bus()) is None:
             self._use_program()
             return
         from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
@@ -97,7 +97,7 @@ class Message(QObject):
         attached = QDBusArgument()
         attached.beginArray(QMetaType.fromName(b"QDBusUnixFileDescriptor"))
         for each in self._files:
-            descriptor = os.open(each, os.O_RDONLY)
+            descriptor = open_regular(each)
             opened.callback(os.close, descriptor)
             attached << QDBusUnixFileDescriptor(descriptor)
         attached.endArray()
@@ -152,12 +152,13 @@ class Message(QObject):
 
 
 def session_bus() -> "QDBusConnection | None":
-    """Return the bus of the session; None without the part of PySide6 for it."""
+    """Return the bus of the session; None without it or PySide6's part for it."""
     try:
         from PySide6.QtDBus import QDBusConnection
     except ImportError:  # Debian packages it apart
         return None
-    return QDBusConnection.sessionBus()
+    bus = QDBusConnection.sessionBus()
+    return bus if bus.isConnected() else None
 
 
 def _parent(window: QWidget) -> str:

@@ -60,8 +60,8 @@ def plan(sources: Sequence[Source], *, container: bool) -> tuple[Batch, ...]:
     files go into one container together, or into several if one can't hold them. Raises
     ``FileNotSignableError`` with all files that can't be signed.
     """
+    pdfs = [each for each in sources if each.is_pdf and not container]
     packed = [each for each in sources if container or not each.is_pdf]
-    pdfs = [each for each in sources if not (container or not each.is_pdf)]
     faults = [*_faults_of_pdfs(pdfs), *_faults_of_container(packed)]
     if faults:
         raise FileNotSignableError(faults)
@@ -96,7 +96,7 @@ def fits_container(path: Path, reason: str) -> bool:
 def _divide(things: Sequence[Each], most: int) -> Iterator[tuple[Each, ...]]:
     """Yield things together while they have at most ``most`` files, and fit.
 
-    What has more files by itself comes alone.
+    One that has more files by itself is not put together with others.
     """
     together: list[Each] = []
     files = size = 0

@@ -155,8 +155,12 @@ def _decrypt_wish(fields: JsonObject) -> "DecryptWish":
 
 
 def _write(result: JsonObject) -> None:
-    sys.stdout.write(json.dumps(result) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The program's window has gone. The work goes on, and nobody reads of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

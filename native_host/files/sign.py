@@ -142,7 +142,8 @@ async def sign_own_files(context: Context, wish: Wish) -> Outcome:
                 raise
             # Signed files are there, which must be reported.
             work.fail(_known(error))
-        work.fail(work.failed[0].error if work.failed else None)
+        if work.failed:
+            work.fail(work.failed[0].error)
         return Outcome(tuple(work.made), tuple(work.failed), tuple(work.changed))
 
 
@@ -250,7 +251,7 @@ class _Work:
             inbox.close()
 
     def _counting(self, number: int) -> Context:
-        """Return the context of a batch, whose progress is told as that of all."""
+        """Return the context of a batch, with the progress of all batches."""
         before = sum(len(each) for each in self._batches[:number])
         total = sum(len(each) for each in self._batches)
 
@@ -261,10 +262,8 @@ class _Work:
 
         return replace(self._context, progress=report)
 
-    def fail(self, error: KortillaError | None) -> None:
+    def fail(self, error: KortillaError) -> None:
         """Note that all files of which nothing was said yet were not signed."""
-        if error is None:
-            return
         said = {path for made in self.made for path in made.originals}
         said |= {path for failed in self.failed for path in failed.originals}
         self.failed += [

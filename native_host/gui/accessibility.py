@@ -108,6 +108,8 @@ class Announcer:
         self._page = ""
         self._said: list[str] = []
         self._politely = True
+        #: One that has got the focus and was not said yet.
+        self._heading: Heading | None = None
         self._timer = QTimer(window, singleShot=True)
         self._timer.timeout.connect(self._speak)
         application = QApplication.instance()
@@ -118,6 +120,7 @@ class Announcer:
         if not isinstance(now, Heading) or not isValid(self._voice):
             return
         if now.window() is self._voice.window():
+            self._heading = now
             self._start(politely=True)
 
     def say(self, words: str, politely: bool = False) -> None:
@@ -140,9 +143,9 @@ class Announcer:
 
     def _speak(self) -> None:
         words = " ".join(filter(None, (self._page, *self._said)))
-        focused = self._voice.window().focusWidget()
-        if isinstance(focused, Heading) and focused.text() not in words:
-            words = f"{words} {focused.text()}".lstrip()
+        heading, self._heading = self._heading, None
+        if heading and isValid(heading) and heading.text() not in words:
+            words = f"{words} {heading.text()}".lstrip()
         event = QAccessibleAnnouncementEvent(self._voice, words)
         how = QAccessible.AnnouncementPoliteness
         event.setPoliteness(how.Polite if self._politely else how.Assertive)

@@ -115,7 +115,7 @@ def warnings(
     others: Iterable[Digits] = (),
     codes: Mapping[str, Digits],
 ) -> list[str]:
-    """Return the warnings about a new PIN, which the person may use all the same.
+    """Return the warnings about a new PIN, which the person may use anyway.
 
     ``issued`` is the one of ``is_easy_to_guess``. ``others`` are the other new PINs,
     ``codes`` the other typed codes by field name.

@@ -38,9 +38,11 @@ are the answers that the window writes::
     {"type": "close"}
 
 The objects' fields are those of ``model``. The window may send ``{"type": "cancel"}``
-at any time. An answer carries the number of its question. The host drops a late answer
-to a question that it has withdrawn. An answer has at most ``MAX_ANSWER`` bytes. A line
-of any other form ends the conversation.
+at any time. It sends ``{"type": "stays"}`` before an answer and after "close" if it
+stays for a moment then, for a screen reader that is behind. An answer carries the
+number of its question. The host drops a late answer to a question that it has
+withdrawn. An answer has at most ``MAX_ANSWER`` bytes. A line of any other form ends the
+conversation.
 """
 
 import json
@@ -160,9 +162,9 @@ class Answer(NamedTuple):
     """A line from the window.
 
     ``number`` is the number of the question, and None where the line has none
-    (``visible``, ``started``, ``cancel``). ``content`` are the ASCII digits of a PIN or
-    of a card's index, or several codes in the form that ``split_codes`` takes; else it
-    is empty. The receiver wipes it.
+    (``visible``, ``started``, ``stays``, ``cancel``). ``content`` are the ASCII digits
+    of a PIN or of a card's index, or several codes in the form that ``split_codes``
+    takes; else it is empty. The receiver wipes it.
     """
 
     kind: str
@@ -180,7 +182,7 @@ _NUMBERED = re.compile(
     rb'|,\s*"values":\s*\[(?P<values>\s*"DIGITS"(?:\s*,\s*"DIGITS"){0,3}\s*)\]'
     rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'.replace(b"DIGITS", _DIGITS)
 )
-_UNNUMBERED = re.compile(rb'\s*\{\s*"type":\s*"(visible|started|cancel)"\s*\}\s*')
+_UNNUMBERED = re.compile(rb'\s*\{\s*"type":\s*"(visible|started|stays|cancel)"\s*\}\s*')
 #: The group that each kind of numbered answer must have.
 _CONTENT = {
     "pin": "digits",

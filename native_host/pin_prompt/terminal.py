@@ -319,7 +319,7 @@ class TerminalPrompt(Prompt):
         typed: dict[str, bytearray],
         text: texts.Texts,
     ) -> bool:
-        """Return whether a new PIN is good, or the person uses it all the same.
+        """Return whether a new PIN is good, or the person uses it anyway.
 
         The answer is not shown: it may be another PIN.
         """

@@ -26,6 +26,8 @@ Ts = TypeVarTuple("Ts")
 _OPEN_WITHIN = 20.0
 #: Seconds that the process gets to end after "close", and again after SIGTERM.
 _END_WITHIN = 0.12
+#: Seconds more for a window that says that it stays for a screen reader.
+_STAY_WITHIN = 2.0
 
 
 class WindowPrompt(Prompt):
@@ -38,6 +40,8 @@ class WindowPrompt(Prompt):
         self._wanted: tuple[str, ...] = ()
         self._pending: asyncio.Future[messages.Answer] | None = None
         self._shown: messages.Show | None = None
+        #: Whether the window ends later, as a screen reader may still handle digits.
+        self._stays = False
 
     def cancel(self) -> bool:
         """See ``Prompt``. Works once, and as the window's own button does."""
@@ -138,6 +142,9 @@ class WindowPrompt(Prompt):
         try:
             for end in (self._process.terminate, self._process.kill):
                 done, _ = await asyncio.wait({ended}, timeout=_END_WITHIN)
+                if self._stays and not done:
+                    done, _ = await asyncio.wait({ended}, timeout=_STAY_WITHIN)
+                    self._stays = False
                 if done:
                     return
                 end()
@@ -240,6 +247,8 @@ class WindowPrompt(Prompt):
         wipe(line)
         if answer is None:
             self._fail("The PIN window sent something unknown.")
+        elif answer.kind == "stays":
+            self._stays = True
         elif answer.kind == "cancel":
             if not self._over.done():
                 self._over.set_result(None)

@@ -210,7 +210,7 @@ def test_a_person_is_asked_while_a_browser_runs(
 ) -> None:
     assert running.is_symlink()
     with contextlib.closing(Terminal([*KORTILLA, "pkcs11", "enable"])) as terminal:
-        terminal.wait_for("Go on all the same? [y/N]")
+        terminal.wait_for("Go on anyway? [y/N]")
         terminal.type(f"{answer}\r")
         outcome = terminal.outcome()
     assert outcome.status == (0 if answer == "y" else 1)

@@ -85,7 +85,7 @@ class Hammer(QObject):
     def _stop(self) -> bool:
         """Stop a signing; return whether one ran."""
         self._window.show_page("sign")
-        button = self._button("sign", "sign.stop")
+        button = self._button("sign", "files.stop")
         if button is not None:
             button.click()
         return button is not None

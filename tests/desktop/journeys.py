@@ -121,6 +121,12 @@ class Person:
 
     def choose(self, button: str, key: str = "Return") -> None:
         """Go to a button with Tab, and press it."""
+        self.go_to(button)
+        self.press(key)
+
+    def go_to(self, button: str) -> None:
+        """Go to a button or box with Tab."""
+        self._mark()
         self.sees(button)
         passed: list[str] = []
         while not passed or not passed[-1].startswith(f"{button} ["):
@@ -129,7 +135,6 @@ class Person:
             self.screen.press("Tab")
             self.recorder.wait_for(lambda new: bool(_focus(new)), since)
             passed += _focus(self.recorder.events[since:])
-        self.press(key)
 
     @contextmanager
     def program(self, *words: str | Path) -> Iterator[None]:
@@ -330,6 +335,10 @@ def self_check(person: Person) -> Steps:
                 checked = person.text("self_check.checked", time="|")
                 words.append(checked.partition("|")[0])
             yield f"the page {name}", words
+            if name == "settings":
+                switch = person.text("settings.agent.switch")
+                person.go_to(switch)
+                yield "Tab to a switch", [switch]
 
 
 JOURNEYS: dict[str, Journey] = {

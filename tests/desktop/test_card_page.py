@@ -23,6 +23,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     interfaces,
     is_heard_once,
     page_of,
@@ -234,9 +235,7 @@ def test_a_button_opens_the_window_for_its_own_card(
 def test_each_end_of_an_action_is_a_heading_that_is_said_once(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    services = page.services
-    monkeypatch.setattr(services, "say", lambda words, **_: said.append(words))
+    said = hear(page.services, monkeypatch)
     ends: list[Callable[[str], object]] = []
 
     def start(words: tuple[str, ...], ended: Callable[[str], object]) -> bool:

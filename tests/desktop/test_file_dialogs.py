@@ -102,9 +102,9 @@ def test_all_words_that_qt_asks_for_are_there(
 @pytest.mark.parametrize(
     ("language", "wanted"),
     [
-        ("fi", {"&Avaa", "Peruuta", "&Kansio:", "Yläkansio", "Muokattu"}),
-        ("sv", {"&Öppna", "Avbryt", "&Mapp:", "Mappen ovanför", "Ändrad"}),
-        ("en", {"&Open", "Cancel", "&Look in:", "Parent Directory", "Date Modified"}),
+        ("fi", {"Avaa", "Peruuta", "Kansio:", "Yläkansio", "Muokattu"}),
+        ("sv", {"Öppna", "Avbryt", "Mapp:", "Mappen ovanför", "Ändrad"}),
+        ("en", {"Open", "Cancel", "Look in:", "Parent Directory", "Date Modified"}),
     ],
 )
 def test_the_dialog_speaks_the_windows_language(
@@ -124,8 +124,9 @@ def test_the_dialog_speaks_the_windows_language(
     [model] = [each.model() for each in visible(dialog, QTreeView)]
     across = Qt.Orientation.Horizontal
     found |= {model.headerData(column, across) for column in range(4)}
-    assert wanted <= found
     dialog.close()
+    # The Qt of Debian 13 has no key for some of them.
+    assert wanted <= {each.replace("&", "") for each in found}
 
 
 def test_our_words_are_complete_and_keep_placeholders_and_keys() -> None:

@@ -22,6 +22,7 @@ from native_host.card.pin_pad import PadUse
 from native_host.cli import main
 from native_host.desktop.pages.settings import Page
 from native_host.errors import UserCancelledError
+from native_host.gui.panels import Notice
 from native_host.history import Entry
 from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -30,6 +31,7 @@ from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.desktop.conftest import (
     Open,
     buttons,
+    hear,
     page_of,
     unnamed,
     until,
@@ -228,9 +230,10 @@ async def test_an_identification_is_in_it(home: Path, file: Path) -> None:
 
 
 def test_the_page_switches_shows_saves_and_deletes(
-    open_window: Open, file: Path, tmp_path: Path
+    open_window: Open, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window()
+    heard = hear(window.services, monkeypatch)
     page = page_of(window, Page)
     until(lambda: page._found)
 
@@ -261,10 +264,14 @@ def test_the_page_switches_shows_saves_and_deletes(
     page.history.save(saved)
     assert json.loads(saved.read_text())[1]["names"] == ["a.pdf"]
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    [notice] = visible(page, Notice)
+    assert (notice.label.text(), notice.kind) == (heard[-1], "good")
+    assert heard[-1] == "The history has been saved."
     page.history.save(tmp_path)
     assert "The history could not be saved or deleted." in words(page)
 
     buttons(page)["Delete the history"].click()
+    assert heard[-1] == "Delete the whole history? It can’t be brought back."
     buttons(page)["Don’t delete"].setFocus()
     buttons(page)["Don’t delete"].click()
     assert box().hasFocus()

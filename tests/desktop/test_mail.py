@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PySide6.QtDBus import QDBusConnection
@@ -17,7 +16,7 @@ from native_host.desktop import mail
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.window import Window
 from native_host.gui.panels import Notice
-from tests.desktop.conftest import Open, buttons, page_of, until, visible
+from tests.desktop.conftest import Open, buttons, hear, page_of, until, visible
 from tests.support.mail_portal import PORTAL, open_mail_portal
 
 
@@ -89,13 +88,12 @@ def test_the_portal_gets_all_files_and_each_answer_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = signed("a-signed.pdf", "ä',bcc='mallory.asice")
-    said: list[Any] = []
-    monkeypatch.setattr(one.window.services, "say", lambda *g, **_: said.append(g[0]))
+    said = hear(one.window.services, monkeypatch)
     with open_mail_portal(session, 0, 1) as portal:
         focused = buttons(one.page)["Send by e-mail…"]
         focused.setFocus()
         words = one.press_send()
-        assert words.startswith("Go on in the mail program.")
+        assert words.startswith("Go on in the e-mail program.")
         assert str(tmp_path) in words
         # Qt's platform without a screen has no name of a window for portals.
         assert portal.calls.get() == (
@@ -115,21 +113,21 @@ def test_without_a_portal_xdg_email_gets_the_files_or_it_is_said_where_they_are(
 ) -> None:
     one = signed("a-signed.pdf", "b.asice")
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert one.press_send().startswith("Go on in the mail program.")
+    assert one.press_send().startswith("Go on in the e-mail program.")
     given = noted.read_text().splitlines()
     assert given == [p for each in one.files for p in ("--attach", str(each))]
     # A portal without mail, and one where something went wrong.
     for answer in (f"{PORTAL}.UnknownMethod", 2):
         noted.unlink()
         with open_mail_portal(session, answer):
-            assert one.press_send().startswith("Go on in the mail program.")
+            assert one.press_send().startswith("Go on in the e-mail program.")
         assert noted.exists()
     noted = xdg_email(tmp_path, monkeypatch, 4)
     said = one.press_send()
-    assert said.startswith("No mail program")
+    assert said.startswith("No e-mail program")
     assert said.endswith(f": {tmp_path}")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert one.press_send().startswith("No mail program")
+    assert one.press_send().startswith("No e-mail program")
     one.files[0].unlink()
     assert one.press_send() == "a-signed.pdf is no longer there."
 
@@ -143,5 +141,5 @@ def test_a_name_can_not_write_to_the_message(
     name: str,
 ) -> None:
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert signed(name).press_send().startswith("No mail program")
+    assert signed(name).press_send().startswith("No e-mail program")
     assert not noted.exists()

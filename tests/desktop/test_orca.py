@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from native_host.desktop.texts import Texts
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Problem, Step
 from native_host.pin_prompt.spawn import spawn
@@ -111,10 +112,11 @@ async def test_who_asks_and_what_happened_is_heard(
     await prompt.close()
 
 
-def test_each_announcement_is_heard(
+@pytest.fixture
+def announcing(
     screen: Screen, bus: AccessibilityBus, orca: Orca
-) -> None:
-    # On a slow computer, Orca receives at once what was announced at different times.
+) -> Iterator[subprocess.Popen[str]]:
+    """A window that has the focus, and announces."""
     with subprocess.Popen(
         [sys.executable, "-I", "-c", ANNOUNCING],
         env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
@@ -124,11 +126,47 @@ def test_each_announcement_is_heard(
         try:
             screen.wait_for_focus(screen.find("announcing"))
             orca.wait_for("focus")
-            assert program.stdin is not None
-            print("first second third", file=program.stdin, flush=True)
-            orca.wait_for("first", "second", "third")
+            yield program
         finally:
             program.kill()
+
+
+def test_each_announcement_is_heard(
+    announcing: subprocess.Popen[str], orca: Orca
+) -> None:
+    # On a slow computer, Orca receives at once what was announced at different times.
+    print("first second third", file=announcing.stdin, flush=True)
+    orca.wait_for("first", "second", "third")
+
+
+@pytest.mark.usefixtures("announcing")
+@pytest.mark.parametrize("keys", ["1937\r", "1937\x1b"])
+async def test_no_digit_is_heard_late(
+    screen: Screen,
+    bus: AccessibilityBus,
+    orca: Orca,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: str,
+) -> None:
+    # Orca says a digit if the window is hidden by the time it gets the key.
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+    prompt, text = WindowPrompt(spawn()), texts.load("en", "authenticate")
+    window = await open_in_front(prompt, screen)
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    ready = partial(takes_keys, bus, text("confirm"))
+    await asyncio.to_thread(screen.wait_until, ready)
+    since = len(orca.said)
+    with orca.behind():
+        await asyncio.to_thread(screen.type, keys)
+        await asyncio.wait({asking})  # the host goes on at once
+        closing = asyncio.ensure_future(prompt.close())
+        await asyncio.wait({closing}, timeout=0.3)
+        assert not closing.done() and screen.focused() == window
+    await closing
+    assert isinstance(asking.exception(), UserCancelledError) or asking.result()
+    said = await asyncio.to_thread(orca.wait_for, "focus", since=since)
+    assert not {*said} & {*keys}
 
 
 def test_what_becomes_of_files_is_heard(
@@ -164,7 +202,7 @@ def test_what_becomes_of_files_is_heard(
         orca.wait_for(text("sign.error.USER_CANCELLED"))
         # An Enter that comes late presses no button.
         screen.press("Return", "Tab")
-        orca.wait_for(text("sign.choose"))
+        orca.wait_for(text("files.choose"))
         assert screen.focused() == window
         subprocess.run([*command, "--sign", original], env=environment, check=True)
         begin()

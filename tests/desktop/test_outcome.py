@@ -16,6 +16,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     is_heard_once,
     settle,
     until,
@@ -28,16 +29,14 @@ Sign = Callable[[dict[str, Any]], Page]
 
 
 @pytest.fixture
-def said() -> Said:
-    """What a screen reader is given to say."""
-    return []
+def window(open_window: Open) -> Window:
+    return open_window()
 
 
 @pytest.fixture
-def window(open_window: Open, said: Said, monkeypatch: pytest.MonkeyPatch) -> Window:
-    window = open_window()
-    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
-    return window
+def said(window: Window, monkeypatch: pytest.MonkeyPatch) -> Said:
+    """What a screen reader is given to say."""
+    return hear(window.services, monkeypatch)
 
 
 A, B = "/made/a-signed.pdf", "/made/b.asice"

@@ -166,7 +166,9 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             assert parent == f"x11:{int(window):x}"
             assert sent == {str(signed): signed.read_bytes()}
             screen.wait_until_shown(
-                lambda: any("in the mail program" in each for each in names(bus, LABEL))
+                lambda: any(
+                    "in the e-mail program" in each for each in names(bus, LABEL)
+                )
             )
             with file_manager(bus.session) as shown:
                 # To sign more, to open it, to show it.

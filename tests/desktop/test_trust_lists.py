@@ -16,7 +16,7 @@ from native_host.config import config_path, load_config
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
 from native_host.files.check import lists_folder
-from tests.desktop.conftest import Open, buttons, headings, page_of, until, words
+from tests.desktop.conftest import Open, buttons, headings, hear, page_of, until, words
 from tests.kortilla.foreign_files import foreign_pdf
 from tests.kortilla.pki import CA
 from tests.kortilla.responder import OCSPAnswer, addresses
@@ -170,11 +170,14 @@ def test_lists_that_are_too_old_count_for_nothing_until_new_ones_came(
 
 
 def test_without_a_network_it_says_so_and_the_button_stays(
-    open_window: Open, eu: SmallEU, estonian: Path
+    open_window: Open, eu: SmallEU, estonian: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eu.server.handlers.clear()
-    page = check(open_window(), estonian)
+    window = open_window()
+    page, heard = check(window, estonian), hear(window.services, monkeypatch)
     get(page)
+    assert heard[0].startswith("Getting the trusted lists")
+    assert "Check that the computer is online" in heard[-1]
     assert any("Check that the computer is online" in each for each in words(page))
     assert CANT_SAY in headings(page)
     assert GET in buttons(page)

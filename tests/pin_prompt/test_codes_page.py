@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from native_host.pin_prompt.gui.widgets import RuleLabel
 from native_host.pin_prompt.messages import Show
@@ -231,6 +231,10 @@ def test_a_single_pin_has_one_page(stage: Stage, asked: dict[str, Any]) -> None:
     page = stage.ask_codes(**asked)
     assert all(field.isVisible() for field in page.fields)
     assert "Step" not in stage.words
+    # Orca says both the label and the name of a field where they differ.
+    for label in page.findChildren(QLabel):
+        if (field := label.buddy()) is not None:
+            assert field.accessibleName() == label.text()
 
 
 # -- Rejected input -------------------------------------------------------------------

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socketserver
 import subprocess
 import threading
@@ -56,6 +57,17 @@ class Orca(socketserver.ThreadingUnixStreamServer):
         super().__init__(address, _Conversation)
         self._said: list[str] = []
         self._more = threading.Condition()
+        self.program: subprocess.Popen[bytes] | None = None
+
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """Stop Orca until the exit, as on a computer that is too busy for it."""
+        assert self.program is not None
+        self.program.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.program.send_signal(signal.SIGCONT)
 
     @property
     def said(self) -> list[str]:
@@ -123,7 +135,7 @@ def open_orca(screen: Screen, session: str, folder: Path) -> Iterator[Orca]:
     }
     with Orca(address) as orca:
         threading.Thread(target=orca.serve_forever, daemon=True).start()
-        program = subprocess.Popen(
+        program = orca.program = subprocess.Popen(
             [_PYTHON, "-c", _BESIDE_OTHERS, shutil.which("orca") or "orca"],
             env=environment,
             stderr=subprocess.DEVNULL,

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.pages.outcome import Outcomes
+from native_host.desktop.pages.outcome import Outcomes, as_sentence
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
 from native_host.gui.drawings import CardDrawing
@@ -118,28 +118,28 @@ class Page(PageBase):
 
     def _announce(self) -> None:
         """Say what has become of the cards, and again what the person has asked for."""
-        words = " ".join(self._words())
+        words = " ".join(map(as_sentence, self._titles()))
         if not (words and self.isVisible() and self.isActiveWindow()):
             return
         if self._asked or words != self._said:
             self.say(words, politely=True)
         self._said, self._asked = words, False
 
-    def _words(self) -> Iterator[str]:
+    def _titles(self) -> Iterator[str]:
         """Yield the title of each card's state; of one that is being read, nothing."""
         if problem := self._cards.problem:
-            yield f"{self.texts.problem(problem)[0]}."
+            yield self.texts.problem(problem)[0]
         elif not _used(self._cards):
             key = "no_card" if self._cards.readers else "no_reader"
             yield self.texts(f"card.{key}.title")
         for status in filter(None, (each.status for each in self._cards.readers)):
             if "error" in status:
-                yield f"{self.texts.failure(status['error'])[0]}."
+                yield self.texts.failure(status["error"])[0]
             elif card := status["card"]:
                 holder = card["holder"]
                 name = f"{printable(holder['name'])}: " if holder else ""
                 title, _ = self.texts.state(card_state(card, datetime.now(UTC)))
-                yield f"{name}{title.removesuffix('.')}."
+                yield f"{name}{title}"
 
     def _build(self) -> None:
         parts = self._outcomes.parts
@@ -297,7 +297,7 @@ class Page(PageBase):
         """Open the window for the card in a reader."""
         which = (*words, f"--reader={reader}")
         if not self._prompts.start(which, partial(self._prompt_ended, words)):
-            self._outcomes.add(self.texts("card.window_open"))
+            self._outcomes.note(self.texts("card.window_open"))
             return
         # An Enter that was meant for the other window presses nothing.
         self.title.setFocus()

@@ -138,7 +138,7 @@ class PageFoot(QWidget):
 
     def _arrange(self, width: int) -> None:
         room = width - 2 * self._parts.contentsMargins().left()
-        #: The width of the buttons beside each other. Their words may change.
+        # The buttons beside each other. Their words may change.
         wide = sum(each.sizeHint().width() + dp(12) for each in self._all)
         turn(self._parts, wide + dp(_NOTE + 12) <= room)
         turn(self._buttons, wide <= room)

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 
 from kortilla.common.escaping import escape_name
 from native_host.desktop.pages.page import PageBase
-from native_host.desktop.texts import Texts
+from native_host.desktop.texts import Texts, date
 from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.panels import ButtonLine, Panel
 from native_host.gui.sizes import dp
@@ -101,8 +101,6 @@ def draw_password(
     named = [*files[:_MOST_NAMED]]
     if len(files) > _MOST_NAMED:
         named.append(f"(+ {len(files) - _MOST_NAMED})")
-    now = datetime.now()
-    day = f"{now.day}.{now.month}.{now.year}"
     painter = QPainter(device)
     room = QRectF(painter.viewport())
     wrap = QTextOption()
@@ -112,7 +110,7 @@ def draw_password(
         (password, 22, "monospace", True),
         (texts("encrypt.password.printed"), 11, "sans-serif", False),
         ("\n".join(named), 11, "sans-serif", True),
-        (f"Kortilla, {day}", 9, "sans-serif", False),
+        (f"Kortilla, {date(datetime.now())}", 9, "sans-serif", False),
     ):
         made = QFont(family, size)
         made.setBold(bold)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from native_host.operations.card_state import CardState
     from native_host.operations.card_status import Failure
 
-__all__ = ["Texts"]
+__all__ = ["Texts", "date"]
 
 _FOLDER = Path(__file__).parent
 
@@ -53,8 +53,7 @@ class Texts:
 
     def valid(self, end: datetime) -> str:
         """Return until when a card is valid, in the computer's time zone."""
-        day = end.astimezone()
-        return self("card.valid", date=f"{day.day}.{day.month}.{day.year}")
+        return self("card.valid", date=date(end))
 
     def tries(self, left: int | None, *, is_set: bool) -> str:
         """Return how many tries a PIN has left, or that it is not set yet."""
@@ -80,3 +79,9 @@ class Texts:
     def not_official(self) -> str:
         """That the program is not an authority's."""
         return self._prompt("not_official")
+
+
+def date(when: datetime) -> str:
+    """Return a day as it is written in Finland, in the computer's time zone."""
+    day = when.astimezone()
+    return f"{day.day}.{day.month}.{day.year}"

@@ -4,6 +4,7 @@
 import gc
 import os
 import sys
+import time
 from types import TracebackType
 from typing import NoReturn
 
@@ -67,6 +68,7 @@ def run() -> NoReturn:
             gc.enable()
 
     def end() -> NoReturn:
+        time.sleep(window.seconds_left)
         window.delete_copies()
         os._exit(0)  # nothing to save, and Qt's destructors take time
 

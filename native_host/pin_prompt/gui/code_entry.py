@@ -127,7 +127,8 @@ class CodeEntry(QWidget):
         self.fields.append(field)
         self.describe(field)
         what = label(words, bold=True)
-        what.setBuddy(field)
+        if name == words:
+            what.setBuddy(field)  # Orca says both where they differ
         above, row = QHBoxLayout(), QHBoxLayout()
         above.setSpacing(dp(12))
         above.addWidget(what)

@@ -328,7 +328,7 @@ class CodesPage(BaseCodesPage):
             self._ask("leave", self.text("leave"))
 
     def _ask_about(self, entry: CodeEntry) -> None:
-        """Ask whether a PIN that is easy to guess is to be used all the same."""
+        """Ask whether a PIN that is easy to guess is to be used anyway."""
         self._warned = entry
         self._ask("codes.easy", entry.unconfirmed)
 

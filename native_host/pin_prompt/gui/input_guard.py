@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QObject, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from native_host.pin_prompt.gui.widgets import height_at
@@ -28,6 +28,8 @@ GUARD_MILLISECONDS = 500
 QUIET_MILLISECONDS = 2000
 #: The time is this many times the longest pause between keys that were ignored.
 _SLOWER, _AT_MOST = 2, 4000
+#: Milliseconds after a digit in which a screen reader may still have to handle it.
+_LATE = 1000
 #: How often the window asks for its size while one page is shown.
 _ASK_AT_MOST = 5
 
@@ -137,6 +139,7 @@ class WindowWatch(QObject):
         self._guard = window.guard
         self._wanted, self._asked, self._painted = QSize(), 0, False
         self._header: list[QWidget] = []
+        self._since_digit = QElapsedTimer()
         #: Whether the page says that keys were not taken.
         self._said = False
         self._later = QTimer(self, singleShot=True, interval=0)
@@ -201,8 +204,21 @@ class WindowWatch(QObject):
             self.check()
         return False
 
+    @property
+    def heard_in(self) -> int:
+        """Milliseconds until a screen reader has handled the digits; 0 without one.
+
+        It gets keys from the X server, late if the computer is busy, and says digits if
+        the window that is active by then has no focus in a password field.
+        """
+        if not self._since_digit.isValid() or not QAccessible.isActive():
+            return 0
+        return max(0, _LATE - self._since_digit.elapsed())
+
     def _filter_input(self, event: QEvent) -> bool:
         """Handle an event of the window before its controls do; return whether so."""
+        if isinstance(event, QKeyEvent) and event.text().isdigit():
+            self._since_digit.start()
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.TouchBegin):
             self._guard.click()
         elif isinstance(event, QKeyEvent) and self._guard.active:

@@ -151,9 +151,7 @@ class PromptWindow(PageWindow):
     def handle(self, request: messages.WindowRequest) -> None:
         """Handle a request. Raises ``ValueError`` for one in a wrong order."""
         if isinstance(request, messages.Close):
-            self.hide()
-            self.delete_copies()
-            QApplication.exit()
+            self._leave(QApplication.exit)
         elif isinstance(request, messages.Open):
             self._open(request.conversation)
         elif self._conversation is None:
@@ -366,6 +364,11 @@ class PromptWindow(PageWindow):
         view.left.connect(leave, Qt.ConnectionType.QueuedConnection)
         self._show_page(view)
 
+    @property
+    def seconds_left(self) -> float:
+        """How long the window stays for a screen reader that is behind."""
+        return self._watch.heard_in / 1000
+
     def delete_copies(self) -> None:
         """Delete the copies for the PDF viewer. May be called twice."""
         if self._copies:
@@ -374,14 +377,33 @@ class PromptWindow(PageWindow):
     # -- The person's answers ---------------------------------------------------------
 
     def _send_answer(self, kind: str, **fields: object) -> None:
+        if self._watch.heard_in and kind != "stays":
+            # A busy process says it too late when it is asked to close.
+            self._send_answer("stays")
         line = messages.encode_answer({"type": kind, **fields})
         self._send(line)
         wipe(line)
 
-    def _cancel(self) -> None:
-        """Hide the window at once, and tell the host that the person cancelled."""
-        self.hide()
+    def _leave(self, gone: Callable[[], object] = lambda: None) -> None:
+        """Hide the window, at once without a screen reader; then call ``gone``."""
+
+        def hide() -> None:
+            self.hide()
+            gone()
+
         self.delete_copies()
+        if not (left := self._watch.heard_in):
+            hide()
+            return
+        if self.page:
+            self.page.end()  # wipes digits
+        self.setEnabled(False)
+        self._send_answer("stays")
+        QTimer.singleShot(left, hide)
+
+    def _cancel(self) -> None:
+        """Hide the window, and tell the host at once that the person cancelled."""
+        self._leave()
         self._send_answer("cancel")
 
     def reject(self) -> None:
