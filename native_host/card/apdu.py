@@ -115,6 +115,10 @@ class CommandChannel:
     """
 
     def __init__(self, connection: Transport, protocol: int) -> None:
+        self.use(connection, protocol)
+
+    def use(self, connection: Transport, protocol: int) -> None:
+        """Send the next commands over this connection."""
         self._connection = connection
         self._protocol = protocol
 

@@ -151,7 +151,7 @@ class Activation(PinSetting):
             test_card=certificate.test,
         )
         try:
-            await held_card.race_removal(self._prompt.offer_activation(question))
+            await held_card.ask(self._prompt.offer_activation, question)
         except DeclinedError:
             decline(certificate)
             raise
@@ -304,7 +304,7 @@ class ActivationOffer:
                 )
                 note(held_card.reader)
                 question = ActivationQuestion(partly)
-                await held_card.race_removal(self._prompt.offer_activation(question))
+                await held_card.ask(self._prompt.offer_activation, question)
                 self._begun = True
             await self._activation.work(held_card)
         except CardError:

@@ -2,7 +2,8 @@
 """Finds a usable card and handles its removal at any time.
 
 Every operation has the same frame: wait for a reader and a card, show what is wrong
-with a card and wait for another, notice a removal, and reset the card at the end.
+with a card and wait for another, notice a removal, and release the card at the end. It
+is also released while a person thinks, and then compared with the one before.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from native_host.card.errors import (
     CardError,
     CardExpiredError,
     CardRemovedError,
+    CardResetAtPinError,
     CardResetError,
     PcscUnavailableError,
     UnsupportedCardError,
@@ -28,6 +30,7 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import UserCancelledError
+from native_host.hardening import wipe
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
@@ -58,7 +61,7 @@ class OtherCardError(CardError):
     code = "OTHER_CARD"
 
 
-class _CardsChangedError(CardError):
+class _CardsChangedError(OtherCardError):
     """A card was put in that may be meant: the cards are to be looked at anew."""
 
 
@@ -72,9 +75,9 @@ class _Asked:
 
 
 class HeldCard:
-    """An exclusively held card and its reader.
+    """A card and its reader. It is held exclusively, except while a person thinks.
 
-    At the end of its ``async with`` block the card is reset. A ``CardError`` in the
+    At the end of its ``async with`` block the card is released. A ``CardError`` in the
     block is stored in ``failure``, and ``UsableCards`` handles it.
     """
 
@@ -87,7 +90,8 @@ class HeldCard:
         cards: "UsableCards",
     ) -> None:
         self._source = source
-        self._connection = connection
+        self._connection: CardConnection | None = connection
+        self._released = False
         self._cards = cards
         self.reader = reader
         self.card = card
@@ -105,15 +109,52 @@ class HeldCard:
         return self.failure is not None
 
     async def close(self) -> None:
-        """Reset and release the card, even if the caller is cancelled."""
-        await asyncio.shield(self._source.run(self._connection.close))
+        """Release the card for good, even if the caller is cancelled."""
+        if self._connection is not None:
+            await asyncio.shield(self._source.run(self._connection.close))
+
+    async def release(self) -> None:
+        """Let other programs use the card until the next ``run``.
+
+        Windows resets a card that nobody uses in a transaction for five seconds.
+        """
+        connection = self._connection
+        if self._released or connection is None:
+            return
+        await self._source.run(self.card.remember)
+        self._released = True
+        await self._source.run(connection.release)
 
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function that uses the card, on the card's thread."""
+        """Run a function that uses the card, on the card's thread.
+
+        A released card is held again. If another one is there now, this raises a
+        ``CardError`` and sends it nothing of a person's.
+        """
         with self._cards.noticing_silence():
+            if self._released:
+                await self._resume()
             return await self._source.run(function, *args, **kwargs)
+
+    async def _resume(self) -> None:
+        # If this fails or is cancelled, the source closes the connection.
+        released, self._connection = self._connection, None
+        if released is None:
+            raise CardError("The card is not held any more.")
+        self._connection = await self._source.resume(self.reader, released)
+        if not await self._source.run(self.card.resume, self._connection):
+            self._cards.forget(self.reader)
+            raise _CardsChangedError("Another card is in the reader.")
+        self._released = False
+
+    async def wipe(self, digits: bytearray) -> None:
+        """Wipe digits, after a command that still uses them for a cancelled caller.
+
+        Sending wiped digits would cost a try.
+        """
+        await self._source.run(wipe, digits)
 
     async def confirm(self, certificate: CardCertificate) -> None:
         """Have the person confirm that another card than before is meant.
@@ -124,13 +165,16 @@ class HeldCard:
         """
         await self._cards.confirm(self, certificate)
 
-    async def race_removal(self, awaitable: Awaitable[T]) -> T:
-        """Await a person's action.
+    async def ask(
+        self, question: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Ask a person. Meanwhile other programs may use the card.
 
         Raises ``CardRemovedError`` as soon as the card is removed.
         """
         self._cards.reading = False
-        return await race(awaitable, self._removal())
+        await self.release()
+        return await race(question(*args, **kwargs), self._removal())
 
     async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
         """Return when a card is put into another reader.
@@ -199,6 +243,8 @@ class UsableCards:
         self._asked: _Asked | None = None
         self._problem: Problem | None = None
         self._said_busy = False
+        #: Whether a card has received a PIN.
+        self._pin_sent = False
         #: Whether the prompt says that the card is read.
         self.reading = False
 
@@ -209,6 +255,7 @@ class UsableCards:
         if self._current is not None:
             if self._current.failure is None:
                 raise StopAsyncIteration
+            self._pin_sent |= self._current.card.pin_sent
             self._fail(self._current.reader, self._current.failure)
         while True:
             reader = await self._next_reader()
@@ -223,16 +270,23 @@ class UsableCards:
         """Whether a card is to be used from the start, once for each insertion.
 
         A card that has lost its power for a moment has forgotten the application. If
-        the reader does not say so, the card then lacks files that it had.
+        the reader does not say so, the card then lacks files that it had. After a PIN
+        was sent the person is told instead, since a try may have been spent.
         """
         lost = isinstance(error, CardResetError) or (
             type(error) is UnsupportedCardError and not error.kind
         )
-        if not lost or reader in self._begun_anew:
+        if not lost or self._pin_sent or reader in self._begun_anew:
             return False
         logger.info("The card may have lost its power; it is used anew.")
         self._begun_anew.add(reader)
         return True
+
+    def forget(self, reader: Reader) -> None:
+        """Forget what was seen of the card in a reader, which is another one now."""
+        self._seen.pop(reader, None)
+        self._second_choice.discard(reader)
+        self._chosen = None
 
     def _fail(self, reader: Reader, error: CardError) -> None:
         """Wait for another card. Raises the error if no person could insert one."""
@@ -251,6 +305,8 @@ class UsableCards:
     def _reject(self, reader: Reader, error: CardError) -> None:
         """Remember that a card can't be used, and why."""
         detail = error.kind if isinstance(error, UnsupportedCardError) else ""
+        if isinstance(error, CardResetAtPinError):
+            detail = "pin"
         self._problem = Problem(error.code, detail)
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusyError):
@@ -322,8 +378,10 @@ class UsableCards:
             await held_card.wait_for_other_card(self._readers)
             raise _CardsChangedError("A card was put into another reader.")
 
-        answer = self._prompt.confirm_other_card(question)
-        await held_card.race_removal(race(answer, put_back()))
+        async def confirm() -> None:
+            await race(self._prompt.confirm_other_card(question), put_back())
+
+        await held_card.ask(confirm)
 
     async def _next_reader(self) -> Reader:
         """Wait for a reader with a card in it that has not been rejected."""

@@ -151,7 +151,6 @@ async def _content(source: CardSource, reader: Reader) -> CardContent:
 
 async def _read_once(source: CardSource, reader: Reader) -> CardContent:
     connection = await source.connect(reader)
-    connection.only_look = True
     try:
         return await source.run(_read, connection)
     finally:

@@ -19,7 +19,6 @@ from native_host.card.pin_pad import PadUse
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
-from native_host.hardening import wipe
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard, SecondChoiceError
 from native_host.operations.refusals import Refusals
@@ -151,12 +150,16 @@ class PinTries:
     async def __anext__(self) -> "PinAttempt":
         if self._over:
             raise StopAsyncIteration
-        question = self._question or await self._first_question()
-        attempt = await self._ask(question)
-        while self._refusals.holds(self._certificate, attempt.digits):
-            await attempt.wipe()
-            question = replace(question, repeated=True)
+        while True:
+            question = self._question or await self._first_question()
             attempt = await self._ask(question)
+            if self._refusals.holds(self._certificate, attempt.digits):
+                self._question = replace(question, repeated=True)
+            elif await self._is_as_asked(question, attempt):
+                break
+            else:
+                self._question, self._unlocked = None, False
+            await attempt.wipe()
         if question.pad_problem == "refused":
             # By typing here, the person has agreed to do so with this reader.
             unused_pads.note(self.held_card.reader.name, PadUse.VERIFY)
@@ -164,6 +167,22 @@ class PinTries:
         if attempt.pin is not None:
             self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
         return attempt
+
+    async def _is_as_asked(self, question: PinQuestion, attempt: "PinAttempt") -> bool:
+        """Whether the PIN has the tries that the person has seen.
+
+        Another program may have used the card meanwhile. The digits are wiped if this
+        raises an error, for example since another card is in the reader.
+        """
+        card, run = self.held_card.card, self.held_card.run
+        try:
+            info = await self.prompt.watch(run(usable_pin, card, self.role))
+        except (CardNotActivatedError, PinBlockedError):
+            return False
+        except BaseException:
+            await attempt.wipe()
+            raise
+        return info.tries_left == question.tries_left
 
     async def _first_question(self) -> PinQuestion:
         await self.held_card.confirm(self._certificate)
@@ -221,10 +240,10 @@ class PinTries:
             return typed[-1]
 
         try:
-            return PinAttempt(self, await self.held_card.race_removal(ask()))
+            return PinAttempt(self, await self.held_card.ask(ask))
         except BaseException:
             for digits in typed:
-                await self.held_card.run(wipe, digits)
+                await self.held_card.wipe(digits)
             raise
 
     def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
@@ -351,9 +370,5 @@ class PinAttempt:
         )
 
     async def wipe(self) -> None:
-        """Wipe the digits.
-
-        This runs on the card's thread, after a command that still uses the PIN for a
-        cancelled caller. Sending a wiped PIN would cost a try.
-        """
-        await self._held_card.run(wipe, self.digits)
+        """Wipe the digits, after a command that still uses them."""
+        await self._held_card.wipe(self.digits)

@@ -2,9 +2,8 @@
 """Sets PINs with a code: the common part of activating, changing and unblocking.
 
 The person types all codes of a page. Then one command sets each PIN. Before each
-command the program checks that the card and its state are still the same, within the
-transaction in which the person was asked (docs/reference/card.md, "Activation
-schemes").
+command the program checks that the card and its state are still the ones that the
+person was asked about (docs/reference/card.md, "Activation schemes").
 """
 
 import logging
@@ -27,7 +26,6 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.hardening import wipe
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.refusals import Refusals
@@ -164,7 +162,7 @@ class PinSetting(ABC):
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []
             try:
-                codes = await held_card.race_removal(self._ask(question, typed))
+                codes = await held_card.ask(self._ask, question, typed)
                 if question.pad_problem == "refused":
                     # By typing here, the person has agreed to do so with this reader.
                     unused_pads.note(held_card.reader.name, PadUse.MODIFY)
@@ -188,7 +186,7 @@ class PinSetting(ABC):
                 # On the card's thread, after any command there that still uses the
                 # codes.
                 for code in typed:
-                    await held_card.run(wipe, code)
+                    await held_card.wipe(code)
 
     # -- The card, on its thread ------------------------------------------------------
 

@@ -207,7 +207,6 @@ async def _read_card(source: CardSource, reader: Reader) -> bytes | None:
         return None
     identify(reader.atr)
     connection = await source.connect(reader)
-    connection.only_look = True
 
     def read(connection: CardConnection) -> bytes:
         card = FineidCard(connection)

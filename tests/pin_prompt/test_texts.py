@@ -65,7 +65,8 @@ SIGNING = r"allekirjoita\b|allekirjoittama|underteckna|\bsign(ing)?\b|\bPIN2\b"
 #: Card errors that operations add, and those possible during PIN management.
 BY_OPERATIONS = {"OTHER_CARD", "ACTIVATION_BLOCKED", "ACTIVATION_MISMATCH"}
 IN_THE_WAY = BY_OPERATIONS | {
-    *("CARD_SILENT", "CARD_REMOVED", "CARD_MUTE", "CARD_BUSY", "CARD_EXPIRED"),
+    *("CARD_SILENT", "CARD_REMOVED", "CARD_RESET", "CARD_MUTE", "CARD_BUSY"),
+    *("CARD_EXPIRED",),
     *("CARD_ERROR", "PIN_BLOCKED", "PUK_BLOCKED", "NEW_PIN_REFUSED"),
     *("CARD_NOT_ACTIVATED", "PIN_NOT_ENTERED", "PIN_TRIES_UNREADABLE"),
     *("PCSC_UNAVAILABLE", "PCSC_DENIED"),
