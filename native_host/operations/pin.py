@@ -76,6 +76,8 @@ class PinAsker:
         self.prompt = context.prompt
         self.role = role
         self.refusals = refusals or Refusals()
+        #: Whether the last PIN was typed and not sent.
+        self.unsent = False
         self.offer = ActivationOffer(context)
         self.unlock_offer = UnlockOffer(context, role)
 
@@ -130,6 +132,7 @@ class PinTries:
         batch: Progress | None,
         can_allow: bool,
     ) -> None:
+        self._asker = asker
         self.prompt = asker.prompt
         self.role = asker.role
         self._refusals = asker.refusals
@@ -155,15 +158,18 @@ class PinTries:
             attempt = await self._ask(question)
             if self._refusals.holds(self._certificate, attempt.digits):
                 self._question = replace(question, repeated=True)
-            elif await self._is_as_asked(question, attempt):
+                await attempt.wipe()
+                continue
+            self._asker.unsent = attempt.pin is not None
+            if await self._is_as_asked(question, attempt):
+                self._asker.unsent = False
                 break
-            else:
-                self._question, self._unlocked = None, False
+            self._question, self._unlocked = None, False
             await attempt.wipe()
         if question.pad_problem == "refused":
             # By typing here, the person has agreed to do so with this reader.
             unused_pads.note(self.held_card.reader.name, PadUse.VERIFY)
-        self._question = replace(question, repeated=False, unlocked=False)
+        self._question = replace(question, repeated=False, unsent=False, unlocked=False)
         if attempt.pin is not None:
             self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
         return attempt
@@ -194,6 +200,7 @@ class PinTries:
             satu=self._certificate.satu,
             tries_left=tries_left,
             wrong=self._refusals.meet(self._certificate, tries_left),
+            unsent=self._asker.unsent,
             min_length=digits[0],
             max_length=digits[-1],
             documents=self._documents,

@@ -238,7 +238,8 @@ class PinQuestion:
 
     ``tries_left`` is the number that the card reported just before. ``min_length`` and
     ``max_length`` are in digits. ``wrong`` is True when the card refused the last PIN;
-    ``repeated`` when the person typed a refused PIN again, which was not sent.
+    ``repeated`` when the person typed a refused PIN again, which was not sent;
+    ``unsent`` when the last PIN was not sent since something had changed meanwhile.
     ``documents`` are what PIN2 signs. ``batch`` says how many batches of the person's
     files were signed before them, of how many; None is the only one. With ``pin_pad``
     the person agrees in the prompt and then types the PIN on the reader;
@@ -260,6 +261,7 @@ class PinQuestion:
     max_length: int
     wrong: bool = False
     repeated: bool = False
+    unsent: bool = False
     documents: tuple[Document, ...] = ()
     batch: Progress | None = None
     pin_pad: bool = False

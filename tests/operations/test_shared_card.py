@@ -175,6 +175,7 @@ async def test_a_pin_goes_to_no_other_card_than_the_one_it_was_typed_for(
     user = Slow(["9999", "1234"], meanwhile=[lambda: swap(source, state, other)])
     await log_in(source, user)
     assert [each.satu for each in user.other_cards] == [satu]
+    assert [each.unsent for each in user.questions] == [False, True]
     assert user.questions[1].satu == satu
     assert [each.tries_left for each in user.questions] == [5, 5]
     assert state.read().pin1.tries == 5
@@ -212,6 +213,7 @@ async def test_a_pin_is_sent_only_with_the_tries_that_the_window_has_shown(
         await login
         assert [each.tries_left for each in user.questions] == [5, left]
         assert not any(each.wrong for each in user.questions)
+        assert [each.unsent for each in user.questions] == [False, True]
         return
     await until(lambda: user.unlock_offers or user.codes_questions)
     await cancelled(user, login)
