@@ -28,7 +28,7 @@ from native_host.operations.activate import activate
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CodesQuestion, PinQuestion
 from tests.card.test_pcsc import OtherProgram
-from tests.card.test_reader_events import ATR, PRESENT, Answer, FakePcsc
+from tests.card.test_reader_events import ATR, FEATURES, PRESENT, Answer, FakePcsc
 from tests.operations.faulty_session import Operation, log_in, signing_of
 from tests.operations.managing import (
     REQUEST,
@@ -90,6 +90,16 @@ class Impatient(FakePcsc):
             return Code.RESET_CARD, []
         self._used = self.clock
         return 0, list(self.card.transmit(bytes(apdu)))
+
+    def SCardControl(self, card: int, code: int, data: list[int]) -> Answer:
+        answer = super().SCardControl(card, code, data)
+        if not data:
+            return answer
+        assert self._used == self.clock, "the PIN pad outside of a transaction"
+        self.clock += 60  # somebody types slowly there
+        self._used = self.clock  # a command is no idle time
+        command = bytes(data)[-17:-12] + b"1234".ljust(12, b"\0")
+        return 0, list(self.card.transmit(command))
 
     def SCardEndTransaction(self, card: int, ending: int) -> int:
         self._used = None
@@ -156,6 +166,18 @@ async def test_a_slow_typist_is_no_reason_to_reset_the_card(
     assert impatient.resets == 0
     assert user.problems() == []
     assert len(user.questions) + len(user.codes_questions) == 1
+
+
+async def test_the_transaction_lasts_while_the_reader_asks_for_the_pin(
+    impatient: Impatient,
+) -> None:
+    impatient.control_answers = [(0, FEATURES)]
+    async with PcscSource() as source:
+        user = Slow([""], meanwhile=[lambda: setattr(impatient, "clock", 60)])
+        await log_in(source, user)
+    assert [each.pin_pad for each in user.questions] == [True]
+    assert (impatient.clock, impatient.resets) == (120, 0)
+    assert user.problems() == []
 
 
 def swap(source: MockCardSource, state: MockCardState, other: Path) -> None:
