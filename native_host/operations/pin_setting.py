@@ -132,7 +132,7 @@ class PinSetting(ABC):
         self._refusals = Refusals()
         self._unanswered: _Attempt | None = None
         # The messages of the next page.
-        self._wrong = self._in_doubt = False
+        self._wrong = self._in_doubt = self._unsent = False
 
     @abstractmethod
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
@@ -168,11 +168,12 @@ class PinSetting(ABC):
                     unused_pads.note(held_card.reader.name, PadUse.MODIFY)
                 if repeated := self._is_refused(plan, seen, codes):
                     continue
-                self._wrong = self._in_doubt = False
+                self._wrong = self._in_doubt = self._unsent = False
                 await self._write_all(held_card, plan, seen, codes)
                 return
             except _StateChangedError:
                 logger.info("The card has changed since the person was asked.")
+                self._unsent = True
             except PinNotEnteredError as error:
                 if error.why == "cancelled":
                     raise DeclinedError("Cancelled on the reader.") from error
@@ -268,6 +269,7 @@ class PinSetting(ABC):
             done=plan.done,
             wrong=self._wrong,
             repeated=repeated,
+            unsent=self._unsent,
             in_doubt=self._in_doubt,
             pin_pad=plan.pin_pad,
             pad_unused=plan.pad_unused,

@@ -78,9 +78,9 @@ class CodesQuestion:
     ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
     ``tries_left`` is the number that the card reported just before. With one try left
     the person confirms explicitly. ``issued`` is the year in which the card's
-    certificate begins. ``wrong``, ``repeated``, ``pin_pad``, ``pad_problem`` and
-    ``pad_unused`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
-    the lengths that the reader accepts. ``done`` are the PINs that
+    certificate begins. ``wrong``, ``repeated``, ``unsent``, ``pin_pad``,
+    ``pad_problem`` and ``pad_unused`` are the same as in ``PinQuestion``; with a PIN
+    pad, the fields give the lengths that the reader accepts. ``done`` are the PINs that
     are set already, ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True
     when the person removed the card before it confirmed the new PIN: either PIN may be
     valid now. With ``can_decline`` the person can go back to the question before this
@@ -98,6 +98,7 @@ class CodesQuestion:
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     wrong: bool = False
     repeated: bool = False
+    unsent: bool = False
     in_doubt: bool = False
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "different", "refused"] = ""

@@ -244,6 +244,24 @@ async def test_a_pin_is_sent_only_with_the_tries_that_the_window_has_shown(
     assert not any(any(pin) for pin in user.typed)
 
 
+async def test_codes_are_sent_only_in_the_state_that_the_window_has_shown(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    def change() -> None:
+        with state.update() as card:
+            card.pin1.tries = 3
+
+    codes = [{"old": old, "new-PIN1": "2580"} for old in ("9999", "1234")]
+    user = Slow(codes=codes, meanwhile=[change])
+    await changing(PinRole.PIN1)(source, user)
+    asked = user.codes_questions
+    assert [each.tries_left for each in asked] == [5, 3]
+    assert [(each.unsent, each.wrong) for each in asked] == [
+        (False, False),
+        (True, False),
+    ]
+
+
 async def opensc(*arguments: str) -> str:
     """Run a tool of OpenSC on the reader; return what it says."""
     process = await asyncio.create_subprocess_exec(
