@@ -111,6 +111,8 @@ apt-repository: packages-repository ## Put build/debian into a signed apt reposi
 DEBIAN := build/debian-python
 DEBIAN_TESTS := $(addprefix tests/,agent card cli desktop host install $\
   $(addprefix kortilla/,revocation signing validation) mock_card operations pin_prompt pkcs11)
+# Windows under a program that asks for all their parts, with Debian's Qt.
+DEBIAN_WINDOWS := tests/desktop/test_hammer.py
 # Of these all are run: the package has its own pyHanko.
 DEBIAN_SIGNING := tests/kortilla/signing tests/cli tests/desktop
 
@@ -118,6 +120,7 @@ test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and librar
 	$(DEBIAN)/bin/python -m pytest $(FAST) -m 'not ($(LEFT_OUT) or extras)' $(DEBIAN_TESTS)
 	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_SIGNING) \
 	  -m 'slow and not ($(subst slow or ,,$(LEFT_OUT)) or extras)'
+	$(DEBIAN)/bin/python -m pytest -q $(DEBIAN_WINDOWS)
 
 $(DEBIAN)/stamp: $(LOCKS)/debian.txt $(LOCKS)/demo.txt pyproject.toml $\
   packaging/debian/vendored packaging/debian/pyhanko.patch | packages-debian

@@ -45,12 +45,12 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def read_private(path: Path, most: int) -> str:
-    """Return at most so many characters of a file, and nothing of one it can't read."""
+    """Return at most so many bytes of a file, and nothing of one it can't read."""
     try:
-        # Nobody waits for what is no file.
+        # A pipe would be waited for.
         opened = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(opened, encoding="utf-8") as file:
-            return file.read(most)
+        with os.fdopen(opened, "rb") as file:
+            return os.fsdecode(file.read(most))
     except (OSError, ValueError):
         return ""
 
@@ -58,8 +58,8 @@ def read_private(path: Path, most: int) -> str:
 def write_private(path: Path, text: str) -> None:
     """Replace the content of a file. Raises ``OSError``."""
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC
-    with os.fdopen(open_private(path, flags), "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(open_private(path, flags), "wb") as file:
+        file.write(os.fsencode(text))
 
 
 def delete_private(path: Path) -> None:

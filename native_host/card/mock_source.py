@@ -5,7 +5,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,6 +17,7 @@ from kortilla.mock_card.folder import Presence, locked
 from kortilla.mock_card.profiles import PROFILES
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
+from native_host.card.pcsc_threads import Worker
 from native_host.card.service_watch import ServiceWatch
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import InvalidArgumentError, KortillaError
@@ -146,7 +146,7 @@ class MockCardSource(CardSource):
         self._replacements = 0
         self._following: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._worker = ThreadPoolExecutor(1, "mock-card")
+        self._worker = Worker()
         self._connection: MockCardConnection | None = None
         self._openings: set[asyncio.Future[MockCardConnection]] = set()
 
@@ -231,10 +231,7 @@ class MockCardSource(CardSource):
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a function on the card's thread; cancelling does not interrupt it."""
-        running = asyncio.get_running_loop().run_in_executor(
-            self._worker, lambda: function(*args, **kwargs)
-        )
-        return await asyncio.shield(running)
+        return await self._worker.submit(lambda: function(*args, **kwargs))
 
     async def close(self) -> None:
         """Wait for a running command, reset the card, end the thread."""
@@ -247,7 +244,7 @@ class MockCardSource(CardSource):
             self._connection.hurry()
             await self.run(self._connection.close)
             self._connection = None
-        await asyncio.to_thread(self._worker.shutdown)
+        await self._worker.stop()
 
     def _abandon(self, opening: asyncio.Future[MockCardConnection]) -> None:
         if not opening.cancelled() and not opening.exception():

@@ -61,10 +61,9 @@ def card() -> None:
 def status(card: Card | None, lang: str | None) -> None:
     """Show readers, cards and the tries left."""
     from native_host.desktop.texts import Texts
-    from native_host.languages import choose_language
 
     config = configured(card=card)
-    texts = Texts(choose_language(config.language, lang))
+    texts = Texts(spoken_language(config, lang))
     readers = asyncio.run(_status(config, texts))
     print_result({"readers": readers}, _words(readers, texts))
 
@@ -192,7 +191,6 @@ def _reader_words(status: ReaderStatus, texts: Texts) -> Iterator[str]:
 
 
 def _card_words(card: CardStatus, texts: Texts) -> Iterator[str]:
-    from native_host.doctor.findings import catalogue
     from native_host.operations.card_state import (
         PINS,
         can_unlock,
@@ -212,7 +210,8 @@ def _card_words(card: CardStatus, texts: Texts) -> Iterator[str]:
         is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
         yield f"{texts(f'card.{pin.lower()}')}: {texts.tries(left, is_set=is_set)}"
     locked = [p for p in PINS if card["tries"][p] == 0 and can_unlock(card, p)]
-    commands = ["activate"] if state.can_activate else []
-    for words in commands or [f"unblock {pin.lower()}" for pin in locked]:
-        sentence = catalogue(texts.language)["mend.person"]
-        yield sentence.format(command=f"kortilla card {words}")
+    if state.can_activate:
+        yield f"{texts('card.activate')}: kortilla card activate"
+    else:
+        for pin in locked:
+            yield f"{texts('card.unlock')}: kortilla card unblock {pin.lower()}"

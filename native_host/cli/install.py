@@ -137,7 +137,7 @@ def install(
 def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     """Remove what install wrote, and end the agent.
 
-    For all browsers, pkcs11 is disabled and the history deleted too.
+    For all browsers, pkcs11 is disabled, and what is kept of the use deleted too.
     """
     from kortilla.common.imports import is_packaged
     from native_host import history, last_folder, unused_pads

@@ -177,13 +177,14 @@ async def _serve(window: Sequence[str] | None) -> str:
 
 def _words(lang: str | None, *, enabled: bool, running: bool) -> list[str]:
     """Return what the self-check says of the agent, and what switches it on."""
+    from native_host.desktop.texts import Texts
     from native_host.doctor.examination import configured_place
     from native_host.doctor.findings import catalogue
-    from native_host.languages import choose_language
 
     _, config = configured_place()
-    texts = catalogue(choose_language(config.language, lang))
+    language = spoken_language(config, lang)
+    texts = catalogue(language)
     if running or enabled:
         return [texts["AGENT_RUNS" if running else "AGENT_NOT_RUNNING"]]
-    how = texts["mend.doctor"].format(command="kortilla agent --enable")
-    return [texts["AGENT_DISABLED"], how]
+    how = Texts(language)("settings.agent.switch")
+    return [texts["AGENT_DISABLED"], f"{how}: kortilla agent --enable"]

@@ -84,7 +84,8 @@ class CardWatch:
             self._set_readers(())
 
     def read_again(self) -> None:
-        """Read all cards again; what is known of them stays until then."""
+        """Read all cards again, and report them; what is known stays until then."""
+        self._last = None
         for reader in self._readers:
             self._read(reader)
 

@@ -28,7 +28,9 @@ def choose_files(parent: QWidget, title: str, patterns: str = "") -> list[Path]:
     """Ask for files that are there, beginning in the last folder."""
     start = os.fspath(last_folder())
     chosen, _ = QFileDialog.getOpenFileNames(parent, title, start, patterns)
-    return _kept([Path(each) for each in chosen])
+    if chosen:
+        keep(Path(chosen[0]).parent)
+    return [Path(each) for each in chosen]
 
 
 def choose_target(
@@ -37,7 +39,10 @@ def choose_target(
     """Ask for a file to write, with a name that can be changed."""
     start = os.fspath((folder or last_folder()) / name)
     chosen, _ = QFileDialog.getSaveFileName(parent, title, start, patterns)
-    return next(iter(_kept([Path(chosen)] if chosen else [])), None)
+    if not chosen:
+        return None
+    keep(Path(chosen).parent)
+    return Path(chosen)
 
 
 def choose_folder(
@@ -46,12 +51,6 @@ def choose_folder(
     start = os.fspath(folder or last_folder())
     chosen = QFileDialog.getExistingDirectory(parent, title, start)
     return Path(chosen) if chosen else None
-
-
-def _kept(chosen: list[Path]) -> list[Path]:
-    if chosen:
-        keep(chosen[0].parent)
-    return chosen
 
 
 class DialogWords:

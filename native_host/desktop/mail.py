@@ -57,8 +57,7 @@ class Message(QObject):
         super().__init__(window)
         self._files, self._background = [*files], background
         self._ended: Callable[[End], object] | None = ended
-        bus = session_bus()
-        if bus is None or not bus.isConnected():
+        if (bus := session_bus()) is None:
             self._use_program()
             return
         from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
@@ -109,13 +108,15 @@ class Message(QObject):
 
     @Slot("QDBusMessage")
     def on_response(self, message: "QDBusMessage") -> None:
-        end = _ENDS.get(message.arguments()[0])
+        end = _ENDS.get(next(iter(message.arguments()), -1))
         if end is None:
             self._use_program()
         else:
             self._end(end)
 
     def _use_program(self) -> None:
+        if self._ended is None:
+            return
         program = shutil.which(_PROGRAM)
         words = [os.fspath(each.absolute()) for each in self._files]
         safe = all(each.isprintable() and not _UNSAFE & {*each} for each in words)
@@ -150,12 +151,13 @@ class Message(QObject):
 
 
 def session_bus() -> "QDBusConnection | None":
-    """Return the bus of the session; None without the part of PySide6 for it."""
+    """Return the bus of the session; None without it or PySide6's part for it."""
     try:
         from PySide6.QtDBus import QDBusConnection
     except ImportError:  # Debian packages it apart
         return None
-    return QDBusConnection.sessionBus()
+    bus = QDBusConnection.sessionBus()
+    return bus if bus.isConnected() else None
 
 
 def _parent(window: QWidget) -> str:

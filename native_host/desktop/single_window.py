@@ -74,9 +74,8 @@ class SingleWindow:
         """Return whether this process is to show the window.
 
         If another one does, its window is brought to the front and gets ``handover``.
-        Without a private
-        runtime folder there is no way to know, and each process shows a window. Raises
-        ``KortillaError`` if the other one does not answer.
+        Without a private runtime folder there is no way to know, and each process shows
+        a window. Raises ``KortillaError`` if the other one does not answer.
         """
         if self._folder is None:
             return True

@@ -122,7 +122,7 @@ class Window(TopWindow):
         self.activateWindow()
 
     def look_for_faults(self) -> None:
-        """Put a number beside the self-check if it can mend something.
+        """Put a number beside the self-check if it can fix something.
 
         Neither a card nor a reader is looked for. The page itself finds more.
         """

@@ -60,8 +60,8 @@ def plan(sources: Sequence[Source], *, container: bool) -> tuple[Batch, ...]:
     files go into one container together, or into several if one can't hold them. Raises
     ``FileNotSignableError`` with all files that can't be signed.
     """
+    pdfs = [each for each in sources if each.is_pdf and not container]
     packed = [each for each in sources if container or not each.is_pdf]
-    pdfs = [each for each in sources if not (container or not each.is_pdf)]
     faults = [*_faults_of_pdfs(pdfs), *_faults_of_container(packed)]
     if faults:
         raise FileNotSignableError(faults)

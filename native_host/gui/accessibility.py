@@ -4,7 +4,8 @@
 Headings and lists of other controls have roles that Qt's own controls do not have.
 Qt's own interface of a scroll area crashes when it is asked for a child that it does
 not have. A screen reader asks for one if the scroll bar has gone since it counted the
-children.
+children. A stack of pages is a layered pane in Qt, which Orca names at each move of the
+focus into it.
 """
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
     QAccessibleWidget,
     QApplication,
     QScrollArea,
+    QStackedWidget,
     QWidget,
 )
 from shiboken6 import isValid
@@ -71,6 +73,7 @@ _ROLES: dict[type[QWidget], QAccessible.Role] = {
     TopWindow: QAccessible.Role.Window,
     _Voice: QAccessible.Role.AlertMessage,
     QScrollArea: QAccessible.Role.Client,
+    QStackedWidget: QAccessible.Role.Client,
 }
 
 
@@ -91,7 +94,10 @@ def _interface(_key: str, what: QObject | None) -> QAccessibleInterface | None:
 
 
 class Announcer:
-    """Speaks for a window. Words that come within a moment are one announcement."""
+    """Speaks for a window. Words that come within a moment are one announcement.
+
+    Of a heading that gets the focus, Orca says that it is one, and not its words.
+    """
 
     #: Milliseconds in which words are collected.
     together = _TOGETHER
@@ -102,8 +108,20 @@ class Announcer:
         self._page = ""
         self._said: list[str] = []
         self._politely = True
+        #: One that has got the focus and was not said yet.
+        self._heading: Heading | None = None
         self._timer = QTimer(window, singleShot=True)
         self._timer.timeout.connect(self._speak)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus)
+
+    def _on_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
+        if not isinstance(now, Heading) or not isValid(self._voice):
+            return
+        if now.window() is self._voice.window():
+            self._heading = now
+            self._start(politely=True)
 
     def say(self, words: str, politely: bool = False) -> None:
         """Say words, at once or after what the screen reader says already."""
@@ -125,6 +143,9 @@ class Announcer:
 
     def _speak(self) -> None:
         words = " ".join(filter(None, (self._page, *self._said)))
+        heading, self._heading = self._heading, None
+        if heading and isValid(heading) and heading.text() not in words:
+            words = f"{words} {heading.text()}".lstrip()
         event = QAccessibleAnnouncementEvent(self._voice, words)
         how = QAccessible.AnnouncementPoliteness
         event.setPoliteness(how.Polite if self._politely else how.Assertive)

@@ -211,11 +211,14 @@ class PrivateFolder:
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with their folders where two names are the same."""
-    short = [file.name for file in files]
+    """Return the files' names, with the folders that differ where two are the same."""
+    names = [file.name for file in files]
     # PROTOCOL.md §3 compares names in this form.
-    told_apart = {unicodedata.normalize("NFC", name) for name in short}
-    names = short if len(told_apart) == len(short) else [str(file) for file in files]
+    told_apart = {unicodedata.normalize("NFC", name) for name in names}
+    if len(told_apart) < len(names):
+        whole = [file.absolute() for file in files]
+        common = os.path.commonpath([file.parent for file in whole])
+        names = [str(file.relative_to(common)) for file in whole]
     return [os.fsencode(name).decode(errors="replace") for name in names]
 
 

@@ -263,11 +263,13 @@ def test_one_command_ends_it_and_keeps_it_off(
     assert kortilla("agent", "--enable") == {"enabled": True, "running": True}
 
 
-@pytest.mark.usefixtures("session")
 @pytest.mark.parametrize("language", SPOKEN)
-def test_it_speaks_the_persons_language(
-    language: str, capsys: pytest.CaptureFixture[str]
+def test_it_speaks_the_language_that_is_asked_for(
+    language: str, session: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    config = session / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("language = 'sv'\n")
     texts = catalogue(language)
     for wish, code in (
         ("--disable", "AGENT_DISABLED"),

@@ -2,6 +2,8 @@
 """``kortilla card status`` with the mock card; real readers are in another file."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +31,7 @@ CERTIFICATES = {
 
 
 def test_card_status_tells_all_that_can_be_read_without_a_pin(
-    run: Run, mock_card: MockCardState
+    run: Run, mock_card: MockCardState, configure: Callable[[str], Path]
 ) -> None:
     data = mock_card.read()
     outcome = run("card", "status", "--card", "mock")
@@ -55,6 +57,7 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     assert "TEST CARD." in told.words
     assert "Basic PIN (PIN1): 5 tries left" in told.words
     assert "{" not in told.words
+    configure("language = 'en'")
     told = run("card", "status", "--card", "mock", "--lang", "fi", json=False)
     assert "Kortti on käyttövalmis" in told.words
     with mock_card.update() as data:
@@ -62,7 +65,7 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     told = run("card", "status", "--card", "mock", "--lang", "sv", json=False)
     assert "Signaturkoden (PIN2) är låst." in told.words
     assert "Signaturkod (PIN2): Låst" in told.words
-    assert "kortilla card unblock pin2" in told.words
+    assert "Lås upp: kortilla card unblock pin2" in told.words
 
 
 @pytest.mark.usefixtures("mock_card")

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import os
+import shutil
 import ssl
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,12 @@ def test_files_of_the_same_name_are_told_apart_by_their_folders(
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "same").write_text(folder)
-    result = run("sign", *AUTOMATIC, "a/same", "b/same").result
-    assert [each["name"] for each in result["signatures"]] == ["a/same", "b/same"]
+    deep = tmp_path.joinpath(*["x" * 100] * 3)
+    for folder in ("a", "b"):
+        shutil.copytree(tmp_path / folder, deep / folder)
+    for place in ("", f"{deep}/"):
+        result = run("sign", *AUTOMATIC, f"{place}a/same", f"{place}b/same").result
+        assert [each["name"] for each in result["signatures"]] == ["a/same", "b/same"]
     assert run("sign", *AUTOMATIC, "a/same", "a/same").error == "INVALID_ARGUMENT"
 
 

@@ -2,6 +2,7 @@
 """``kortilla sign`` of more files than one PIN2 is for, and of files only to pack."""
 
 import asyncio
+import contextlib
 import errno
 import io
 import json
@@ -36,11 +37,12 @@ from native_host.files.targets import Target, unwritable
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import PinQuestion
 from tests.cli.conftest import NewCard, Run
-from tests.cli.terminal import KORTILLA
+from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
 from tests.desktop.test_screen import names as names_on
 from tests.kortilla.signing_parts import Services, make_pdf
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
+from tests.support import pcsc
 from tests.support.patience import patience
 from tests.support.screen import open_screen
 
@@ -163,11 +165,37 @@ def test_many_files_are_signed_with_one_pin2_for_each_batch(
     assert card.read().pin2.tries == 5
 
 
-def test_the_window_asks_again_for_the_next_batch(folder: Path) -> None:
-    """On a real screen, by keyboard. Escape in the second part keeps the first."""
+def two_packages(folder: Path) -> list[str]:
+    """Make more files than a container holds, and return their names."""
     names = [f"{number}.bin" for number in range(MAX_PACKED + 1)]
     for each in names:
         (folder / each).write_bytes(b"\0")
+    return names
+
+
+def test_a_card_in_a_reader_is_used_again_for_the_next_batch(
+    card: MockCardState, folder: Path
+) -> None:
+    """Over pcscd, at a terminal, after a wrong PIN2 in the second part."""
+    words = ("--prompt", "terminal", "--lang", "en", "--card", "pcsc")
+    with pcsc.beside(card.folder) as within:
+        terminal = Terminal(within(*KORTILLA, "sign", *two_packages(folder), *words))
+        with contextlib.closing(terminal):
+            for part, pins in ("1", ["123456"]), ("2", ["999999", "123456"]):
+                terminal.wait_for(f"Part {part} of 2. Documents to sign: ")
+                for pin in pins:
+                    terminal.wait_for("(PIN2): ")
+                    terminal.type(f"{pin}\r")
+            outcome = terminal.outcome()
+    assert outcome.status == 0
+    made = [each["file"] for each in outcome.result["files"]]
+    assert made == ["signed.asice", "100.asice"]
+    assert card.read().pin2.tries == 5
+
+
+def test_the_window_asks_again_for_the_next_batch(folder: Path) -> None:
+    """On a real screen, by keyboard. Escape in the second part keeps the first."""
+    names = pdfs(folder, 21)
     words = ("sign", *names, "--card", "mock", "--lang", "en", "--json")
     with (
         open_screen() as screen,
@@ -192,10 +220,10 @@ def test_the_window_asks_again_for_the_next_batch(folder: Path) -> None:
         finally:
             process.kill()
             process.communicate()
-    assert b"101 files: PIN2 is asked for 2 times." in said
+    assert b"21 files: PIN2 is asked for 2 times." in said
     result = json.loads(output)
-    assert [each["file"] for each in result["files"]] == ["signed.asice"]
-    assert (result["failed"], process.returncode) == (["100.bin"], 1)
+    assert len(result["files"]) == 20
+    assert (result["failed"], process.returncode) == (["20.pdf"], 1)
 
 
 @pytest.mark.usefixtures("small_batches")

@@ -13,10 +13,11 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.pages.page import PageBase
+from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.window import Window
 from native_host.gui.labels import Heading, WrappingHeading
 from tests.pin_prompt.conftest import application
+from tests.support import cards
 from tests.support.patience import patience
 
 __all__ = ["application"]
@@ -25,6 +26,7 @@ Open = Callable[..., Window]
 Kind = TypeVar("Kind", bound=PageBase)
 Part = TypeVar("Part", bound=QWidget)
 
+LETTER = b"SPECIMEN: a letter"
 _BETWEEN_LOOKS = 10  # milliseconds
 
 #: The roles of what a person can act on, and of what a screen reader goes to.
@@ -42,6 +44,38 @@ CONTROLS = {
 @pytest.fixture(autouse=True)
 def home(empty_session: Path) -> Path:
     return empty_session
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    path = tmp_path / "files/letter.txt"
+    path.parent.mkdir()
+    path.write_bytes(LETTER)
+    return path
+
+
+@pytest.fixture
+def own_card(home: Path) -> Path:
+    """The folder of the mock card in the reader."""
+    return cards.new_card(home / ".local/share/kortilla/mock-card").folder
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """The certificate file of another card."""
+    return certificate(tmp_path / "other", number=2)
+
+
+def certificate(folder: Path, *, number: int) -> Path:
+    """Make a card, and return the file of its certificate."""
+    [key] = [
+        each
+        for each in cards.new_card(folder, number=number).read().keys
+        if each.reference == 1
+    ]
+    path = folder.with_suffix(".der")
+    path.write_bytes(key.certificate)
+    return path
 
 
 @pytest.fixture
@@ -158,3 +192,10 @@ def is_heard_once(page: QWidget, said: list[str], heading: str) -> str:
     assert headings(page).count(heading) == 1
     [once] = [each for each in said if each.startswith(heading)]
     return once
+
+
+def hear(services: Services, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets what a screen reader is given to say from now on."""
+    said: list[str] = []
+    monkeypatch.setattr(services, "say", lambda words, **_: said.append(words))
+    return said

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -22,6 +23,8 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
+    interfaces,
     is_heard_once,
     page_of,
     settle,
@@ -68,6 +71,11 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     assert "Electronic client identifier (SATU): 99902038C" in shown
     assert "The card is ready to use" in shown
     assert headings(page) == ["Card", "SPECIMEN-POHJALAINEN Aino", "PINs and PUK"]
+    assert [
+        each.text(QAccessible.Text.Name)
+        for each in interfaces(page)
+        if each.role() is QAccessible.Role.Heading
+    ] == headings(page)
     assert [*buttons(page)] == [
         "Read the card again",
         *("Change PIN1", "Forgotten: PIN1"),
@@ -176,6 +184,32 @@ def test_each_of_several_cards_has_its_holders_name_on_all_that_is_its_own(
     ]
 
 
+def test_what_becomes_of_the_cards_is_said_and_again_when_it_is_asked_for(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(page, "say", lambda words, politely=False: said.append(words))
+    ready = cards_of(status_of(a_card()))
+    show(page, cards_of(None))  # it is being read
+    show(page, ready)
+    show(page, ready)
+    assert said == ["SPECIMEN-POHJALAINEN Aino: The card is ready to use."]
+    buttons(page)["Read the card again"].click()
+    show(page, ready)
+    assert said[1:] == said[:1]
+    del said[:]
+    show(page, cards_of(status_of(a_card(**tries(0))), failed("CARD_MUTE")))
+    show(page, Cards((ReaderContent(READER, False, None),)))
+    assert said == [
+        "SPECIMEN-POHJALAINEN Aino: The basic PIN (PIN1) is locked. "
+        "The card does not answer.",
+        "There is no card in the reader.",
+    ]
+    page.services.show_page("sign")
+    show(page, ready)
+    assert len(said) == 2
+
+
 def test_a_button_opens_the_window_for_its_own_card(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,9 +235,7 @@ def test_a_button_opens_the_window_for_its_own_card(
 def test_each_end_of_an_action_is_a_heading_that_is_said_once(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    services = page.services
-    monkeypatch.setattr(services, "say", lambda words, **_: said.append(words))
+    said = hear(page.services, monkeypatch)
     ends: list[Callable[[str], object]] = []
 
     def start(words: tuple[str, ...], ended: Callable[[str], object]) -> bool:

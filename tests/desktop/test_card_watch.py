@@ -108,6 +108,8 @@ async def test_a_card_comes_goes_and_is_read_again(tmp_path: Path) -> None:
         found.watch.read_again()
         await found.until(lambda last: tries(last) == 3)
         assert found.count == before + 1  # what was known stayed until then
+        found.watch.read_again()
+        await found.until(lambda _: found.count == before + 2)  # though nothing is new
 
 
 async def test_no_card_is_held_and_one_that_is_held_is_read_later(

@@ -18,10 +18,9 @@ from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
 from native_host.desktop.pages import check as check_page
-from native_host.desktop.pages import files, signed_content
+from native_host.desktop.pages import signed_content
 from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.signed_content import PageView
-from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
 from native_host.files import report
@@ -35,11 +34,11 @@ from native_host.gui.tokens import LIGHT
 from native_host.operations.request import Context
 from native_host.paths import trust_folder
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     is_heard_once,
     page_of,
     settle,
@@ -141,8 +140,7 @@ def test_the_verdict_or_the_sum_has_the_focus_and_is_said_once(
     open_window: Open, signed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window()
-    said: list[str] = []
-    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
+    said = hear(window.services, monkeypatch)
     page = check(window, signed / "a-signed.pdf")
     verdict = "Test card. This is not a real person's signature. "
     verdict += "The signature is valid."
@@ -351,8 +349,10 @@ def test_whether_the_authority_is_asked_is_kept(
     page = check(window, signed / "a-signed.pdf")
     assert service.count == 1
     [box] = visible(page, QCheckBox)
+    box.setFocus()
     box.click()
     until(lambda: service.count == 2 and page._running is None)
+    assert window.focusWidget() is box  # a switch moves no focus
     assert "The signature is valid." in headings(page)[1]
     assert load_config().ask_revocation is True
 
@@ -480,23 +480,3 @@ def test_files_are_dropped_and_never_moved(
     until(lambda: page._running is None)
     assert "Nobody has signed this file." in headings(page)
     assert len(headings(page)) == 2
-
-
-# Encryption needs nothing of the extra.
-@pytest.mark.parametrize("name", sorted({*PAGES_OF_FILES} - {"encrypt"}))
-def test_without_the_library_it_says_what_is_missing(
-    open_window: Open,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-) -> None:
-    def check_library() -> None:
-        raise SigningMissingError("pyhanko is missing")
-
-    monkeypatch.setattr(files, "check_library", check_library)
-    window = open_window()
-    window.give_files(name, [tmp_path / "a.pdf"])
-    page = window.pages[name]
-    assert "This computer lacks a part of Kortilla." in words(page)
-    assert any("has to be installed again" in each for each in words(page))
-    assert buttons(page) == {}

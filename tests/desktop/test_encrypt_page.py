@@ -7,17 +7,15 @@ import subprocess
 import threading
 import unicodedata
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QPdfWriter
-from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
 
 from kortilla.encryption import PasswordRecipient, encrypt
-from native_host.config import Config
 from native_host.desktop.pages import opening
 from native_host.desktop.pages.encrypt import Page
 from native_host.desktop.pages.recovery_password import draw_password
@@ -26,12 +24,14 @@ from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.files import encrypt as files_encrypt
 from native_host.files.sources import MAX_FILES
-from native_host.recipients import address_book, directory, person
+from native_host.recipients import address_book, person
 from native_host.recipients.person import Person, read_person
 from tests.desktop.conftest import (
+    LETTER,
     Open,
     buttons,
     headings,
+    hear,
     is_heard_once,
     page_of,
     unnamed,
@@ -39,42 +39,8 @@ from tests.desktop.conftest import (
     visible,
     words,
 )
-from tests.support import cards
 
 PASSWORD = "ABCD-EFGH-JKLM-NPQR-STUV"
-LETTER = b"SPECIMEN: a letter"
-
-
-@pytest.fixture
-def letter(tmp_path: Path) -> Path:
-    path = tmp_path / "files/letter.txt"
-    path.parent.mkdir()
-    path.write_bytes(LETTER)
-    return path
-
-
-@pytest.fixture
-def own_card(home: Path) -> Path:
-    """The folder of the mock card in the reader."""
-    return cards.new_card(home / ".local/share/kortilla/mock-card").folder
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Path:
-    """The certificate file of another card."""
-    return certificate(tmp_path / "other", number=2)
-
-
-def certificate(folder: Path, *, number: int) -> Path:
-    """Make a card, and return the file of its certificate."""
-    [key] = [
-        each
-        for each in cards.new_card(folder, number=number).read().keys
-        if each.reference == 1
-    ]
-    path = folder.with_suffix(".der")
-    path.write_bytes(key.certificate)
-    return path
 
 
 def page_with(window: Window, *files: Path, read: bool = True) -> Page:
@@ -120,8 +86,7 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     monkeypatch.setattr(Command, "run", run)
     monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
     window = open_window()
-    said: list[str] = []
-    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
+    said = hear(window.services, monkeypatch)
     page = page_with(window, letter)
     assert said[0].startswith("letter.txt is to be encrypted. A card that is lost")
     until(lambda: page.recipients.own)
@@ -191,45 +156,6 @@ def test_a_letter_to_two_people_opens_with_the_card_and_with_the_password(
     assert page._opening.field.text() == ""
 
 
-def test_a_tick_for_one_certificate_is_not_for_another(
-    open_window: Open, letter: Path, other: Path, tmp_path: Path
-) -> None:
-    third = certificate(tmp_path / "third", number=3)
-    page = page_with(open_window(), letter)
-    page.recipients.add([other])
-    for _ in range(2):
-        press(page, "Encrypt 1 file")
-        [accept] = [each for name, each in boxes(page).items() if "I under" in name]
-        assert not accept.isChecked()
-        accept.click()
-        page.recipients.add([third])
-    assert [*letter.parent.iterdir()] == [letter]
-    # Who has been seen with this doubt, both of them now, is accepted.
-    press(page, "Encrypt 1 file")
-    assert len([*letter.parent.iterdir()]) == 2
-
-
-def test_the_own_certificate_is_saved_for_others(
-    open_window: Open, own_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there, chosen = tmp_path / "my-certificate.cer", [""]
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen[0], "*.cer"))
-    page = page_with(open_window())
-    [own] = page.recipients.own
-    for path, begin in (
-        ("", ""),
-        (str(there), "my-certificate.cer was saved."),
-        (str(there / "in-a-file.cer"), "in-a-file.cer could not be saved."),
-    ):
-        chosen[0] = path
-        buttons(page)["Save my certificate…"].click()
-        assert begins(page, begin)
-    assert read_person(there).certificate == own.certificate
-    # Without a card there is nothing to save.
-    page.recipients.show([], [])
-    assert "Save my certificate…" not in buttons(page)
-
-
 def test_what_is_missing_is_said_and_nothing_is_encrypted(
     open_window: Open, letter: Path
 ) -> None:
@@ -253,39 +179,6 @@ def test_what_is_missing_is_said_and_nothing_is_encrypted(
     assert "letter.txt is no longer there." in words(page)
     buttons(page)["Remove letter.txt from the list"].click()
     assert "Encrypt" in buttons(page)
-
-
-def test_somebody_is_found_in_the_directory_by_the_client_identifier(
-    open_window: Open, letter: Path, other: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = read_person(other)
-    asked: list[tuple[str, str]] = []
-
-    async def find(address: str, satu: str) -> list[Person]:
-        asked.append((address, satu))
-        if satu == "00000000A":
-            raise directory.DirectoryError("no answer")
-        return [found] if satu == found.satu else []
-
-    monkeypatch.setattr(directory, "find", find)
-    page = page_with(open_window(), letter)
-    assert "Search the directory" not in buttons(page)
-    config = Config(card="mock", directory="ldap://directory.example/c=FI")
-    page = page_with(open_window(config=config), letter)
-    for typed, said in (
-        ("Ville", "A client identifier has eight digits"),
-        ("00000000A", "The directory did not answer."),
-        ("11111111A", "The directory has no certificate for 11111111A."),
-    ):
-        page.recipients._satu.setText(typed)
-        buttons(page)["Search the directory"].click()
-        until(partial(begins, page, said))
-    page.recipients._satu.setText(f" {found.satu.lower()} ")
-    buttons(page)["Search the directory"].click()
-    until(lambda: found.name in boxes(page))
-    assert boxes(page)[found.name].isChecked()
-    assert asked[-1] == (config.directory, found.satu)
-    assert "Ville" not in {satu for _, satu in asked}
 
 
 def test_files_are_not_encrypted_without_the_own_card_while_it_is_read(
@@ -447,8 +340,7 @@ def test_errors_of_the_whole_and_other_files_are_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     window = open_window()
-    said: list[str] = []
-    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
+    said = hear(window.services, monkeypatch)
     path = sealed("a\u202e<b>.txt.p7m")
     page = page_with(window, path, letter)
     assert begins(page, "Encrypted files are opened separately.")

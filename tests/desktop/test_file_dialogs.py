@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from native_host.cli import main
 from native_host.desktop.file_dialogs import choose_files, choose_target, words
 from native_host.install.host import install
+from native_host.languages import SPOKEN
 from native_host.last_folder import keep, last_folder
 from tests.desktop.conftest import Open, settle, until, visible
 
@@ -93,6 +94,8 @@ def test_all_words_that_qt_asks_for_are_there(
     timer.stop()
     QCoreApplication.removeTranslator(asked)
     assert {"&Open", "Parent Directory", "Date Modified", "Cancel"} <= asked.words
+    # The Qt of Debian 13 has no key for two of them.
+    asked.words |= {each.replace("&", "") for each in ("&Look in:", "Files of &type:")}
     assert asked.words <= words().keys()
 
 
@@ -127,7 +130,7 @@ def test_the_dialog_speaks_the_windows_language(
 
 def test_our_words_are_complete_and_keep_placeholders_and_keys() -> None:
     for english, ours in words().items():
-        assert ours.keys() == {"fi", "sv"}
+        assert ours.keys() == {*SPOKEN} - {"en"}
         for each in ours.values():
             assert each.strip()
             assert each.count("%1") == english.count("%1")

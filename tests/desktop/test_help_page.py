@@ -96,7 +96,7 @@ def test_the_keyboard_follows_links_and_comes_back(
 
 def test_a_screen_reader_reads_text_and_what_pictures_show(open_window: Open) -> None:
     page = page_of(open_window(), Page)
-    page.guide.read(DOCS, page._name)
+    page.guide.read(page._name)
     found = QAccessible.queryAccessibleInterface(page.guide)
     assert found is not None
     assert found.text(QAccessible.Text.Name) == "Help"

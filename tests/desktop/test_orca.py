@@ -164,7 +164,7 @@ def test_what_becomes_of_files_is_heard(
         orca.wait_for(text("sign.error.USER_CANCELLED"))
         # An Enter that comes late presses no button.
         screen.press("Return", "Tab")
-        orca.wait_for(text("sign.choose"))
+        orca.wait_for(text("files.choose"))
         assert screen.focused() == window
         subprocess.run([*command, "--sign", original], env=environment, check=True)
         begin()

@@ -16,6 +16,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     is_heard_once,
     settle,
     until,
@@ -28,16 +29,14 @@ Sign = Callable[[dict[str, Any]], Page]
 
 
 @pytest.fixture
-def said() -> Said:
-    """What a screen reader is given to say."""
-    return []
+def window(open_window: Open) -> Window:
+    return open_window()
 
 
 @pytest.fixture
-def window(open_window: Open, said: Said, monkeypatch: pytest.MonkeyPatch) -> Window:
-    window = open_window()
-    monkeypatch.setattr(window.services, "say", lambda words, **_: said.append(words))
-    return window
+def said(window: Window, monkeypatch: pytest.MonkeyPatch) -> Said:
+    """What a screen reader is given to say."""
+    return hear(window.services, monkeypatch)
 
 
 A, B = "/made/a-signed.pdf", "/made/b.asice"
@@ -144,6 +143,19 @@ def test_the_outcome_is_in_sight_where_the_page_had_been_scrolled(
         assert isinstance(heading, Heading)
         assert heading.text() == "Nothing was signed"
         assert not heading.visibleRegion().isEmpty()
+
+
+def test_an_outcome_behind_another_page_is_said_and_takes_no_focus(
+    window: Window, sign: Sign, said: Said
+) -> None:
+    page = sign({"error": {"code": "USER_CANCELLED"}})
+    said.clear()
+    buttons(page)["Sign 2 files"].click()
+    window.show_page("card")
+    window.sidebar.list.setFocus()
+    until(lambda: not page._busy)
+    assert said == ["You cancelled. Nothing was signed."]
+    assert window.focusWidget() is window.sidebar.list
 
 
 def test_sign_more_begins_anew(sign: Sign) -> None:

@@ -2,34 +2,31 @@
 """Whom the page *Encrypt* offers as recipients, and the own certificate for others."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QFileDialog
 
-from native_host.recipients import address_book
-from native_host.recipients.person import read_person
-from tests.desktop.conftest import Open, buttons, unnamed, until, words
+from native_host.config import Config
+from native_host.recipients import address_book, directory
+from native_host.recipients.person import Person, read_person
+from tests.desktop.conftest import (
+    Open,
+    buttons,
+    certificate,
+    hear,
+    unnamed,
+    until,
+    words,
+)
 from tests.desktop.test_encrypt_page import (
     begins,
     boxes,
-    certificate,
     page_with,
+    press,
 )
 from tests.support import cards
-
-
-@pytest.fixture
-def letter(tmp_path: Path) -> Path:
-    path = tmp_path / "letter.txt"
-    path.write_bytes(b"SPECIMEN")
-    return path
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Path:
-    """The certificate file of another card."""
-    return certificate(tmp_path / "other", number=2)
 
 
 def test_many_earlier_recipients_are_shown_when_asked_for(
@@ -100,3 +97,77 @@ def test_it_asks_which_of_two_own_certificates_is_saved(
         [button] = [b for said, b in buttons(page).items() if said.startswith(name)]
         button.click()
         assert saved.read_bytes() == each.certificate
+
+
+def test_a_tick_for_one_certificate_is_not_for_another(
+    open_window: Open, letter: Path, other: Path, tmp_path: Path
+) -> None:
+    third = certificate(tmp_path / "third", number=3)
+    page = page_with(open_window(), letter)
+    page.recipients.add([other])
+    for _ in range(2):
+        press(page, "Encrypt 1 file")
+        [accept] = [each for name, each in boxes(page).items() if "I under" in name]
+        assert not accept.isChecked()
+        accept.click()
+        page.recipients.add([third])
+    assert [*letter.parent.iterdir()] == [letter]
+    # The people who have been seen with this doubt, both of them now, are accepted.
+    press(page, "Encrypt 1 file")
+    assert len([*letter.parent.iterdir()]) == 2
+
+
+def test_the_own_certificate_is_saved_for_others(
+    open_window: Open, own_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, chosen = tmp_path / "my-certificate.cer", [""]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen[0], "*.cer"))
+    page = page_with(open_window())
+    [own] = page.recipients.own
+    for path, begin in (
+        ("", ""),
+        (str(there), "my-certificate.cer was saved."),
+        (str(there / "in-a-file.cer"), "in-a-file.cer could not be saved."),
+    ):
+        chosen[0] = path
+        buttons(page)["Save my certificate…"].click()
+        assert begins(page, begin)
+    assert read_person(there).certificate == own.certificate
+    # Without a card there is nothing to save.
+    page.recipients.show([], [])
+    assert "Save my certificate…" not in buttons(page)
+
+
+def test_somebody_is_found_in_the_directory_by_the_client_identifier(
+    open_window: Open, letter: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = read_person(other)
+    asked: list[tuple[str, str]] = []
+
+    async def find(address: str, satu: str) -> list[Person]:
+        asked.append((address, satu))
+        if satu == "00000000A":
+            raise directory.DirectoryError("no answer")
+        return [found] if satu == found.satu else []
+
+    monkeypatch.setattr(directory, "find", find)
+    page = page_with(open_window(), letter)
+    assert "Search the directory" not in buttons(page)
+    config = Config(card="mock", directory="ldap://directory.example/c=FI")
+    window = open_window(config=config)
+    page, heard = page_with(window, letter), hear(window.services, monkeypatch)
+    for typed, said in (
+        ("Ville", "A client identifier has eight digits"),
+        ("00000000A", "The directory did not answer."),
+        ("11111111A", "The directory has no certificate for 11111111A."),
+    ):
+        page.recipients._satu.setText(typed)
+        buttons(page)["Search the directory"].click()
+        until(partial(begins, page, said))
+    page.recipients._satu.setText(f" {found.satu.lower()} ")
+    buttons(page)["Search the directory"].click()
+    until(lambda: found.name in boxes(page))
+    assert boxes(page)[found.name].isChecked()
+    assert heard[-1] == f"{found.name}."
+    assert asked[-1] == (config.directory, found.satu)
+    assert "Ville" not in {satu for _, satu in asked}

@@ -16,7 +16,6 @@ from native_host.install.changes import Plan
 from native_host.install.host import files_of
 from native_host.pin_prompt import texts
 from tests.cli.test_sign_own import TITLE, pdfsig
-from tests.desktop.test_mail import open_mail_portal
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
@@ -27,6 +26,7 @@ from tests.pin_prompt.accessibility_bus import (
     open_accessibility_bus,
 )
 from tests.support import cards
+from tests.support.mail_portal import open_mail_portal
 from tests.support.patience import patience
 from tests.support.screen import open_screen
 
@@ -166,7 +166,9 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             assert parent == f"x11:{int(window):x}"
             assert sent == {str(signed): signed.read_bytes()}
             screen.wait_until_shown(
-                lambda: any("in the mail program" in each for each in names(bus, LABEL))
+                lambda: any(
+                    "in the e-mail program" in each for each in names(bus, LABEL)
+                )
             )
             with file_manager(bus.session) as shown:
                 # To sign more, to open it, to show it.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the self-check: its rows, what mends them, and the report."""
+"""The page of the self-check: its rows, what fixes them, and the report."""
 
 import asyncio
 import json
@@ -26,6 +26,7 @@ from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     is_heard_once,
     page_of,
     unnamed,
@@ -43,12 +44,12 @@ MISSING = "The background program that notices a new card does not start"
 
 
 class Computer:
-    """What the doctor finds, and what it is asked to mend."""
+    """What the doctor finds, and what it is asked to fix."""
 
     def __init__(self) -> None:
         self.found: list[Finding] | Exception = FOUND
         self.examined = 0
-        self.mended: list[tuple[str, bool]] = []
+        self.fixed: list[tuple[str, bool]] = []
         self.error = ""
 
     async def examine(self, *_: object) -> list[Finding]:
@@ -58,7 +59,7 @@ class Computer:
         return self.found
 
     async def mend(self, _place: object, code: str, *, confirmed: bool) -> None:
-        self.mended.append((code, confirmed))
+        self.fixed.append((code, confirmed))
         if self.error:
             raise CommandFailedError(self.error)
 
@@ -78,7 +79,7 @@ def shown(window: Window) -> Page:
     return page
 
 
-def test_faults_come_first_each_with_what_mends_it(
+def test_faults_come_first_each_with_what_fixes_it(
     open_window: Open, computer: Computer
 ) -> None:
     window = open_window()
@@ -113,37 +114,36 @@ def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_o
         opened.append(words)
         return True
 
-    monkeypatch.setattr(page._mending._prompts, "start", start)
+    monkeypatch.setattr(page._prompts, "start", start)
     buttons(page)["Unlock"].click()
     assert opened == [("unblock", "pin1", "--reader=Reader B (1)")]
     buttons(page)["Copy the report"].click()
     assert "SPECIMEN-B" not in QGuiApplication.clipboard().text()
 
 
-def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
+def test_a_fix_asks_where_a_browser_is_open_and_then_checks_again(
     open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = open_window()
-    heard: list[str] = []
-    monkeypatch.setattr(window.services, "say", lambda words, **_: heard.append(words))
+    heard = hear(window.services, monkeypatch)
     page = shown(window)
-    # Who goes through the pages in the sidebar keeps the focus there.
+    # A person who goes through the pages in the sidebar stays there.
     assert window.sidebar.list.hasFocus()
     assert [each for each in heard if each.startswith("To fix: 3.")]
     computer.error = "BROWSER_RUNNING"
     buttons(page)["Fix"].setFocus()
     buttons(page)["Fix"].click()
     until(lambda: "Fix anyway" in buttons(page))
-    assert computer.mended == [("AGENT_NOT_INSTALLED", False)]
+    assert computer.fixed == [("AGENT_NOT_INSTALLED", False)]
     computer.error, computer.found = "", FOUND[:1]
     buttons(page)["Fix anyway"].click()
     until(lambda: computer.examined == 2 and not page._running)
-    assert computer.mended[1:] == [("AGENT_NOT_INSTALLED", True)]
+    assert computer.fixed[1:] == [("AGENT_NOT_INSTALLED", True)]
     is_heard_once(page, heard, "Everything is in order.")
     assert "Fixing…" in heard
 
 
-def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> None:
+def test_what_can_t_be_fixed_says_so(open_window: Open, computer: Computer) -> None:
     page = shown(open_window())
     computer.error = "INSTALL_FAILED"
     buttons(page)["Fix"].click()

@@ -89,14 +89,14 @@ def test_each_setting_has_its_state(open_window: Open, computer: Computer) -> No
         "Settings",
         "Language",
         "Suomi.fi and MyKanta",
-        "Encrypted mail",
+        "Encrypted e-mail",
         "New card",
         "History",
     ]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
         "Identification with the card: Firefox": False,
         "Identification with the card: Chromium": True,
-        "Open encrypted mail with the card: Thunderbird": False,
+        "Open encrypted e-mail with the card: Thunderbird": False,
         "Offer to activate a new card": True,
         "Keep a history": False,
     }
@@ -122,8 +122,8 @@ def test_an_open_browser_is_asked_about_before_its_settings_change(
 def test_mail_has_a_switch_of_its_own(open_window: Open, computer: Computer) -> None:
     page = shown(open_window())
     said = words(page)
-    switch = "Open encrypted mail with the card: Thunderbird"
-    assert said.index("Suomi.fi and MyKanta") < said.index("Encrypted mail")
+    switch = "Open encrypted e-mail with the card: Thunderbird"
+    assert said.index("Suomi.fi and MyKanta") < said.index("Encrypted e-mail")
     computer.error = "BROWSER_RUNNING"
     boxes(page)[switch].click()
     until(partial(_is_told, page, "Thunderbird is open."))

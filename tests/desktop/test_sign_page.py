@@ -19,10 +19,12 @@ from PySide6.QtWidgets import QCheckBox, QProgressBar, QRadioButton
 
 from native_host.card.mock_source import MockCardSource
 from native_host.desktop.card_watch import Cards, ReaderContent
+from native_host.desktop.pages import files as files_page
 from native_host.desktop.pages import sign as sign_page
 from native_host.desktop.pages.card import Page as CardPage
 from native_host.desktop.pages.sign import Page
 from native_host.desktop.prompts import Command
+from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
 from native_host.files.process import request
@@ -30,10 +32,12 @@ from native_host.files.sign import sign_own_files
 from native_host.files.sources import MAX_FILES, Wish
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
+from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     page_of,
     unnamed,
     until,
@@ -281,7 +285,7 @@ def test_each_error_of_the_command_has_a_sentence() -> None:
         texts = Texts(language)
         for reason in sign_page._REASONS | {"other"}:
             assert "a.pdf" in texts(f"sign.reason.{reason}", name="a.pdf")
-        assert all(texts(f"sign.error.{code}") for code in sign_page._CODES)
+        assert all(map(texts, sign_page._CODES.values()))
 
 
 # --- the progress of a batch, and its end by the person
@@ -346,7 +350,6 @@ def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
 def test_more_files_than_one_pin2_is_for_are_said_before_and_meanwhile(
     open_window: Open, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
     begun, go_on = threading.Event(), threading.Event()
 
     def run(command: Command) -> dict[str, Any]:
@@ -362,7 +365,7 @@ def test_more_files_than_one_pin2_is_for_are_said_before_and_meanwhile(
     more = files[0].with_name("more.pdf")
     more.write_bytes(files[0].read_bytes())
     window = open_window()
-    monkeypatch.setattr(window.services, "say", lambda words, **_: told.append(words))
+    told = hear(window.services, monkeypatch)
     page = page_with(window, *files)
     next_words = "The signature PIN (PIN2) is asked for "
     assert any(each.startswith(f"{next_words}next") for each in words(page))
@@ -424,3 +427,23 @@ for line in sys.stdin:
     made = [each.path.name for each in outcome.made]
     assert made == ["0-signed.pdf", "1-signed.pdf", "2-signed.pdf"]
     assert len(outcome.failed) == 17
+
+
+# Encryption needs nothing of the extra.
+@pytest.mark.parametrize("name", sorted({*PAGES_OF_FILES} - {"encrypt"}))
+def test_without_the_library_it_says_what_is_missing(
+    open_window: Open,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    def check_library() -> None:
+        raise SigningMissingError("pyhanko is missing")
+
+    monkeypatch.setattr(files_page, "check_library", check_library)
+    window = open_window()
+    window.give_files(name, [tmp_path / "a.pdf"])
+    page = window.pages[name]
+    assert "This computer lacks a part of Kortilla." in words(page)
+    assert any("has to be installed again" in each for each in words(page))
+    assert buttons(page) == {}

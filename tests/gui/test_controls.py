@@ -5,11 +5,14 @@ import subprocess
 import sys
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from native_host.gui.accessibility import Announcer, TopWindow
 from native_host.gui.buttons import Button
 from native_host.gui.frame import Stepper
+from native_host.gui.labels import Heading
 from native_host.gui.panels import Kind, Notice
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import (
@@ -177,3 +180,30 @@ def test_a_palette_for_high_contrast_is_used_and_nothing_else(name: str) -> None
     assert tokens.plain
     assert tokens.window == tokens.panel == palette.window().color()
     assert tokens.edge == tokens.ink == palette.windowText().color()
+
+
+def test_a_heading_that_gets_the_focus_is_said_once(
+    application: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orca says of a heading only that it is one."""
+    spoken: list[str] = []
+    monkeypatch.setattr(Announcer, "together", 0)
+    monkeypatch.setattr(
+        "native_host.gui.accessibility.QAccessible.updateAccessibility",
+        lambda event: spoken.append(event.message()),
+    )
+    window = TopWindow()
+    announcer = Announcer(window)
+    heading = Heading("Signed")
+    heading.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+    heading.setParent(window)
+    window.show()
+    window.activateWindow()
+    application.processEvents()
+    heading.setFocus()
+    application.processEvents()
+    assert spoken == ["Signed"]
+    announcer.say("The card is ready.")
+    assert spoken == ["Signed", "The card is ready."]
+    window.hide()
+    window.deleteLater()

@@ -59,7 +59,7 @@ def test_a_broken_configuration_is_said_by_the_check_and_refused_elsewhere(
     with running(make_environment(home, 'card = "paper"\n')) as host:
         answer = host.ask("self-check", page=FIREFOX_PAGE, lang="sv")["result"]
         found = {each["code"]: each["message"] for each in answer["findings"]}
-        assert "inställningsfil" in found["CONFIG_BROKEN"]
+        assert "Inställningsfilen" in found["CONFIG_BROKEN"]
         refused = host.ask("card-status", page=FIREFOX_PAGE)
         assert refused["error"]["code"] == "CONFIG_BROKEN"
         stranger = host.ask("self-check", page=FIREFOX_PAGE, origin="https://a.example")

@@ -32,6 +32,8 @@ _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
 LIST, LIST_ITEM, HEADING = 31, 32, 83
+#: A dialog, a frame and a window.
+WINDOWS = {DIALOG, 23, 69}
 _ENABLED, _FOCUSED, _SHOWING = 8, 12, 25
 
 
@@ -62,6 +64,8 @@ class AccessibilityBus:
         self._monitor = open_dbus_connection(bus=bus)
         self._announced: list[Message] = []
         self._more = threading.Condition()
+        self._asking = threading.Lock()
+        self._closed = False
         address = DBusAddress(
             "/org/freedesktop/DBus",
             "org.freedesktop.DBus",
@@ -80,8 +84,28 @@ class AccessibilityBus:
         for connection in (self._bus, self._monitor):
             connection.sock.shutdown(2)
         self._thread.join()
+        with self._more:
+            self._closed = True
+            self._more.notify_all()
         for connection in (self._bus, self._monitor):
             connection.close()
+
+    def follow(self) -> Iterator[Message]:
+        """Return each message after this call as it comes, until the bus is closed."""
+        with self._more:
+            first = len(self._announced)
+        return self._from(first)
+
+    def _from(self, number: int) -> Iterator[Message]:
+        while True:
+            with self._more:
+                while not self._closed and number == len(self._announced):
+                    self._more.wait()
+                if self._closed:
+                    return
+                message = self._announced[number]
+            number += 1
+            yield message
 
     @property
     def heard(self) -> list[Message]:
@@ -106,10 +130,7 @@ class AccessibilityBus:
     def property(self, part: Part, interface: str, name: str) -> Any:
         """Return a property of ``org.a11y.atspi.…``. Raises ``ValueError``."""
         address = DBusAddress(part.path, part.program, f"org.a11y.atspi.{interface}")
-        reply = self._bus.send_and_get_reply(
-            Properties(address).get(name), timeout=patience()
-        )
-        return _body(reply)[0][1]
+        return self._send(Properties(address).get(name))[0][1]
 
     def parts(self, role: int, *, hidden: bool = False) -> list[Part]:
         """Return the parts of programs with a role, in order; also ``hidden`` ones."""
@@ -177,8 +198,11 @@ class AccessibilityBus:
     def _call(
         self, address: DBusAddress, method: str, signature: str, *args: Any
     ) -> tuple[Any, ...]:
-        call = new_method_call(address, method, signature, args)
-        return _body(self._bus.send_and_get_reply(call, timeout=patience()))
+        return self._send(new_method_call(address, method, signature, args))
+
+    def _send(self, call: Message) -> tuple[Any, ...]:
+        with self._asking:
+            return _body(self._bus.send_and_get_reply(call, timeout=patience()))
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):  # the end
@@ -192,6 +216,17 @@ class AccessibilityBus:
 @contextmanager
 def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
     """Start the buses of a session on a screen, and end them at exit."""
+    with open_session(screen) as (session, address):
+        bus = AccessibilityBus(session, address)
+        try:
+            yield bus
+        finally:
+            bus.close()
+
+
+@contextmanager
+def open_session(screen: str) -> Iterator[tuple[str, str]]:
+    """Start the same buses; return the addresses of the session and accessibility."""
     with TemporaryDirectory() as folder:
         environment = os.environ | {
             "DISPLAY": screen,
@@ -213,11 +248,7 @@ def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
             assert daemon.stdout is not None
             session = daemon.stdout.readline().strip()
             with open_dbus_connection(bus=session) as connection:
-                bus = AccessibilityBus(session, _switch_on(connection))
-                try:
-                    yield bus
-                finally:
-                    bus.close()
+                yield session, _switch_on(connection)
         finally:
             daemon.terminate()
             daemon.communicate()

@@ -30,6 +30,8 @@ from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import (
+    NEW_PIN1,
+    OLD_PIN,
     a_codes_question,
     a_conversation,
     a_document,
@@ -340,9 +342,51 @@ def editor(screen: Screen) -> Iterator[subprocess.Popen[str]]:
     editor.communicate()
 
 
+def picture_of(screen: Screen, window: str, before: list[bytes]) -> list[bytes]:
+    """Return what a window looks like when it no longer changes, unlike before."""
+    looks = [before]
+
+    def is_still() -> bool:
+        looks.append(screen.rows_of(window))
+        return looks[-1] != before and looks[-10:].count(looks[-1]) == 10
+
+    screen.wait_until(is_still)
+    return looks[-1]
+
+
+async def test_digits_are_hidden_when_another_window_gets_the_focus(
+    screen: Screen, window: WindowPrompt, editor: subprocess.Popen[str]
+) -> None:
+    other = screen.focused()
+    fields = (OLD_PIN, NEW_PIN1)
+    question = a_codes_question(operation="change-pin", pin="PIN1", fields=fields)
+    opening: dict[str, Any] = {"operation": "change-pin", "origin": ""}
+    asking = await ask_in_front(window, screen, question, **opening)
+    shown = screen.focused()
+    wait_for_keys(screen, "change-pin")
+    empty = screen.rows_of(shown)
+    screen.type("7391")
+    screen.press("Tab", "Tab", "Tab")
+    typed = picture_of(screen, shown, empty)
+    screen.activate(other)
+    hidden = picture_of(screen, shown, typed)
+    screen.activate(shown)
+    wait_for_keys(screen, "change-pin")
+    screen.wait_until(lambda: screen.rows_of(shown) == typed)
+    screen.hold("space")
+    screen.wait_until(lambda: screen.rows_of(shown) != typed)
+    screen.activate(other)
+    screen.wait_until(lambda: screen.rows_of(shown) == hidden)
+    screen.release("space")
+    assert not asking.done()
+    asking.cancel()
+    await window.close()
+
+
 EDITOR = """
 from PySide6.QtWidgets import QApplication, QLineEdit
 application = QApplication([])
+application.setCursorFlashTime(0)
 line = QLineEdit()
 line.setWindowTitle("Another program")
 line.returnPressed.connect(lambda: print(line.text(), flush=True))

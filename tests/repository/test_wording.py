@@ -61,7 +61,7 @@ SECOND_WORDS = {
     "en": [
         *(r"\bmend", r"\balone\b", r"\bwh(?:o|at)ever\b", "all the same"),
         *("large letters", "could be had", "not an authority.s program"),
-        *("program in the background", "web services?"),
+        *("program in the background", "web services?", r"(?<!-)\bmails?\b"),
     ],
 }
 #: Most words of a sentence that a catalogue has.

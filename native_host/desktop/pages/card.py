@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.pages.outcome import Outcomes
+from native_host.desktop.pages.outcome import Outcomes, as_sentence
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.desktop.prompts import Prompts
 from native_host.gui.drawings import CardDrawing
@@ -65,7 +65,9 @@ class Page(PageBase):
         self._watch: CardWatch | None = None
         self._following: Future[None] | None = None
         self._cards = Cards()
-        self.title_row.addWidget(self.button("card.read", self._read_again))
+        #: What was said of the cards, and whether the person has asked for it again.
+        self._said, self._asked = "", False
+        self.title_row.addWidget(self.button("card.read", self._ask_again))
         self._outcomes = Outcomes(self, self._build)
         self.fill([self.note("card.reading")])
         # After the window's first picture.
@@ -97,6 +99,10 @@ class Page(PageBase):
             )
             await self._watch.run()
 
+    def _ask_again(self) -> None:
+        self._asked = True
+        self._read_again()
+
     def _read_again(self) -> None:
         if self._watch is not None:
             self.services.background.call(self._watch.read_again)
@@ -107,6 +113,32 @@ class Page(PageBase):
         self._cards = cards
         self.services.tell_cards(cards)
         self._build()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say what has become of the cards, and again what the person has asked for."""
+        words = " ".join(map(as_sentence, self._titles()))
+        if not (words and self.isVisible() and self.isActiveWindow()):
+            return
+        if self._asked or words != self._said:
+            self.say(words, politely=True)
+        self._said, self._asked = words, False
+
+    def _titles(self) -> Iterator[str]:
+        """Yield the title of each card's state; of one that is being read, nothing."""
+        if problem := self._cards.problem:
+            yield self.texts.problem(problem)[0]
+        elif not _used(self._cards):
+            key = "no_card" if self._cards.readers else "no_reader"
+            yield self.texts(f"card.{key}.title")
+        for status in filter(None, (each.status for each in self._cards.readers)):
+            if "error" in status:
+                yield self.texts.failure(status["error"])[0]
+            elif card := status["card"]:
+                holder = card["holder"]
+                name = f"{printable(holder['name'])}: " if holder else ""
+                title, _ = self.texts.state(card_state(card, datetime.now(UTC)))
+                yield f"{name}{title}"
 
     def _build(self) -> None:
         parts = self._outcomes.parts
@@ -244,7 +276,7 @@ class Page(PageBase):
         """Open the window for the card in a reader."""
         which = (*words, f"--reader={reader}")
         if not self._prompts.start(which, partial(self._prompt_ended, words)):
-            self._outcomes.add(self.texts("card.window_open"))
+            self._outcomes.note(self.texts("card.window_open"))
             return
         # An Enter that was meant for the other window presses nothing.
         self.title.setFocus()

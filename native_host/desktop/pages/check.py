@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from kortilla.common.escaping import escape_name, printable
 from native_host.desktop.file_dialogs import choose_target
 from native_host.desktop.pages.files import FilesPage, fetch_authority
-from native_host.desktop.pages.outcome import Outcome
+from native_host.desktop.pages.outcome import Outcome, Outcomes
 from native_host.desktop.pages.page import Services
 from native_host.desktop.pages.signed_content import SignedContent
 from native_host.desktop.pages.trust_lists import NEEDED, TrustListsPart, codes_of
@@ -63,10 +63,12 @@ class Page(FilesPage):
         self._fetching = False
         #: Whether the authority is asked about revocation in the check that runs.
         self._asking = False
+        #: Whether the verdict gets the focus.
+        self._focuses = True
         #: Whether the authority's certificates are there; None is not known yet.
         self._has_authority: bool | None = None
-        #: What came of saving a report, in words, and how they look.
-        self._saved: tuple[str, Kind] | None = None
+        #: What came of saving a report.
+        self._saved = Outcomes(self, self._build)
         self._signed = SignedContent(self)
         self._lists = TrustListsPart(self, self._got_lists)
         self._ask_box = WrappingCheckBox(self.texts("check.ask"))
@@ -77,7 +79,8 @@ class Page(FilesPage):
         self._always = (place, more)
         self._words = label("")
         self._words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._go_on_button = self.button("check.go_on", self._go_on)
+        go_on = partial(self._check, asking=False)
+        self._go_on_button = self.button("check.go_on", go_on)
         stop = self.button("check.cancel", self._cancel)
         self._busy_row = Row(None, [self._words], [self._go_on_button, stop])
         self._build()
@@ -92,7 +95,7 @@ class Page(FilesPage):
         self._files = files[:MAX_FILES]
         self._check(asking=self._ask_box.isChecked())
         if len(files) > MAX_FILES:
-            self.outcomes.add(self.texts("check.many", most=MAX_FILES))
+            self.outcomes.note(self.texts("check.many", most=MAX_FILES))
 
     def leave(self) -> None:
         super().leave()
@@ -114,12 +117,16 @@ class Page(FilesPage):
         self._has_authority = there
         self._build()
 
-    def _check(self, *, asking: bool) -> None:
+    def _check(self, *, asking: bool, focus: bool = True) -> None:
+        """Check the files. Without ``focus`` the focus stays where it is."""
         if self._running is not None:
             self._running.cancel()
-        self._checked, self._saved = [], None
+        self._checked = []
         self.outcomes.clear()
-        self.goal = self._words
+        self._saved.clear()
+        self._focuses = focus
+        if focus:
+            self.goal = self._words
         files, self._asking = [*self._files], asking
 
         async def work() -> list[CheckedFile]:
@@ -153,14 +160,15 @@ class Page(FilesPage):
         self._running, self._checked = None, checked
         if len(checked) == 1:
             verdict = self.kept(repr(checked[0]), partial(self._file, checked[0]))[1]
-            self.outcomes.announce(verdict, [f"{escape_name(checked[0].path.name)}."])
+            name = f"{escape_name(checked[0].path.name)}."
+            self.outcomes.announce(verdict, [name], focus=self._focuses)
             return
         sums = [key for key in _SUMS for each in checked if _sum(each) == key]
         words = [
             self.texts(f"check.sum.{key}", count=sums.count(key))
             for key in dict.fromkeys(sums)
         ]
-        self.outcomes.tell(" ".join(words), _SUMS[sums[-1]])
+        self.outcomes.tell(" ".join(words), _SUMS[sums[-1]], focus=self._focuses)
 
     def _fail(self, error: KortillaError) -> None:
         self._running = None
@@ -169,6 +177,7 @@ class Page(FilesPage):
             "error",
             [printable(str(error))],
             buttons=self.self_check,
+            focus=self._focuses,
         )
 
     def _cancel(self) -> None:
@@ -191,14 +200,15 @@ class Page(FilesPage):
             save_setting("ask_revocation", wanted)
         except KortillaError:
             is_saved = False
+        # A switch moves no focus.
         if wanted and self._running is None and self._lacking():
-            self._ask()
+            self._check(asking=True, focus=False)
         elif not wanted and self._running is not None and self._asking:
-            self._go_on()
+            self._check(asking=False, focus=False)
         else:
             self._build()
         if not is_saved:
-            self.outcomes.add(self.texts("check.not_saved"))
+            self.outcomes.note(self.texts("check.not_saved"))
 
     def _lacking(self) -> list[CheckedFile]:
         """Return the good files of which it is not known if the card was lost."""
@@ -208,13 +218,6 @@ class Page(FilesPage):
             if each.report and each.report.lacks_revocation
         ]
 
-    def _ask(self) -> None:
-        self._check(asking=True)
-
-    def _go_on(self) -> None:
-        """Check without the answer, for which the person does not wait."""
-        self._check(asking=False)
-
     def _fetch(self) -> None:
         if self._fetching:
             return
@@ -223,14 +226,14 @@ class Page(FilesPage):
         def done(there: bool) -> None:
             self._fetching, self._has_authority = False, there
             if not there:
-                self.outcomes.add(self.texts("check.not_fetched"))
+                self.outcomes.note(self.texts("check.not_fetched"))
             elif self._files and self._running is None:
                 self._check(asking=self._ask_box.isChecked())
             else:
                 self._build()
 
         self.services.background.start(fetch_authority, done, lambda _: done(False))
-        self.outcomes.drop_notices()
+        self.outcomes.note("")
 
     def _build(self) -> None:
         if self.missing:
@@ -250,9 +253,7 @@ class Page(FilesPage):
             self._go_on_button.setVisible(self._asking)
             parts.append(self._busy_row)
         if self._checked:
-            parts.append(self.kept("save", self._save_button))
-            if self._saved is not None:
-                parts.append(self.notice(*self._saved))
+            parts += [self.kept("save", self._save_button), *self._saved.parts]
         shown = self._checked or self._running
         self.fill(
             [*parts, *more, *self._always] if shown else [*self._always, *parts, *more]
@@ -297,7 +298,8 @@ class Page(FilesPage):
     def _unanswered(self, *, answered: bool) -> QWidget:
         """Return what the person can do about a card that may have been lost."""
         how = "check.no_answer" if answered else "check.not_asked"
-        ask = self.button("check.ask_again" if answered else "check.ask_now", self._ask)
+        key = "check.ask_again" if answered else "check.ask_now"
+        ask = self.button(key, partial(self._check, asking=True))
         words = [label(self.texts(how))]
         return RowsPanel(rows=[Row(Sign("info", "note"), words, [ask])])
 
@@ -328,19 +330,15 @@ class Page(FilesPage):
         async def work() -> None:
             await asyncio.to_thread(write)
 
+        name = escape_name(path.name)
+
         def done(_: None) -> None:
-            self._tell("check.report.saved", path)
+            self._saved.note(self.texts("check.report.saved", name=name), "good")
 
         def failed(_: KortillaError) -> None:
-            self._tell("check.report.failed", path)
+            self._saved.note(self.texts("check.report.failed", name=name))
 
         self.services.background.start(work, done, failed)
-
-    def _tell(self, key: str, path: Path) -> None:
-        words = self.texts(key, name=escape_name(path.name))
-        self._saved = (words, "good" if key == "check.report.saved" else "warning")
-        self.say(words)
-        self._build()
 
     def _file(
         self, checked: CheckedFile

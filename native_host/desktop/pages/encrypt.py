@@ -41,7 +41,7 @@ class Page(FilesPage):
         self._words = label(self.texts("encrypt.busy"))
         self._words.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._busy_row = Row(
-            None, [self._words], [self.button("encrypt.stop", self.stop)]
+            None, [self._words], [self.button("files.stop", self.stop)]
         )
         self._do = self.button("encrypt.do", self._encrypt, "manage", height=44)
         self._foot = PageFoot(self.texts("encrypt.next"), [self._do])
@@ -86,7 +86,7 @@ class Page(FilesPage):
         if self._files and not self._opening.is_shown:
             lost = self.texts("encrypt.lost")
         if problem:
-            self.outcomes.add(problem)
+            self.outcomes.note(problem)
             self.say(lost)
             return
         self._build()
@@ -94,17 +94,9 @@ class Page(FilesPage):
 
     def _take_open(self, files: Sequence[Path]) -> str:
         """Add files to the list. Return what is wrong with one, or ""."""
-        problem = ""
         if self._opening.is_shown and not self._opening.is_busy:
             self._opening.forget()
-        for each in files:
-            if not each.is_file():
-                problem = self._fault(each, "kind")
-            elif each not in self._files:
-                self._files.append(each)
-        if len(self._files) > MAX_FILES:
-            del self._files[MAX_FILES:]
-            problem = self.texts("encrypt.many", most=MAX_FILES)
+        problem = self._add_files(files)
         if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
         return problem
@@ -116,29 +108,25 @@ class Page(FilesPage):
 
     def _list_words(self) -> str:
         if self._opening.is_shown:
-            return self._opening.list_words() if self._opening.files else ""
-        count = len(self._files)
-        if count == 1:
-            name = escape_name(self._files[0].name)
-            return self.texts("encrypt.list.one", name=name)
-        return self.texts("encrypt.list", count=count) if count else ""
+            return self._count_words("decrypt.list", self._opening.files)
+        return super()._list_words()
 
     def _encrypt(self) -> None:
         self.forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            words = self.texts("encrypt.gone", name=escape_name(gone[0].name))
+            words = self.texts("sign.reason.gone", name=escape_name(gone[0].name))
             self.outcomes.tell_made("encrypt", (), more=[words])
         elif not self._files:
             self.goal = self.choose_button
-            self.outcomes.add(self.texts("encrypt.none"))
+            self.outcomes.note(self.texts("encrypt.none"))
         elif self.recipients.is_looking and not self._warned:
             # Without the own card, the person could not open the files any more.
             self._warned = True
-            self.outcomes.add(self.texts("encrypt.reading"))
+            self.outcomes.note(self.texts("encrypt.reading"))
         elif not self.recipients.chosen():
             self.goal = self.recipients.first
-            self.outcomes.add(self.texts("encrypt.nobody"))
+            self.outcomes.note(self.texts("encrypt.nobody"))
         else:
             self._run()
             self._build()
@@ -260,7 +248,7 @@ class Page(FilesPage):
             if self._files:
                 self._list.show_rows([self._file(each) for each in self._files])
                 parts.append(self._list)
-            self._do.setText(self._words_of_encrypting())
+            self._do.setText(self._press_words())
             self.fill([*parts, *self.recipients.parts()], self._foot)
 
     def _made_row(self, path: Path) -> Row:
@@ -272,23 +260,8 @@ class Page(FilesPage):
 
     def _make_file(self, path: Path) -> Row:
         name = WrappingLabel(escape_name(path.name), bold=True)
-        words = muted(self.size_of(path))
+        words = muted(self._size_of(path))
         return Row(Sign("file", "note"), [name, words], [self._remove_button(path)])
-
-    def size_of(self, path: Path) -> str:
-        """Return the size of a file in words; none for one that is gone."""
-        try:
-            return self.texts.size(path.stat().st_size)
-        except OSError:
-            return ""
-
-    def _words_of_encrypting(self) -> str:
-        count = len(self._files)
-        if count == 1:
-            return self.texts("encrypt.press.one")
-        if count:
-            return self.texts("encrypt.press", count=count)
-        return self.texts("encrypt.do")
 
     def leave(self) -> None:
         """End the page, and what it encrypts. An opening goes on in its own window."""

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from kortilla.common.escaping import escape_name
 from native_host.desktop.file_dialogs import choose_files
-from native_host.desktop.mail import End, Message
+from native_host.desktop.mail import End, Message, session_bus
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
-from native_host.files.sources import shown_path
+from native_host.files.sources import MAX_FILES, shown_path
 from native_host.gui.buttons import Button
 from native_host.gui.labels import WrappingLabel, label, make_muted, muted
 from native_host.gui.panels import Notice, Panel, Row, Sign
@@ -47,6 +47,7 @@ class FilesPage(PageBase):
     ) -> None:
         super().__init__(services, services.texts(f"{name}.heading"))
         self._name, self._act = name, act
+        #: The files that are to be worked on.
         self._files: list[Path] = []
         #: The last message that was begun with files of this page.
         self._mail: Message | None = None
@@ -60,7 +61,7 @@ class FilesPage(PageBase):
 
     def place_to_drop(self) -> tuple[QWidget, QPushButton]:
         """Return the place that says that files can be dropped, and its button."""
-        choose = self.button(f"{self._name}.choose", self._choose, height=44)
+        choose = self.button("files.choose", self._choose, height=44)
         self.drop_more = muted(self.texts(f"{self._name}.drop.more"))
         words = [label(self.texts(f"{self._name}.drop"), bold=True), self.drop_more]
         place = Panel(tinted=True, dashed=True)
@@ -69,16 +70,50 @@ class FilesPage(PageBase):
         return place, choose
 
     def _choose(self) -> None:
-        title = self.texts(f"{self._name}.choose")
-        if chosen := choose_files(self, title):
+        if chosen := choose_files(self, self.texts("files.choose")):
             self.take(chosen)
 
     def _build(self) -> None:
         """Show what the page knows now."""
 
+    def _fault(self, path: Path, reason: str) -> str:
+        """Return what is said of a file that can't be worked on."""
+        raise NotImplementedError
+
+    def _add_files(self, files: Sequence[Path]) -> str:
+        """Add files to the list. Return what is wrong with one of them, or ""."""
+        problem = ""
+        for each in files:
+            if not each.is_file():
+                problem = self._fault(each, "kind")
+            elif each not in self._files:
+                self._files.append(each)
+        if len(self._files) > MAX_FILES:
+            del self._files[MAX_FILES:]
+            problem = self.texts(f"{self._name}.many", most=MAX_FILES)
+        return problem
+
     def _list_words(self) -> str:
-        """Return what is said of the files that are left; "" says nothing."""
-        return ""
+        """Return what is said of the files in the list; "" says nothing."""
+        return self._count_words(f"{self._name}.list", self._files)
+
+    def _count_words(self, key: str, files: Sequence[Path]) -> str:
+        """Return a text about files, with the name of a single one; "" about none."""
+        if len(files) == 1:
+            return self.texts(f"{key}.one", name=escape_name(files[0].name))
+        return self.texts(key, count=len(files)) if files else ""
+
+    def _press_words(self) -> str:
+        """Return the words of the button that begins to work on the files."""
+        words = self._count_words(f"{self._name}.press", self._files)
+        return words or self.texts(f"{self._name}.do")
+
+    def _size_of(self, path: Path) -> str:
+        """Return the size of a file in words; none for one that is gone."""
+        try:
+            return self.texts.size(path.stat().st_size)
+        except OSError:
+            return ""
 
     def _file_button(self, key: str, path: Path, press: Callable[[], object]) -> Button:
         """Return a button for one file, told apart for screen readers."""
@@ -119,23 +154,23 @@ class FilesPage(PageBase):
         self.say(self._list_words())
 
     def _open(self, path: Path) -> None:
-        self.outcomes.drop_notices()
+        self.outcomes.note("")
         if not open_file(path):
             self._not_opened(path)
 
     def _show(self, path: Path) -> None:
-        self.outcomes.drop_notices()
+        self.outcomes.note("")
         show_in_folder(path, partial(self._not_opened, path.parent))
 
     def _not_opened(self, path: Path) -> None:
         name = escape_name(path.name)
-        self.outcomes.add(self.texts("files.not_opened", name=name))
+        self.outcomes.note(self.texts("files.not_opened", name=name))
 
     def _send(self, paths: Sequence[Path]) -> None:
-        self.outcomes.drop_notices()
+        self.outcomes.note("")
         if gone := [each for each in paths if not each.is_file()]:
             name = escape_name(gone[0].name)
-            self.outcomes.add(self.texts("sign.reason.gone", name=name), "error")
+            self.outcomes.note(self.texts("sign.reason.gone", name=name), "error")
             return
         if self._mail is not None:
             self._mail.drop()
@@ -143,7 +178,7 @@ class FilesPage(PageBase):
 
         def ended(end: End) -> None:
             words = self.texts(f"files.send.{end}", folder=folder)
-            self.outcomes.add(words, "warning" if end == "none" else "note")
+            self.outcomes.note(words, "warning" if end == "none" else "note")
 
         background = self.services.background
         self._mail = Message(paths, self.window(), background, ended)
@@ -207,19 +242,11 @@ def show_in_folder(path: Path, failed: Callable[[], object]) -> None:
         if not open_file(path.parent):
             failed()
 
-    try:
-        from PySide6.QtDBus import (
-            QDBusConnection,
-            QDBusMessage,
-            QDBusPendingCallWatcher,
-        )
-    except ImportError:  # a part of PySide6 that Debian packages apart
+    if (bus := session_bus()) is None:
         open_folder()
         return
-    bus = QDBusConnection.sessionBus()
-    if not bus.isConnected():
-        open_folder()
-        return
+    from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
+
     call = QDBusMessage.createMethodCall(_NAME, _PATH, _NAME, "ShowItems")
     call.setArguments([[path.absolute().as_uri()], ""])
     watcher = QDBusPendingCallWatcher(bus.asyncCall(call, _WITHIN))

@@ -69,7 +69,7 @@ class Page(PageBase):
 
     def _show(self, name: str, part: str = "") -> None:
         try:
-            self.guide.read(guides_folder(), name)
+            self.guide.read(name)
         except OSError:
             self.guide.setPlainText(self.texts("help.missing"))
         if self._back.isVisibleTo(self) and name == self._name:
@@ -105,7 +105,7 @@ class Guide(QTextBrowser):
         say_link: Callable[[str], object],
     ) -> None:
         super().__init__()
-        self._folder, self._name = guides_folder(), ""
+        self._folder = guides_folder()
         self.setAccessibleName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBar(PlainScrollBar())
@@ -120,11 +120,11 @@ class Guide(QTextBrowser):
         )
         self.document().setDocumentMargin(dp(32))
 
-    def read(self, folder: Path, name: str) -> None:
+    def read(self, name: str) -> None:
         """Show a file of the folder ``citizens``. Raises ``OSError``."""
-        self._folder, self._name = folder, name
-        text = (folder / "citizens" / name).read_text(encoding="utf-8")
-        self.setMarkdown(_prepared(text, folder / "citizens"))
+        folder = self._folder / "citizens"
+        text = (folder / name).read_text(encoding="utf-8")
+        self.setMarkdown(_prepared(text, folder))
         self._dress()
 
     def go_to(self, part: str) -> None:
@@ -132,11 +132,8 @@ class Guide(QTextBrowser):
         cursor = self.textCursor()
         cursor.setPosition(0)
         for block in _blocks(self.document()):
-            if (
-                part
-                and block.blockFormat().headingLevel()
-                and _slug(block.text()) == part
-            ):
+            is_heading = bool(block.blockFormat().headingLevel())
+            if part and is_heading and _slug(block.text()) == part:
                 cursor.setPosition(block.position())
         self.setTextCursor(cursor)
         bar = self.verticalScrollBar()
@@ -163,7 +160,7 @@ class Guide(QTextBrowser):
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         super().changeEvent(event)
-        if event.type() is QEvent.Type.PaletteChange and self._name:
+        if event.type() is QEvent.Type.PaletteChange:
             self._dress()
 
     def _dress(self) -> None:

@@ -2,7 +2,6 @@
 """The history on the page *Settings*: off until switched on, saved and deleted."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,8 +12,10 @@ from pathlib import Path
 from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
+from kortilla.common.files import write_file
 from native_host import history
 from native_host.desktop.file_dialogs import choose_target
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase
 from native_host.gui.buttons import Fold, WrappingCheckBox, flush
 from native_host.gui.labels import WrappingLabel, muted
@@ -37,9 +38,9 @@ class HistoryPart:
     """
 
     def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
-        self._page, self._build = page, changed
+        self._page = page
         self._texts, self._kept = page.texts, page.kept
-        self._message = ""
+        self._outcomes = Outcomes(page, changed)
         self._box = flush(WrappingCheckBox(self._texts("history.switch")))
         self._box.clicked.connect(self._switch)
         self._list = RowsPanel()
@@ -55,8 +56,7 @@ class HistoryPart:
         controls: list[QWidget] = [self._box]
         if self._asked:
             controls.append(self._kept("question", self._question))
-        elif message := self._message:
-            controls.append(self._page.notice(message))
+        controls += self._outcomes.parts
         if history.entries():
             controls += [self._kept("buttons", self._buttons), self._fold]
         elif is_on:
@@ -107,8 +107,10 @@ class HistoryPart:
     def _ask(self, what: str) -> None:
         if not what:
             self._box.setFocus()  # the button that has it goes
-        self._asked, self._message = what, ""
-        self._build()
+        self._asked = what
+        self._outcomes.note("")
+        if what:
+            self._page.say(self._texts("history.sure"))
 
     def _switch(self, on: bool) -> None:
         if not on and history.entries():
@@ -121,12 +123,12 @@ class HistoryPart:
 
     def _change(self, change: Callable[[], object]) -> None:
         self._box.setFocus()
-        self._asked, self._message = "", ""
+        self._asked, problem = "", ""
         try:
             change()
         except OSError:
-            self._message = self._texts("history.not_saved")
-        self._build()
+            problem = self._texts("history.not_saved")
+        self._outcomes.note(problem, "error")
 
     def _export(self) -> None:
         title = self._texts("history.export")
@@ -140,14 +142,11 @@ class HistoryPart:
             [asdict(each) for each in history.entries()], ensure_ascii=False, indent=2
         )
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o600)  # also one that was there
-                file.write(f"{made}\n")
-            self._message = self._texts("history.saved")
+            write_file(path, f"{made}\n".encode())
         except OSError:
-            self._message = self._texts("history.not_saved")
-        self._build()
+            self._outcomes.note(self._texts("history.not_saved"), "error")
+        else:
+            self._outcomes.note(self._texts("history.saved"), "good")
 
 
 def _time(text: str) -> str:

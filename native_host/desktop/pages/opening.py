@@ -56,7 +56,7 @@ class Opening:
         self._list, self._made = RowsPanel(), RowsPanel()
         self._busy = label("")
         self._busy.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        stop = page.button("encrypt.stop", self.stop)
+        stop = page.button("files.stop", self.stop)
         self._busy_row = Row(None, [self._busy], [stop])
         name = texts("encrypt.password.title")
         self.field = TextField(name, self._by_password, _LONGEST)
@@ -91,12 +91,6 @@ class Opening:
     def end_here(self) -> None:
         """End what runs in this process. The window for PIN1 goes on."""
         self._stop.set()
-
-    def list_words(self) -> str:
-        if len(self.files) == 1:
-            name = escape_name(self.files[0].name)
-            return self._page.texts("decrypt.list.one", name=name)
-        return self._page.texts("decrypt.list", count=len(self.files))
 
     def _leave_off(self) -> None:
         self.forget()
@@ -141,7 +135,7 @@ class Opening:
         password = typed_password(self.field.text().strip())
         if not password:
             self._page.goal = self.field
-            self._page.outcomes.add(self._page.texts("decrypt.no_password"))
+            self._page.outcomes.note(self._page.texts("decrypt.no_password"))
             return
         stop = self._stop = threading.Event()
         files = [*self.files]

@@ -62,7 +62,7 @@ class Outcome(RowsPanel):
 
 
 class Outcomes:
-    """The place of a page for its last outcome, with notices below it.
+    """The place of a page for its last outcome, with a notice below it.
 
     ``changed`` is called to show the page anew.
     """
@@ -70,16 +70,15 @@ class Outcomes:
     def __init__(self, page: PageBase, changed: Callable[[], object]) -> None:
         self._page, self._changed = page, changed
         self._outcome: Outcome | None = None
-        self._notices: list[Notice] = []
+        self._notice: Notice | None = None
 
     @property
     def parts(self) -> list[QWidget]:
-        return [*filter(None, [self._outcome]), *self._notices]
+        return [*filter(None, (self._outcome, self._notice))]
 
     def clear(self) -> None:
         """Show nothing of it the next time. The page is not shown anew here."""
-        self._outcome = None
-        self._notices = []
+        self._outcome = self._notice = None
 
     def tell(
         self,
@@ -118,7 +117,7 @@ class Outcomes:
         if focus:
             self._page.goal = outcome.heading
         self._changed()
-        self._page.say(" ".join([_sentence(outcome.heading.text()), *spoken]))
+        self._page.say(" ".join([as_sentence(outcome.heading.text()), *spoken]))
 
     def tell_made(
         self,
@@ -145,20 +144,18 @@ class Outcomes:
             words = texts(f"{name}.done.several", count=len(files))
         self.tell(words, kind, more, files=files, spoken=spoken, buttons=buttons)
 
-    def add(self, words: str, kind: Kind = "warning") -> None:
-        """Show a notice below the outcome and say it. The focus stays."""
-        notice = self._page.notice(words, kind)
-        if notice not in self._notices:
-            self._notices.append(notice)
+    def note(self, words: str, kind: Kind = "warning") -> None:
+        """Show a notice in place of the one before, and say it. The focus stays.
+
+        Without words, none is shown.
+        """
+        self._notice = self._page.notice(words, kind) if words else None
         self._changed()
         self._page.say(words)
 
-    def drop_notices(self) -> None:
-        self._notices = []
-        self._changed()
 
-
-def _sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
+    """Return words with a full stop, if they end with no mark."""
     return words if words.endswith((".", "?", "!")) else f"{words}."
 
 

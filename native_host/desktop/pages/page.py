@@ -138,7 +138,7 @@ class PageFoot(QWidget):
 
     def _arrange(self, width: int) -> None:
         room = width - 2 * self._parts.contentsMargins().left()
-        #: The width of the buttons beside each other. Their words may change.
+        # The buttons beside each other. Their words may change.
         wide = sum(each.sizeHint().width() + dp(12) for each in self._all)
         turn(self._parts, wide + dp(_NOTE + 12) <= room)
         turn(self._buttons, wide <= room)
@@ -267,7 +267,8 @@ class PageBase(QWidget):
         self._show_foot(foot)
         self._order_tabs()
         # Before the old parts are hidden: Qt would give the focus to a button beside.
-        goal = self.goal
+        # Behind another page, it would take the focus of that one.
+        goal = self.goal if self.isVisible() else None
         if goal is not None and goal.isVisibleTo(self):
             goal.setFocus()
         elif self.focus_wanted and (wanted := _find(parts, self.focus_wanted)):

@@ -22,6 +22,7 @@ from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
 from native_host.desktop.file_dialogs import choose_files, choose_target
 from native_host.desktop.pages.files import fetch_authority
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
@@ -58,7 +59,7 @@ class Recipients:
         self._doubts: dict[bytes, RecipientRefusedError] = {}
         #: Those of the last encryption, with the time of the check.
         self._checked: list[Person] = []
-        self._message = ""
+        self._notes = Outcomes(page, changed)
         #: The earlier recipient who was removed last.
         self._removed: Person | None = None
         #: Gets the focus when files were chosen: what follows is the next question.
@@ -208,9 +209,7 @@ class Recipients:
         parts.append(page.kept("add", self._add_button))
         if page.services.config.directory:
             parts.append(self._search)
-        if self._message:
-            parts.append(page.notice(self._message))
-        return [*parts, self._always]
+        return [*parts, *self._notes.parts, self._always]
 
     def _add_button(self) -> QWidget:
         return ButtonLine(self._page.button("encrypt.add", self._choose))
@@ -255,7 +254,7 @@ class Recipients:
             self._ticked.discard(person.certificate)
             self._doubts.pop(person.certificate, None)
             self._removed = person
-            self._message = ""
+            self._notes.clear()
             row = self._page.kept(
                 ("removed", person.certificate), partial(self._removed_row, person)
             )
@@ -283,7 +282,7 @@ class Recipients:
             await asyncio.to_thread(getattr(address_book, name), about)
 
         def failed(_: KortillaError) -> None:
-            self._tell(self._page.texts("encrypt.not_removed"))
+            self._notes.note(self._page.texts("encrypt.not_removed"))
 
         self._page.services.background.start(work, lambda _: done(), failed)
 
@@ -313,7 +312,7 @@ class Recipients:
 
     def _no_own(self) -> QWidget:
         words = label(self._page.texts("encrypt.no_own"))
-        read = self._page.button("encrypt.read", self.look)
+        read = self._page.button("card.read", self.look)
         return Row(None, [words], [read])
 
     def doubts(self) -> list[tuple[str, Kind]]:
@@ -356,12 +355,13 @@ class Recipients:
             if there:
                 self._doubts = {}
                 self._page.title.setFocus()
-            self._tell("" if there else self._page.texts("check.not_fetched"))
+            problem = "" if there else self._page.texts("check.not_fetched")
+            self._notes.note(problem)
 
         self._page.services.background.start(
             fetch_authority, done, lambda _: done(False)
         )
-        self._tell(self._page.texts("check.fetching"))
+        self._notes.note(self._page.texts("check.fetching"), "note")
 
     def _refused(self, error: RecipientRefusedError) -> str:
         return sentence(self._page.texts.language, f"refused.{error.reason}")
@@ -388,12 +388,13 @@ class Recipients:
         path = choose_target(self._page, texts("encrypt.save"), name, "*.cer")
         if path is None:
             return
-        key = "encrypt.saved"
+        name = escape_name(path.name)
         try:
             write_file(path, certificate, mode=0o644)
         except OSError:
-            key = "encrypt.not_saved"
-        self._tell(texts(key, name=escape_name(path.name)))
+            self._notes.note(texts("encrypt.not_saved", name=name))
+        else:
+            self._notes.note(texts("encrypt.saved", name=name), "good")
 
     def _find(self) -> None:
         """Look for somebody in the directory, by the client identifier."""
@@ -403,7 +404,7 @@ class Recipients:
         satu = self._satu.text().strip().upper()
         if not SATU.fullmatch(satu):
             self._page.goal = self._satu
-            self._tell(texts("encrypt.search.bad"))
+            self._notes.note(texts("encrypt.search.bad"))
             return
 
         async def work() -> list[Person]:
@@ -413,39 +414,36 @@ class Recipients:
             if found:
                 self._satu.clear()
                 self._add(found)
-            self._tell("" if found else texts("encrypt.search.none", satu=satu))
+            problem = "" if found else texts("encrypt.search.none", satu=satu)
+            self._notes.note(problem)
 
-        services.background.start(
-            work, done, lambda _: self._tell(texts("encrypt.search.failed"))
-        )
-        self._tell(texts("encrypt.searching"))
+        def failed(_: KortillaError) -> None:
+            self._notes.note(texts("encrypt.search.failed"))
 
-    def _tell(self, message: str) -> None:
-        self._message = message
-        self._changed()
-        self._page.say(message)
+        services.background.start(work, done, failed)
+        self._notes.note(texts("encrypt.searching"), "note")
 
     def _add(self, people: Sequence[Person]) -> None:
-        """Offer people, ticked."""
+        """Offer people, ticked, and say who they are."""
         self._added += people
         for each in people:
             self._ticked.add(each.certificate)
             self._seen.add(each.certificate)
+            self._page.say(f"{each.name}.")
 
     def add(self, files: Sequence[Path]) -> None:
         """Add the people of certificate files, ticked."""
         from native_host.recipients.person import RecipientRefusedError, read_person
 
-        self._message = ""
+        problem = ""
         for each in files:
             try:
                 person = read_person(each)
             except RecipientRefusedError as error:
-                self._message = f"{escape_name(each.name)}: {self._refused(error)}"
+                problem = f"{escape_name(each.name)}: {self._refused(error)}"
                 continue
             self._add([person])
-        self._changed()
-        self._page.say(self._message)
+        self._notes.note(problem)
 
 
 async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Person]:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The page of the self-check: what ``kortilla doctor`` finds, and what mends it."""
+"""The page of the self-check: what ``kortilla doctor`` finds, and what fixes it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,13 @@ from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
 from native_host.desktop.pages.outcome import Outcomes
-from native_host.desktop.pages.page import (
-    Kept,
-    PageBase,
-    PageFoot,
-    Services,
-    button,
-)
+from native_host.desktop.pages.page import PageBase, PageFoot, Services
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.labels import label, muted
 from native_host.gui.panels import Kind, Row, RowsPanel, Sign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from native_host.doctor.findings import Finding, Place
     from native_host.gui.tokens import Look
 
@@ -36,119 +28,9 @@ NAME = "self_check"
 #: Findings that say of something that it works.
 _GOOD = {
     *("AGENT_RUNS", "BROWSER", "CARD", "EXTENSION", "EXTENSION_FITS", "HOST_WORKS"),
-    *(
-        "MAIL_TOKEN_WORKS",
-        "PKCS11_WORKS",
-        "READER",
-        "SCREEN",
-        "SCREEN_READERS_POSSIBLE",
-    ),
+    *("MAIL_TOKEN_WORKS", "PKCS11_WORKS", "READER", "SCREEN"),
+    "SCREEN_READERS_POSSIBLE",
 }
-
-
-class Mending:
-    """Rows of findings, and the state of what a user fixes in them.
-
-    ``changed`` is called when a row is to be shown anew, and ``mended`` when what was
-    found may hold no more.
-    """
-
-    def __init__(
-        self,
-        services: Services,
-        kept: Kept,
-        changed: Callable[[], object],
-        mended: Callable[[], object],
-    ) -> None:
-        self._services = services
-        self._texts = services.texts
-        self._prompts = Prompts(services)
-        self._kept = kept
-        self._changed, self._mended = changed, mended
-        #: What is said below a finding, by its code.
-        self._said: dict[str, str] = {}
-        self._confirm: set[str] = set()
-
-    def row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
-        code = finding.code
-        state = (self._said.get(code), code in self._confirm)
-        return self._kept(
-            (repr(finding), repr(place), *state),
-            lambda: self._make(finding, place, sentences),
-        )
-
-    def _make(
-        self, finding: Finding, place: Place, sentences: Mapping[str, str]
-    ) -> Row:
-        kind, icon = _look(finding)
-        words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
-        if finding.holder:
-            words.append(muted(printable(finding.holder)))
-        if finding.is_fault and finding.mend and finding.mend.by == "root":
-            words.append(muted(self._texts("self_check.root")))
-        if said := self._said.get(finding.code):
-            words.append(label(said, 14 / 15))
-        controls = self._controls(finding, place, sentences)
-        return Row(Sign(icon, kind, 34), words, controls)
-
-    def _controls(
-        self, finding: Finding, place: Place, sentences: Mapping[str, str]
-    ) -> list[QWidget]:
-        mend = finding.mend
-        if not finding.is_fault or mend is None or mend.by == "root":
-            return []
-        if mend.by == "doctor":
-            confirmed = finding.code in self._confirm
-            key = "go_on" if confirmed else "mend"
-            press = partial(self._mend, finding.code, place, confirmed)
-        else:
-            key = "activate" if "activate" in mend.words else "unlock"
-            which = (f"--reader={finding.reader}",) if finding.reader else ()
-            press = partial(self._prompt, finding.code, (*mend.words[2:], *which))
-        made = button(self._texts(f"self_check.{key}"), press)
-        made.setAccessibleDescription(finding.sentence(sentences))
-        return [made]
-
-    def _prompt(self, code: str, words: tuple[str, ...]) -> None:
-        started = self._prompts.start(words, lambda _: self._mended())
-        self._say(code, "" if started else self._texts("card.window_open"))
-
-    def _mend(self, code: str, place: Place, confirmed: bool) -> None:
-        if self._said.get(code) == self._texts("self_check.mending"):
-            return
-        self._say(code, self._texts("self_check.mending"))
-
-        async def work() -> None:
-            from native_host.doctor.examination import mend
-
-            await mend(place, code, confirmed=confirmed)
-
-        def done(_: None) -> None:
-            self._confirm.discard(code)
-            self._said.pop(code, None)
-            self._mended()
-
-        def failed(error: KortillaError) -> None:
-            if error.code == "BROWSER_RUNNING":
-                self._confirm.add(code)
-                self._say(code, self._texts("self_check.browser_open"))
-            else:
-                self._say(code, self._texts("self_check.not_mended"))
-
-        self._services.background.start(work, done, failed)
-
-    def _say(self, code: str, words: str) -> None:
-        self._said[code] = words
-        self._changed()
-        self._services.say(words)
-
-
-def _look(finding: Finding) -> tuple[Look, str]:
-    if finding.severity == "error":
-        return "error", "error"
-    if finding.severity == "warning":
-        return "warning", "warning"
-    return ("good", "tick") if finding.code in _GOOD else ("note", "info")
 
 
 class Page(PageBase):
@@ -156,7 +38,11 @@ class Page(PageBase):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("self_check.title"))
-        self._mending = Mending(services, self.kept, self._build, self._examine)
+        self._prompts = Prompts(services)
+        #: What is said below a finding, by its code.
+        self._said: dict[str, str] = {}
+        #: The codes of findings that are fixed only after another press.
+        self._confirmable: set[str] = set()
         self._findings: list[Finding] | None = None
         self._place: Place | None = None
         self._running = False
@@ -198,7 +84,7 @@ class Page(PageBase):
     def _tell(
         self, key: str, kind: Kind, more: Sequence[str] = (), **values: int
     ) -> None:
-        """Tell the outcome. Who has gone on in the sidebar keeps the focus there."""
+        """Tell the outcome. A person who has gone on in the sidebar stays there."""
         focused = self.window().focusWidget()
         inside = focused is not None and self.isAncestorOf(focused)
         self._outcomes.tell(self.texts(key, **values), kind, more, focus=inside)
@@ -223,12 +109,83 @@ class Page(PageBase):
             (self._faults, faults),
             (self._others, [each for each in self._findings if not each.is_fault]),
         ):
-            panel.show_rows(
-                [self._mending.row(each, self._place, sentences) for each in found]
-            )
+            panel.show_rows([self._row(each, self._place, sentences) for each in found])
             if found:
                 parts.append(panel)
         self.fill(parts, self._foot())
+
+    def _row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
+        code = finding.code
+        state = (self._said.get(code), code in self._confirmable)
+        return self.kept(
+            (repr(finding), repr(place), *state),
+            lambda: self._make_row(finding, place, sentences),
+        )
+
+    def _make_row(
+        self, finding: Finding, place: Place, sentences: Mapping[str, str]
+    ) -> Row:
+        kind, icon = _look(finding)
+        words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
+        if finding.holder:
+            words.append(muted(printable(finding.holder)))
+        if finding.is_fault and finding.mend and finding.mend.by == "root":
+            words.append(muted(self.texts("self_check.root")))
+        if said := self._said.get(finding.code):
+            words.append(label(said, 14 / 15))
+        controls = self._controls(finding, place, sentences)
+        return Row(Sign(icon, kind, 34), words, controls)
+
+    def _controls(
+        self, finding: Finding, place: Place, sentences: Mapping[str, str]
+    ) -> list[QWidget]:
+        fix = finding.mend
+        if not finding.is_fault or fix is None or fix.by == "root":
+            return []
+        if fix.by == "doctor":
+            confirmed = finding.code in self._confirmable
+            key = "self_check.go_on" if confirmed else "self_check.mend"
+            press = partial(self._fix, finding.code, place, confirmed)
+        else:
+            key = "card.activate" if "activate" in fix.words else "card.unlock"
+            which = (f"--reader={finding.reader}",) if finding.reader else ()
+            press = partial(self._prompt, finding.code, (*fix.words[2:], *which))
+        made = self.button(key, press)
+        made.setAccessibleDescription(finding.sentence(sentences))
+        return [made]
+
+    def _prompt(self, code: str, words: tuple[str, ...]) -> None:
+        started = self._prompts.start(words, lambda _: self._examine())
+        self._say(code, "" if started else self.texts("card.window_open"))
+
+    def _fix(self, code: str, place: Place, confirmed: bool) -> None:
+        if self._said.get(code) == self.texts("self_check.mending"):
+            return
+        self._say(code, self.texts("self_check.mending"))
+
+        async def work() -> None:
+            from native_host.doctor.examination import mend
+
+            await mend(place, code, confirmed=confirmed)
+
+        def done(_: None) -> None:
+            self._confirmable.discard(code)
+            self._said.pop(code, None)
+            self._examine()
+
+        def failed(error: KortillaError) -> None:
+            if error.code == "BROWSER_RUNNING":
+                self._confirmable.add(code)
+                self._say(code, self.texts("self_check.browser_open"))
+            else:
+                self._say(code, self.texts("self_check.not_mended"))
+
+        self.services.background.start(work, done, failed)
+
+    def _say(self, code: str, words: str) -> None:
+        self._said[code] = words
+        self._build()
+        self.say(words)
 
     def _foot(self) -> PageFoot:
         key = (self._copied, self._findings is not None)
@@ -251,3 +208,11 @@ class Page(PageBase):
         self._copied = True
         self._build()
         self.say(self.texts("self_check.copied"))
+
+
+def _look(finding: Finding) -> tuple[Look, str]:
+    if finding.severity == "error":
+        return "error", "error"
+    if finding.severity == "warning":
+        return "warning", "warning"
+    return ("good", "tick") if finding.code in _GOOD else ("note", "info")

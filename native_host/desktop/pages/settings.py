@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from native_host.config import LANGUAGES
 from native_host.desktop.pages.history import HistoryPart
+from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.gui.buttons import WrappingCheckBox, WrappingRadioButton, flush
@@ -35,8 +36,9 @@ class Page(PageBase):
         super().__init__(services, services.texts("settings.title"))
         self._found: SystemSettings | None = None
         self._busy = False
-        #: What could not be done, in the section where that was wanted.
-        self._section_wanted, self._message = "", ""
+        #: The section in which a change was wanted, and what came of it.
+        self._section_wanted = ""
+        self._outcomes = Outcomes(self, self._build)
         #: The change that waits for a yes, since the browser is open.
         self._waiting: tuple[Family, bool] | None = None
         self._boxes: dict[Family, QWidget] = {}
@@ -66,12 +68,8 @@ class Page(PageBase):
     def _fail(self, error: KortillaError) -> None:
         self._busy = False
         tool = error.code == "TOOL_MISSING"
-        self._tell("settings.login.tool" if tool else "settings.failed")
-
-    def _tell(self, key: str) -> None:
-        self._message = self.texts(key)
-        self._build()
-        self.say(self._message)
+        key = "settings.login.tool" if tool else "settings.failed"
+        self._outcomes.note(self.texts(key), "error")
 
     def _build(self) -> None:
         found = self._found
@@ -90,10 +88,8 @@ class Page(PageBase):
     def _section(self, key: str, controls: list[QWidget]) -> QWidget:
         panel, lines = self.kept(key, lambda: self._make_section(key))
         if key == self._section_wanted:
-            if self._busy:
-                controls = [*controls, self.note("settings.working")]
-            elif message := self._message:
-                controls = [*controls, self.notice(message, "error")]
+            busy = [self.note("settings.working")] if self._busy else []
+            controls = [*controls, *busy, *self._outcomes.parts]
         for each in arrange(lines, controls):
             each.hide()
         return panel
@@ -199,7 +195,8 @@ class Page(PageBase):
         if self._busy:
             self._build()  # the switch shows what holds
             return
-        self._busy, self._section_wanted, self._message = True, key, ""
+        self._busy, self._section_wanted = True, key
+        self._outcomes.clear()
         self.services.background.start(work, lambda _: self._look(), failed)
         self._build()
 
@@ -226,7 +223,7 @@ class Page(PageBase):
             save_setting("language", language)
         except ConfigBrokenError:
             self._section_wanted = _LANGUAGE
-            self._tell("settings.language.failed")
+            self._outcomes.note(self.texts("settings.language.failed"), "error")
             return
         self.services.speak(choose_language(language, None))
 

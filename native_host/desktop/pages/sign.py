@@ -20,7 +20,6 @@ from native_host.desktop.pages.page import PageFoot, Services
 from native_host.desktop.pages.wishes import Wishes, is_pdf
 from native_host.desktop.prompts import Prompts
 from native_host.files.batches import count_batches, fits_container
-from native_host.files.sources import MAX_FILES
 from native_host.gui.drawings import FileSign
 from native_host.gui.icons import draw_box, inset, painter_of
 from native_host.gui.labels import WrappingLabel, label, muted
@@ -43,7 +42,10 @@ _TAGS = {
     **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
 }
 #: Errors of the whole that the page has a sentence for.
-_CODES = {"PROMPT_FAILED", "TOOL_MISSING", "USER_CANCELLED"}
+_CODES = {
+    "PROMPT_FAILED": "sign.error.PROMPT_FAILED",
+    "TOOL_MISSING": "files.lack",
+}
 
 
 class Page(FilesPage):
@@ -70,19 +72,11 @@ class Page(FilesPage):
             return
         if not self._busy:
             self._forget()
-        problem = ""
-        for each in files:
-            if not each.is_file():
-                problem = self._fault(each, "kind")
-            elif each not in self._files:
-                self._files.append(each)
-        if len(self._files) > MAX_FILES:
-            del self._files[MAX_FILES:]
-            problem = self.texts("sign.many", most=MAX_FILES)
+        problem = self._add_files(files)
         if self._files and not self._busy:
             self.goal = self._do
         if problem:
-            self.outcomes.add(problem)
+            self.outcomes.note(problem)
             return
         self._build()
         self.say(self._list_words())
@@ -103,15 +97,11 @@ class Page(FilesPage):
         self._build()
 
     def _list_words(self) -> str:
-        count = len(self._files)
-        if count == 1:
-            name = escape_name(self._files[0].name)
-            return self.texts("sign.list.one", name=name)
-        return f"{self.texts('sign.list', count=count)} {self._batches()}".rstrip()
+        return f"{super()._list_words()} {self._batches()}".strip()
 
     def _sign_packed(self) -> None:
         """Sign all files in one package, where a PDF can't hold a signature."""
-        self.wishes.pack()
+        self.wishes.container = True
         self._sign()
 
     def _sign(self) -> None:
@@ -121,7 +111,7 @@ class Page(FilesPage):
             self.outcomes.tell_made("sign", (), more=[self._fault(gone[0], "gone")])
         elif not self._files:
             self.goal = self.choose_button
-            self.outcomes.add(self.texts("sign.none"))
+            self.outcomes.note(self.texts("sign.none"))
         elif self._prompts.sign(
             self.wishes.wish(self._files), self._ended, self._progressed
         ):
@@ -163,7 +153,7 @@ class Page(FilesPage):
             pack = self._pack_buttons if packable else tuple
             self.outcomes.tell_made("sign", (), more=more, buttons=pack)
         else:
-            words = self.texts(f"sign.error.{code if code in _CODES else 'other'}")
+            words = self.texts(_CODES.get(code, "sign.error.other"))
             self.outcomes.tell_made("sign", (), more=[words], buttons=self.self_check)
 
     def _next_buttons(self, signed: Sequence[Path], packable: bool) -> list[QWidget]:
@@ -198,7 +188,7 @@ class Page(FilesPage):
         if self._files:
             self._list.show_rows([self._file(each) for each in self._files])
             parts += [self._list, *self.wishes.parts(self._files)]
-        self._do.setText(self._words_of_signing())
+        self._do.setText(self._press_words())
         self._foot.set_note(self._batches() or self.texts("sign.next"))
         self.fill(parts, self._foot)
         if self.wishes.is_new:
@@ -211,10 +201,7 @@ class Page(FilesPage):
             self.area.ensureWidgetVisible(self.wishes.preview)
 
     def _file(self, path: Path) -> Row:
-        try:
-            size = self.texts.size(path.stat().st_size)
-        except OSError:
-            size = ""
+        size = self._size_of(path)
         return self.kept(("file", path, size), lambda: self._make_file(path, size))
 
     def _make_file(self, path: Path, size: str) -> Row:
@@ -228,12 +215,6 @@ class Page(FilesPage):
         """Say below whose card would sign."""
         self._foot.set_holder(only_holder(cards))
         self._place_foot()
-
-    def _words_of_signing(self) -> str:
-        count = len(self._files)
-        if count == 1:
-            return self.texts("sign.press.one")
-        return self.texts("sign.press", count=count) if count else self.texts("sign.do")
 
     def leave(self) -> None:
         """End the page. A signing that runs goes on in its own window."""
@@ -286,7 +267,7 @@ class _Progress(Panel):
         self._bar.hide()
         self._stopping = False
         self.rows.setSpacing(dp(8))
-        stop = ButtonLine(page.button("sign.stop", page.stop))
+        stop = ButtonLine(page.button("files.stop", page.stop))
         for each in (self.words, self._bar, stop):
             self.rows.addWidget(each)
 

@@ -41,15 +41,16 @@ class TrustListsPart(QObject):
         super().__init__(page)
         self._page, self._changed = page, changed
         self._running: Future[list[Fetched]] | None = None
-        self._done, self._total = 0, 1
         self._problems: list[str] = []
+        self._words = label("")
+        stop = page.button("files.stop", self._stopped)
+        self._busy_row = Row(None, [self._words], [stop])
         self._progressed.connect(self._progress, Qt.ConnectionType.QueuedConnection)
 
     def parts(self, checked: Sequence[CheckedFile]) -> list[QWidget]:
         """Return what is shown for these files."""
         if self._running is not None:
-            key = ("lists", self._done, self._total)
-            return [self._page.kept(key, self._busy)]
+            return [self._busy_row]
         if self._problems:
             problems = tuple(self._problems)
             return [self._page.kept(("lists", problems), self._refused)]
@@ -83,26 +84,21 @@ class TrustListsPart(QObject):
         notice.rows.addWidget(ButtonLine(get))
         return notice
 
-    def _busy(self) -> QWidget:
-        words = self._page.texts(
-            "check.lists.getting", done=self._done, total=self._total
-        )
-        stop = self._page.button("check.lists.stop", self._stopped)
-        return Row(None, [label(words)], [stop])
-
     def _stopped(self) -> None:
         self.stop()
         self._changed(True)
 
     def _progress(self, done: int, total: int) -> None:
-        self._done, self._total = done, total
-        self._changed(False)
+        texts = self._page.texts
+        self._words.setText(texts("check.lists.getting", done=done, total=total))
 
     def _get(self) -> None:
         if self._running is not None:
             return
         services = self._page.services
-        self._done, self._total, self._problems = 0, 1, []
+        self._problems = []
+        self._progress(0, 1)
+        self._page.say(self._words.text(), politely=True)
 
         async def work() -> list[Fetched]:
             from kortilla.errors import RelyingPartyError
@@ -123,6 +119,7 @@ class TrustListsPart(QObject):
         def failed(error: KortillaError) -> None:
             if self._running is running:
                 self._running, self._problems = None, [printable(str(error))]
+                self._page.say(" ".join(self._problems), politely=True)
                 self._changed(False)
 
         running = services.background.start(work, done, failed)

@@ -147,7 +147,8 @@ class Wishes:
         self._texts = services.texts
         self._kept = kept
         self._changed = changed
-        self._container = False
+        #: Whether all files go into one container.
+        self.container = False
         self._marked = False
         self._page = "last"
         self._corner: Corner = "bottom-left"
@@ -164,12 +165,12 @@ class Wishes:
         self._picture: PagePicture | None = None
 
     def wish(self, files: Sequence[Path]) -> Wish:
-        marked = self._marked and not self._container and any(map(is_pdf, files))
+        marked = self._marked and not self.container and any(map(is_pdf, files))
         return Wish(
             files=tuple(files),
             language=self._texts.language,
             out=self._out,
-            container=self._container,
+            container=self.container,
             mark=Mark(_PAGES[self._page], self._corner) if marked else None,
         )
 
@@ -177,15 +178,6 @@ class Wishes:
         """Choose the folder of the signed files; None is beside the originals."""
         self._out = folder
         self._changed()
-
-    @property
-    def container(self) -> bool:
-        """Whether all files go into one container."""
-        return self._container
-
-    def pack(self) -> None:
-        """Choose one container for all files. The page shows it the next time."""
-        self._container = True
 
     def stop(self) -> None:
         if self._painter is not None:
@@ -200,9 +192,9 @@ class Wishes:
             mixed = len(pdfs) < len(files)
             parts.append(self._kept(("forms", mixed), partial(self._forms, mixed)))
             for choice in parts[-1].findChildren(Choice):
-                if (choice.form == "package") == self._container:
+                if (choice.form == "package") == self.container:
                     choice.setChecked(True)
-        if pdfs and not self._container:
+        if pdfs and not self.container:
             parts.append(self._kept("mark", self._box))
             if self._marked:
                 parts.append(self._kept("places", self._mark))
@@ -281,7 +273,7 @@ class Wishes:
         return column(*made)
 
     def _set_form(self, form: str) -> None:
-        self._container = form == "package"
+        self.container = form == "package"
         self._changed()
 
     def _set_marked(self, marked: bool) -> None:

@@ -134,10 +134,10 @@ class PinPadCodesPage(BaseCodesPage):
     def _add_input(self) -> None:
         hint, *rules = codes.pin_pad_instructions(self.question, self.text)
         self.column.addWidget(label(hint, bold=True))
-        tries = self.question.tries_left
-        self.column.addWidget(TriesLabel(tries, codes.tries_left(tries, self.text)))
         for rule in rules:
             self.column.addWidget(label(rule))
+        tries = self.question.tries_left
+        self.column.addWidget(TriesLabel(tries, codes.tries_left(tries, self.text)))
         self.announcement.add(" ".join([hint, *rules]))
         self.add_end(self.text("pin_pad.confirm"))
 

@@ -68,6 +68,8 @@ class DocumentList(QScrollArea):
         ]
         for index, card in enumerate(self.cards):
             rows.addWidget(card)
+            if len(documents) > 1:
+                card.setAccessibleName(f"{card.number}. {card.name}")
             if card.button:
                 card.button.clicked.connect(
                     lambda _checked, index=index: self.opened.emit(index)
@@ -75,7 +77,7 @@ class DocumentList(QScrollArea):
         rows.addStretch()
         self.setWidget(inside)
         #: The names of the documents, for a screen reader.
-        self.spoken = [f"{card.number}. {card.name}." for card in self.cards]
+        self.spoken = [f"{card.accessibleName()}." for card in self.cards]
         inside.setAccessibleName(text.what_is_signed(tuple(documents)))
         self.fold.toggled.connect(self._unfold)
         self.fold.setChecked(any(document.path is None for document in documents))
@@ -149,7 +151,7 @@ class _Row(ListItem):
         self.setSizePolicy(wrapping_policy())
         self.name, *about, digest = describe(document, text)
         self._kind = kind_of_file(document)
-        self.setAccessibleName(f"{number}. {self.name}")
+        self.setAccessibleName(self.name)
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(dp(66), dp(8), dp(12), dp(8))
         row.setSpacing(dp(12))

@@ -34,7 +34,7 @@ _BETWEEN = re.compile(r"(?<=[^\d][.!?:]) ")
 class Announcement:
     """Sentences of a page, as many as fit into ``MOST_WORDS``.
 
-    The page shows all of them. Those that are needed are always said.
+    The page shows what they say. Those that are needed are always said.
     """
 
     def __init__(self) -> None:

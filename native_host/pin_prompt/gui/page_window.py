@@ -196,14 +196,18 @@ class PageWindow(QDialog):
             first = page.scrolled.mapTo(page, QPoint(0, dp(60)))
             self._scroll.ensureVisible(0, first.y(), 0, 0)
             return
-        self._scroll.ensureWidgetVisible(page.initial_focus, 0, dp(12))
-        if page.status_notice and not page.isAncestorOf(page.initial_focus):
+        focus = page.initial_focus
+        self._scroll.ensureWidgetVisible(focus, 0, dp(12))
+        if page.isAncestorOf(focus):
+            # Qt leaves out the margin where the widget itself is in view.
+            ring = focus.mapTo(page, QPoint(0, focus.height() + dp(6)))
+            self._scroll.ensureVisible(0, ring.y(), 0, 0)
+        if page.status_notice and not page.isAncestorOf(focus):
             self._scroll.ensureWidgetVisible(page.status_notice)
         elif page.status_notice:
             # The result of the last PIN is more important than the field's hint.
             top = page.status_notice.mapTo(page, QPoint(0, 0)).y()
-            below = QPoint(0, page.initial_focus.height())
-            bottom = page.initial_focus.mapTo(page, below).y()
+            bottom = focus.mapTo(page, QPoint(0, focus.height())).y()
             bar = self._scroll.verticalScrollBar()
             highest = max(top, bottom - self._scroll.viewport().height())
             bar.setValue(min(bar.value(), highest))

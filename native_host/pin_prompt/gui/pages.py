@@ -295,6 +295,8 @@ class LockedPage(YesNoPage):
         self._focus_later = True
         self.wants_attention = True
         self.add_person(question.name, question.satu)
+        # The whole page fits 768 pixels.
+        self.column.setSpacing(dp(8))
         heading, tries = text(f"unlock.{question.pin}"), text("unlock.tries")
         said = [text("unlock.body"), text("unlock.need")]
         row, lines = QHBoxLayout(), QVBoxLayout()

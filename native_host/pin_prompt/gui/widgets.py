@@ -12,7 +12,7 @@ from native_host.gui.drawings import draw_card
 from native_host.gui.icons import draw_icon, painter_of, square
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.panels import Panel
-from native_host.gui.sizes import dp, is_low
+from native_host.gui.sizes import dp, is_low, text_width
 from native_host.gui.tokens import mixed, readable, tokens_for
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.texts import Texts
@@ -83,12 +83,14 @@ class HolderPanel(Panel):
         gap = dp(4 if low else 12)
         self.rows.setContentsMargins(left - (dp(12) if low else 0), gap, dp(16), gap)
         self.setMinimumHeight(self._card.height() + 2 * gap)
+        self.rows.addStretch()
         if name:
             self.rows.addWidget(WrappingLabel(name, 16 / 15, bold=True))
         if number:
             what = WrappingLabel(number, 14 / 15)
             make_muted(what)
             self.rows.addWidget(what)
+        self.rows.addStretch()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         if not self._low:
@@ -171,7 +173,9 @@ class LetterDrawing(QLabel):
             painter.drawEllipse(QRectF(left + gap * digit, 70, side, side))
         painter.restore()
         painter.setPen(colour)
-        painter.setFont(scaled(self, 0.7 * unit / dp(1.56), bold=True))
+        words = text_width(self._name, scaled(self, 1, bold=True))
+        size = min(0.85, 0.82 * self.width() / words)
+        painter.setFont(scaled(self, size, bold=True))
         where = QRectF(0, 57 * unit, self.width(), 10 * unit)
         painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)
 
