@@ -48,11 +48,16 @@ IDLE = 5.0  # seconds, after which Windows resets the card of a transaction
 
 @dataclass
 class Slow(User):
-    """A user who takes a while for each PIN or code. ``meanwhile`` runs then, once."""
+    """A user who takes a while for each PIN or code. ``meanwhile`` runs then, once.
+
+    A user with nothing left to type cancels.
+    """
 
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
     async def _think(self) -> None:
+        if not (self.pins or self.codes):
+            self.cancel()
         if self.meanwhile:
             happened = self.meanwhile.pop(0)()
             if asyncio.iscoroutine(happened):
