@@ -26,7 +26,14 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import Code, scard
 from native_host.operations.activate import activate
 from native_host.operations.request import Context
-from native_host.pin_prompt.model import CodesQuestion, PinQuestion
+from native_host.pin_prompt.model import (
+    CodesQuestion,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+    UnlockQuestion,
+)
 from tests.card.test_pcsc import OtherProgram
 from tests.card.test_reader_events import ATR, FEATURES, PRESENT, Answer, FakePcsc
 from tests.operations.faulty_session import Operation, log_in, signing_of
@@ -50,7 +57,8 @@ IDLE = 5.0  # seconds, after which Windows resets the card of a transaction
 class Slow(User):
     """A user who takes a while for each PIN or code. ``meanwhile`` runs then, once.
 
-    A user with nothing left to type cancels.
+    A user with nothing left to type cancels, and one who is offered to unlock a PIN, or
+    is told to put the card in anew.
     """
 
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
@@ -62,6 +70,20 @@ class Slow(User):
             happened = self.meanwhile.pop(0)()
             if asyncio.iscoroutine(happened):
                 await happened
+
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().show(step, problem, progress)
+        if problem and problem.code not in {"CARD_BUSY", "OTHER_CARD"}:
+            self.cancel()
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        self.cancel()
+        await super().offer_unlock(question)
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         await self._think()
