@@ -2,8 +2,7 @@
 """Finds a usable card and handles its removal at any time.
 
 Every operation has the same frame: wait for a reader and a card, show what is wrong
-with a card and wait for another, notice a removal, and release the card at the end. It
-is also released while a person thinks, and then compared with the one before.
+with a card and wait for another, notice a removal, and release the card at the end.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NoReturn, ParamSpec, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from native_host import unused_pads
 from native_host.card.atr import identify
@@ -28,16 +27,15 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
-from native_host.card.source import CardConnection, CardSource, Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
-from native_host.hardening import wipe
+from native_host.operations.held_card import CardsChangedError, HeldCard, same_card
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Seconds after which a card that does not answer is named.
@@ -55,146 +53,13 @@ class SecondChoiceError(Exception):
         self.certificate = certificate
 
 
-class OtherCardError(CardError):
-    """Another card was inserted than the one that the operation is about."""
-
-    code = "OTHER_CARD"
-
-
-class _CardsChangedError(OtherCardError):
-    """A card was put in that may be meant: the cards are to be looked at anew."""
-
-
 @dataclass
 class _Asked:
     """The card that the last question was about, and its certificates so far."""
 
-    held_card: "HeldCard"
+    held_card: HeldCard
     holder: str
     certificates: set[bytes]
-
-
-class HeldCard:
-    """A card and its reader. It is held exclusively, except while a person thinks.
-
-    At the end of its ``async with`` block the card is released. A ``CardError`` in the
-    block is stored in ``failure``, and ``UsableCards`` handles it.
-    """
-
-    def __init__(
-        self,
-        source: CardSource,
-        reader: Reader,
-        connection: CardConnection,
-        card: FineidCard,
-        cards: "UsableCards",
-    ) -> None:
-        self._source = source
-        self._connection: CardConnection | None = connection
-        self._released = False
-        self._cards = cards
-        self.reader = reader
-        self.card = card
-        self.failure: CardError | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: object, error: BaseException | None, _traceback: object
-    ) -> bool:
-        await self.close()
-        if isinstance(error, CardError):
-            self.failure = error
-        return self.failure is not None
-
-    async def close(self) -> None:
-        """Release the card for good, even if the caller is cancelled."""
-        if self._connection is not None:
-            await asyncio.shield(self._source.run(self._connection.close))
-
-    async def release(self) -> None:
-        """Let other programs use the card until the next ``run``.
-
-        Windows resets a card that nobody uses in a transaction for five seconds.
-        """
-        connection = self._connection
-        if self._released or connection is None:
-            return
-        await self._source.run(self.card.remember)
-        self._released = True
-        await self._source.run(connection.release)
-
-    async def run(
-        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run a function that uses the card, on the card's thread.
-
-        A released card is held again. If another one is there now, this raises a
-        ``CardError`` and sends it nothing of a person's.
-        """
-        with self._cards.noticing_silence():
-            if self._released:
-                await self._resume()
-            return await self._source.run(function, *args, **kwargs)
-
-    async def _resume(self) -> None:
-        # If this fails or is cancelled, the source closes the connection.
-        released, self._connection = self._connection, None
-        if released is None:
-            raise CardError("The card is not held any more.")
-        self._connection = await self._source.resume(self.reader, released)
-        if not await self._source.run(self.card.resume, self._connection):
-            self._cards.forget(self.reader)
-            raise _CardsChangedError("Another card is in the reader.")
-        self._released = False
-
-    async def wipe(self, digits: bytearray) -> None:
-        """Wipe digits, after a command that still uses them for a cancelled caller.
-
-        Sending wiped digits would cost a try.
-        """
-        await self._source.run(wipe, digits)
-
-    async def confirm(self, certificate: CardCertificate) -> None:
-        """Have the person confirm that another card than before is meant.
-
-        Call it before each first question about a card. It asks nothing where the
-        prompt has asked about no other card. Raises ``UserCancelledError`` and
-        ``CardError``.
-        """
-        await self._cards.confirm(self, certificate)
-
-    async def ask(
-        self, question: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Ask a person. Meanwhile other programs may use the card.
-
-        Raises ``CardRemovedError`` as soon as the card is removed.
-        """
-        self._cards.reading = False
-        await self.release()
-        return await race(question(*args, **kwargs), self._removal())
-
-    async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
-        """Return when a card is put into another reader.
-
-        ``since`` are the readers at an earlier moment, from which this counts.
-        """
-        before = readers = since or await self._source.readers()
-        while not any(
-            reader.atr is not None
-            and reader.name != self.reader.name
-            and reader not in before
-            for reader in readers
-        ):
-            readers = await self._source.wait_for_change(readers)
-
-    async def _removal(self) -> NoReturn:
-        readers = await self._source.readers()
-        while same_card(self.reader, readers):
-            readers = await self._source.wait_for_change(readers)
-        raise CardRemovedError("The card was taken out of the reader.")
 
 
 class UsableCards:
@@ -294,7 +159,7 @@ class UsableCards:
             return
         if not self._prompt.attended:
             raise error
-        if isinstance(error, _CardsChangedError):
+        if isinstance(error, CardsChangedError):
             return
         logger.info("The card can't be used: %s", error.code)
         self._reject(reader, error)
@@ -376,7 +241,7 @@ class UsableCards:
 
         async def put_back() -> NoReturn:
             await held_card.wait_for_other_card(self._readers)
-            raise _CardsChangedError("A card was put into another reader.")
+            raise CardsChangedError("A card was put into another reader.")
 
         async def confirm() -> None:
             await race(self._prompt.confirm_other_card(question), put_back())
@@ -529,14 +394,6 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
     if any(reader.mute for reader in readers):
         return "CARD_MUTE"
     return "NO_CARD" if readers else "NO_READER"
-
-
-def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
-    """Whether a card has stayed in its reader since."""
-    return any(
-        (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
-        for r in readers
-    )
 
 
 def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:

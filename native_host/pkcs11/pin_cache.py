@@ -20,7 +20,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
-from native_host.operations.card_session import same_card
+from native_host.operations.held_card import same_card
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.tasks import TaskSet
