@@ -30,6 +30,7 @@ const PROBLEMS = Object.freeze({
   CARD_MUTE: ["cardMute", "cardMuteMore"],
   CARD_NOT_ACTIVATED: ["cardNew", "cardNewMore"],
   CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
+  CARD_RESET: ["cardReset", "cardResetMore"],
   CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
   HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
   HOST_MISSING: ["missingHeading", "missingExplanation"],

@@ -123,9 +123,13 @@ class CommandChannel:
     def __init__(
         self, connection: Transport, protocol: int, *, repeats: bool = True
     ) -> None:
+        self.use(connection, protocol)
+        self._repeats = repeats
+
+    def use(self, connection: Transport, protocol: int) -> None:
+        """Send the next commands over this connection."""
         self._connection = connection
         self._protocol = protocol
-        self._repeats = repeats
 
     def send(self, command: Command, *, step: str) -> bytes:
         """Send a command that must succeed and return the response's data.

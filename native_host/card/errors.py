@@ -48,7 +48,16 @@ class CardMuteError(CardError):
 
 
 class CardResetError(CardError):
-    """The card was reset, or lost its power, and so has forgotten the session."""
+    """The card was reset, or lost its power, and so has forgotten the session.
+
+    No try was spent.
+    """
+
+    code = "CARD_RESET"
+
+
+class CardResetAtPinError(CardResetError):
+    """The card was reset while it had a PIN: a try may have been spent."""
 
 
 class CardBusyError(CardError):

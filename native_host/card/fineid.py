@@ -7,6 +7,7 @@ sent.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +27,7 @@ from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
+    CardResetError,
     UnsupportedCardError,
 )
 from native_host.card.files import FileReader, Tlv, TlvError
@@ -55,6 +57,10 @@ APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
 
 TOKEN_INFO = bytes.fromhex("5032")
+#: The number of bytes at the start of EF.TokenInfo, or of a certificate, that hold its
+#: serial number (PKCS#15 v1.1 §6.9, RFC 5280 §4.1). Cards give them in one answer.
+_NUMBER_WITHIN = 64
+_LACKS_FILES = "The card lacks a file that it had, so it may have lost its power."
 
 #: In the master file: the certificates of the issuing CA and of the root.
 AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
@@ -126,6 +132,41 @@ class FineidCard(Pins):
         self._known = KNOWN_KEYS[self.generation or Generation.MULTIAPP_V5]
         self._listed: tuple[CardKey, ...] | None = None
         self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
+        self._identity: tuple[bytes, bytes] | None = None
+
+    # -- Other programs ---------------------------------------------------------------
+
+    def remember(self) -> None:
+        """Read what tells this card from others, once, before others may use it.
+
+        That is the start of EF.TokenInfo, which holds the serial number, or of a
+        certificate that has been read. Raises ``CardResetError`` if it has neither now.
+        """
+        certificates = (key.certificate_path for key in self._settled)
+        for path in (TOKEN_INFO, *certificates):
+            if self._identity is not None:
+                return
+            with suppress(UnsupportedCardError):  # there is no such file
+                if start := self._files.read(path, limit=_NUMBER_WITHIN):
+                    self._identity = path, start
+        if self._identity is None:
+            raise CardResetError(_LACKS_FILES)
+
+    def resume(self, connection: Transport) -> bool:
+        """Go on after others may have used the card. Return whether it is the same.
+
+        No tries are known any more. ``remember`` was called before.
+        """
+        protocol = getattr(connection, "protocol", 0)
+        self._channel.use(TracingConnection(connection), protocol)
+        self._pin_pad = getattr(connection, "pin_pad", None)
+        self._tries.clear()
+        self._select_application()
+        path, start = self._identity or (TOKEN_INFO, b"")
+        try:
+            return self._files.read(path, limit=_NUMBER_WITHIN) == start
+        except UnsupportedCardError as error:
+            raise CardResetError(_LACKS_FILES) from error
 
     # -- Keys and certificates --------------------------------------------------------
 

@@ -69,6 +69,10 @@ class AccessNumbers:
             self._recalled.discard(reader.name)
             if question.can_remember and prompt.allowed:
                 self._wished.add(reader.name)
+        return self.known(reader)
+
+    def known(self, reader: Reader) -> bytearray:
+        """Return a copy of the CAN that a card has accepted; the caller wipes it."""
         return bytearray(self._known[reader.name])
 
     def slow(self, reader: Reader) -> Problem | None:

@@ -152,7 +152,6 @@ async def _content(source: CardSource, reader: Reader) -> CardContent:
 
 async def _read_once(source: CardSource, reader: Reader) -> CardContent:
     connection = await connect_unasked(source, reader)
-    connection.only_look = True
     try:
         return await source.run(_read, connection)
     finally:

@@ -275,6 +275,8 @@ async def _sign(context: Context, request: SignRequest) -> Signatures:
             key, certificate = await context.prompt.watch(
                 held_card.run(_choose_key, held_card.card, request)
             )
+            if request.documents is not None:  # large ones take a while
+                await held_card.release()
             shown, things = await _things(context, request, certificate)
             batch = _Batch(certificate, things)
             try:

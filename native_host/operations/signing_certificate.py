@@ -176,7 +176,7 @@ async def _ask(context: Context, request: CertificateRequest) -> CardCertificate
             question = ConsentQuestion(
                 certificate.name, certificate.satu, test_card=certificate.test
             )
-            await held_card.race_removal(prompt.ask_consent(question))
+            await held_card.ask(prompt.ask_consent, question)
     return certificate
 
 

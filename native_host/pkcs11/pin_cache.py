@@ -21,7 +21,7 @@ from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.access_numbers import connect_unasked
 from native_host.operations.authenticate import authentication_key
-from native_host.operations.card_session import same_card
+from native_host.operations.held_card import same_card
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.tasks import TaskSet

@@ -216,7 +216,6 @@ def _read_token(connection: CardConnection) -> Token:
     from native_host.pkcs11.mechanisms import mechanisms_of
     from native_host.pkcs11.objects import make_objects
 
-    connection.only_look = True
     card = FineidCard(connection)
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:

@@ -206,7 +206,6 @@ async def _read_card(source: CardSource, reader: Reader) -> bytes | None:
     if reader.atr is None:
         return None
     connection = await connect_unasked(source, reader)
-    connection.only_look = True
 
     def read(connection: CardConnection) -> bytes:
         card = FineidCard(connection)

@@ -94,9 +94,7 @@ async def test_a_card_on_a_contactless_reader_signs(pcscd: Pcscd) -> None:
             await sign(source, can=b"000000")
         # A reset ends the channel, also after a mere look.
         connection = await source.connect(await reader_where(source, has_card))
-        connection.only_look = True
         look = await source.run(open_channel, connection, bytearray(CAN.encode()))
-        look.only_look = True
         select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
         assert await source.run(look.send_and_receive, select) == (b"", 0x9000)
         await source.run(look.close)
@@ -142,24 +140,34 @@ async def test_a_card_that_speaks_t1_signs_too(pcscd: Pcscd) -> None:
 
 
 @isolated
-async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
+async def test_the_card_is_reset_before_others_so_that_no_pin_stays_verified(
     pcscd: Pcscd,
 ) -> None:
     mock = Counting(pcscd.new_card())
     pcscd.insert(mock)
     source = PcscSource()
-    for close in ("connection", "source"):
+    for close in ("release", "connection", "source"):
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
         resets = mock.resets
-        if close == "connection":
+        if close == "release":
+            await source.run(connection.release)
+            # Meanwhile another program has its turn.
+            other = await asyncio.to_thread(OtherProgram, exclusive=False)
+        elif close == "connection":
             await source.run(connection.close)
         else:
             await source.close()
         assert mock.resets > resets
         # Another program finds the card reset: no application, no verified PIN.
         assert mock.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
+        if close == "release":
+            other.close()
+            held = await source.resume(Reader(READER), connection)
+            resets = mock.resets
+            await source.run(held.close)
+            assert mock.resets == resets  # nothing was verified since
     await source.close()
 
 

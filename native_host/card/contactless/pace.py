@@ -155,7 +155,7 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
         raise InvalidArgumentError(f"The CAN has {CAN_DIGITS} digits.")
     if connection.atr is not None:
         identify(connection.atr, contactless=True)
-    connection.only_look = False  # a channel that stays open refuses other programs
+    connection.needs_reset = True  # a channel that stays open refuses other programs
     channel = CommandChannel(TracingConnection(connection), connection.protocol)
     parameters = _read_parameters(channel)
     try:

@@ -95,7 +95,11 @@ class SecureConnection(CardConnection):
         return result
 
     def close(self) -> None:
-        """Reset the card, which ends the channel on its side too, and release it."""
+        """Reset the card, which ends the channel on its side too, and release it.
+
+        ``release`` does the same: with an open channel the card would refuse all other
+        programs, until a reset.
+        """
         self._open = False
         self._connection.close()
 

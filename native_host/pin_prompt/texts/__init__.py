@@ -206,6 +206,8 @@ class Texts:
             said.append(self("pin.repeated"))
         elif question.wrong:
             said.append(self("pin.wrong"))
+        elif question.unsent:
+            said.append(self("pin.unsent"))
         if question.tries_left == 1:
             said.append(self("last_try"))
         elif question.tries_left == 2:
