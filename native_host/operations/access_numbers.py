@@ -6,22 +6,16 @@ remembered (``native_host.remembered_can``). The CAN is printed on the card, so 
 secret like a PIN: it keeps out who does not see the card. It is wiped all the same.
 """
 
-import asyncio
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from native_host import remembered_can
-from native_host.card.atr import identify, is_contactless
-from native_host.card.contactless.pace import open_channel
-from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
-from native_host.card.source import CardConnection, CardSource, Reader
+from native_host.card.source import Reader
 from native_host.hardening import wipe
 from native_host.pin_prompt.model import CanQuestion, Problem
 from native_host.pin_prompt.prompt import Prompt
 from native_host.tasks import race
-
-_UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its CAN."
 
 
 class AccessNumbers:
@@ -93,33 +87,6 @@ class AccessNumbers:
         wipe(self._known.pop(reader.name))
         if reader.name in self._recalled:
             await remembered_can.forget()
-
-
-async def connect_unasked(source: CardSource, reader: Reader) -> CardConnection:
-    """Connect to a card and ask nobody: on a contactless reader by the remembered CAN.
-
-    A card that refuses it gets no other one. Raises the errors of ``connect`` and
-    ``open_channel``, and ``UnsupportedCardError`` where no CAN is known.
-    """
-    atr = reader.atr or b""
-    identify(atr, contactless=True)
-    if not is_contactless(atr):
-        return await source.connect(reader)
-    can = await remembered_can.recall()
-    if can is None:
-        raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
-    try:
-        connection = await source.connect(reader)
-        try:
-            return await source.run(open_channel, connection, can)
-        except BaseException as error:
-            await asyncio.shield(source.run(connection.close))
-            if not isinstance(error, WrongCanError):
-                raise
-    finally:
-        await asyncio.shield(source.run(wipe, can))
-    await remembered_can.forget()
-    raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
 
 
 def _wipe_all(known: dict[str, bytearray] | dict[int, bytearray]) -> None:

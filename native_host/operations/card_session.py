@@ -8,7 +8,7 @@ with a card and wait for another, notice a removal, and release the card at the 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, Self, TypeVar
@@ -16,7 +16,6 @@ from typing import NoReturn, Self, TypeVar
 from native_host import unused_pads
 from native_host.card.atr import identify, is_contactless
 from native_host.card.certificate import CardCertificate
-from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import (
     CardBusyError,
     CardError,
@@ -24,22 +23,20 @@ from native_host.card.errors import (
     CardRemovedError,
     CardResetAtPinError,
     CardResetError,
-    ChannelError,
     PcscUnavailableError,
     UnsupportedCardError,
-    WrongCanError,
 )
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
-from native_host.hardening import wipe
 from native_host.operations.held_card import (
     CardsChangedError,
     HeldCard,
-    removal,
+    closing_on_error,
     same_card,
 )
 from native_host.operations.request import Context
+from native_host.operations.secure_channel import SecureChannels
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
@@ -101,7 +98,7 @@ class UsableCards:
     ) -> None:
         self._source = context.source
         self._prompt = context.prompt
-        self._numbers = context.numbers
+        self.channels = SecureChannels(context, self._connect)
         self._look = look
         self._suits = suits
         self._only_reader = reader
@@ -194,77 +191,17 @@ class UsableCards:
             raise CardRemovedError("The card was taken out of the reader.")
         identify(reader.atr, contactless=True)
         if is_contactless(reader.atr):
-            connection = await self._open_channel(reader)
+            connection = await self.channels.open(reader)
         else:
             connection = await self._connect(reader)
-        try:
+        async with closing_on_error(self._source, connection):
             with self.noticing_silence():
                 card = await self._prompt.watch(
                     self._source.run(FineidCard, connection)
                 )
-        except BaseException:
-            await asyncio.shield(self._source.run(connection.close))
-            raise
         if card.has_pin_pad:
             card.leave_pad_unused(*unused_pads.uses_of(reader.name))
         return HeldCard(self._source, reader, connection, card, self)
-
-    async def _open_channel(self, reader: Reader) -> CardConnection:
-        """Connect to a card on a contactless reader; ask for its CAN until it fits.
-
-        A wrong CAN is sent once. Nothing is held while the person types.
-        """
-        while True:
-            can = await self._numbers.number(
-                reader, self._prompt, lambda: removal(self._source, reader)
-            )
-            try:
-                return await self._try_channel(reader, can)
-            except WrongCanError:
-                await self._numbers.refused(reader)
-            finally:
-                # After the command that still uses it for a cancelled caller.
-                await asyncio.shield(self._source.run(wipe, can))
-
-    async def _try_channel(self, reader: Reader, can: bytearray) -> CardConnection:
-        slow = self._numbers.slow(reader)
-        connection = await self._connect(reader, Step.CONTACTLESS, slow)
-        channel = await self._prompt.watch(self._secure(connection, can))
-        await self._numbers.accepted(reader)
-        if slow:
-            self._prompt.show(Step.CONTACTLESS)
-        return channel
-
-    async def _secure(self, plain: CardConnection, can: bytearray) -> CardConnection:
-        """Open the channel over a connection, which is closed if that fails."""
-        try:
-            return await self._source.run(open_channel, plain, can)
-        except BaseException:
-            await asyncio.shield(self._source.run(plain.close))
-            raise
-
-    async def reopen(self, reader: Reader) -> CardConnection:
-        """Open the channel of a released card again, with the CAN it has accepted.
-
-        Another program may have left the card with a channel of its own, or with a
-        broken one. Closing resets the card then, and PACE runs once more.
-
-        Raises ``CardsChangedError`` if the card refuses the CAN, which is asked for
-        again, and the errors of ``connect`` and ``open_channel``.
-        """
-        can = self._numbers.known(reader)
-        try:
-            with suppress(ChannelError, UnsupportedCardError):
-                return await self._secure(await self._source.connect(reader), can)
-            logger.info("The card was in use; its secure channel is tried once more.")
-            return await self._secure(await self._source.connect(reader), can)
-        except WrongCanError as error:
-            await self._numbers.refused(reader)
-            self.forget(reader)
-            raise CardsChangedError("Another card is in the reader.") from error
-        finally:
-            # After the command that still uses it for a cancelled caller.
-            await asyncio.shield(self._source.run(wipe, can))
 
     @contextmanager
     def noticing_silence(self) -> Iterator[None]:

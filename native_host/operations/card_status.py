@@ -19,8 +19,8 @@ from native_host.card.fineid import FineidCard, PinInfo, PinRole
 from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
 from native_host.card.source import CardConnection, CardSource, Reader
-from native_host.operations.access_numbers import connect_unasked
 from native_host.operations.activation_table import scheme_of
+from native_host.operations.secure_channel import connect_unasked
 
 # PROTOCOL.md §3 names the fields.
 

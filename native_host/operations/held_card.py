@@ -2,7 +2,8 @@
 """A card in use: held for its commands, and released while a person thinks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar
 
 from native_host.card.certificate import CardCertificate
@@ -99,10 +100,11 @@ class HeldCard:
         if released is None:
             raise CardError("The card is not held any more.")
         if released.contactless:
-            self._connection = await self._cards.reopen(self.reader)
+            connection = await self._cards.channels.reopen(self.reader)
         else:
-            self._connection = await self._source.resume(self.reader, released)
-        if not await self._source.run(self.card.resume, self._connection):
+            connection = await self._source.resume(self.reader, released)
+        self._connection = connection
+        if not (connection and await self._source.run(self.card.resume, connection)):
             self._cards.forget(self.reader)
             raise CardsChangedError("Another card is in the reader.")
         self._released = False
@@ -147,6 +149,18 @@ class HeldCard:
             for reader in readers
         ):
             readers = await self._source.wait_for_change(readers)
+
+
+@asynccontextmanager
+async def closing_on_error(
+    source: CardSource, connection: CardConnection
+) -> AsyncIterator[None]:
+    """Close a connection if the block fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(source.run(connection.close))
+        raise
 
 
 async def removal(source: CardSource, reader: Reader) -> NoReturn:
