@@ -104,7 +104,9 @@ class HeldCard:
         else:
             connection = await self._source.resume(self.reader, released)
         self._connection = connection
-        if not (connection and await self._source.run(self.card.resume, connection)):
+        if connection is None or not await self._source.run(
+            self.card.resume, connection
+        ):
             self._cards.forget(self.reader)
             raise CardsChangedError("Another card is in the reader.")
         self._released = False
