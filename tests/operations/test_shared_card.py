@@ -78,7 +78,7 @@ class Slow(User):
         progress: Progress | None = None,
     ) -> None:
         super().show(step, problem, progress)
-        if problem and problem.code not in {"CARD_BUSY", "OTHER_CARD"}:
+        if problem and problem.code not in {"CARD_BUSY", "CARD_SLOW", "OTHER_CARD"}:
             self.cancel()
 
     async def offer_unlock(self, question: UnlockQuestion) -> None:
