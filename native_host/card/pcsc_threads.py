@@ -30,7 +30,7 @@ class Worker:
         self._tasks.put(task)
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._run, name="kortilla-card", daemon=True
+                target=_run, args=(self._tasks,), name="kortilla-card", daemon=True
             )
             self._thread.start()
         return future
@@ -38,15 +38,17 @@ class Worker:
     def stop(self) -> asyncio.Future[None]:
         """End the thread after all submitted functions.
 
-        The future completes just before.
+        The future completes just before. A later function gets a thread of its own.
         """
         future = self.submit(lambda: None)
         self._tasks.put(None)
+        self._tasks, self._thread = SimpleQueue(), None
         return future
 
-    def _run(self) -> None:
-        while task := self._tasks.get():
-            task()
+
+def _run(tasks: SimpleQueue[Callable[[], None] | None]) -> None:
+    while task := tasks.get():
+        task()
 
 
 def in_thread(function: Callable[[], T]) -> asyncio.Future[T]:

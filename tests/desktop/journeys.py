@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -109,11 +110,16 @@ class Person:
     def close(self, title: str) -> None:
         """Press Return until a window is closed, which at first takes no keys."""
         self._mark()
+        pressed = 0.0
 
         def is_closed() -> bool:
+            nonlocal pressed
             if not self.screen.ids(re.escape(title)):
                 return True
-            self.screen.press("Return")
+            # A key that comes too early has the window wait for up to 4 s without one.
+            if time.monotonic() > pressed + 5:
+                self.screen.press("Return")
+                pressed = time.monotonic()
             return False
 
         self.screen.wait_until(is_closed)
