@@ -28,7 +28,7 @@ def user_data_folder() -> Path:
 
 
 def user_state_folder() -> Path:
-    """Return the folder of what Kortilla keeps of its use: the history."""
+    """Return the folder of what Kortilla keeps of its use, as the history."""
     import platformdirs
 
     return platformdirs.user_state_path(_NAME, appauthor=False)
@@ -43,6 +43,11 @@ def trust_folder() -> Path:
     """Return the folder of CAs that ``KORTILLA_TRUST`` names, or Kortilla's own."""
     named = os.environ.get("KORTILLA_TRUST")
     return Path(named) if named else own_folder()
+
+
+def last_folder_file() -> Path:
+    """Return the file that names the folder in which a file was last chosen."""
+    return user_state_folder() / "last-folder"
 
 
 def session_folder() -> Path | None:

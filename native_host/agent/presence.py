@@ -67,8 +67,8 @@ def is_enabled() -> bool:
 def set_enabled(enabled: bool) -> None:
     """Let the agent run, and offer the activation of all new cards, or not run."""
     if enabled:
-        offer_all()
         _switch().unlink(missing_ok=True)
+        offer_all()
     else:
         make_folder(_switch().parent)
         _switch().touch(mode=0o600)
@@ -77,7 +77,8 @@ def set_enabled(enabled: bool) -> None:
 def forget() -> None:
     """Delete all files, also that of the choice: it may run then."""
     forget_all()
-    offer_all()
+    with contextlib.suppress(OSError):  # others may write in that folder
+        offer_all()
     for path in (_switch(), _lock_path()):
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are other files of Kortilla

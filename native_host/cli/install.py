@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,11 +141,13 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled, and what is kept of the use deleted too.
     """
     from kortilla.common.imports import is_packaged
-    from native_host import history, last_folder, unused_pads
+    from native_host import history, unused_pads
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
     from native_host.install.changes import launcher_path
+    from native_host.paths import last_folder_file
+    from native_host.private_files import delete_private
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))
@@ -159,7 +162,8 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
-        for remove in (history.switch_off, unused_pads.forget, last_folder.forget):
+        forget_folder = partial(delete_private, last_folder_file())
+        for remove in (history.switch_off, unused_pads.forget, forget_folder):
             with suppress(OSError):
                 remove()
     _show(report, token=token.report if token else None)

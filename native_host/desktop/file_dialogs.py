@@ -7,6 +7,7 @@ Swedish words for that, and Qt's Finnish ones are not complete: they are here.
 
 import json
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from struct import pack
@@ -14,8 +15,11 @@ from struct import pack
 from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from native_host.last_folder import keep, last_folder
+from native_host.paths import last_folder_file
+from native_host.private_files import read_private, write_private
 
+#: Bytes of the longest path on Linux.
+_LONGEST_PATH = 4096
 _WORDS = Path(__file__).with_name("file_dialog_words.json")
 #: The format of Qt's compiled translations (qtranslator.cpp): a table of hashes, with
 #: places in the messages, and the messages. A length has four bytes, in big-endian.
@@ -51,6 +55,24 @@ def choose_folder(
     start = os.fspath(folder or last_folder())
     chosen = QFileDialog.getExistingDirectory(parent, title, start)
     return Path(chosen) if chosen else None
+
+
+def last_folder() -> Path:
+    """Return where the person last chose a file; the home if it is gone or not known.
+
+    It is kept between starts. Only its owner can read it.
+    """
+    kept = Path(read_private(last_folder_file(), _LONGEST_PATH))
+    with suppress(OSError, ValueError):
+        if kept.is_absolute() and kept.is_dir():
+            return kept
+    return Path.home()
+
+
+def keep(folder: Path) -> None:
+    """Keep a folder. If it can't be kept, the next dialog starts in the home."""
+    with suppress(OSError):
+        write_private(last_folder_file(), str(folder))
 
 
 class DialogWords:

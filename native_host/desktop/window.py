@@ -160,7 +160,7 @@ class Window(TopWindow):
 
     def _help(self) -> None:
         self.show_page("help")
-        self.pages["help"].focus()  # type: ignore[attr-defined] # of its class
+        self.pages["help"].setFocus()
 
     def _on_row(self, row: int) -> None:
         if row < 0:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,14 @@ from native_host.doctor import card, examination
 from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
 from tests.install.nss_databases import make_profile
+from tests.pin_prompt.accessibility_bus import (
+    AccessibilityBus,
+    open_accessibility_bus,
+)
 from tests.support import cards, commands
 from tests.support.commands import KORTILLA
 from tests.support.patience import patience
+from tests.support.screen import Screen, open_screen
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
@@ -45,6 +51,25 @@ class Outcome:
     def error(self) -> str:
         """The error's code."""
         return str(self.result["error"]["code"])
+
+
+@contextmanager
+def on_screen(
+    *words: str,
+) -> Iterator[tuple[Screen, AccessibilityBus, "subprocess.Popen[bytes]"]]:
+    """Run a command with its window on a screen. It is ended at exit."""
+    with open_screen() as screen, open_accessibility_bus(screen.display) as bus:
+        process = subprocess.Popen(
+            [*KORTILLA, *words, "--card", "mock", "--lang", "en", "--json"],
+            env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            yield screen, bus, process
+        finally:
+            process.kill()
+            process.communicate()
 
 
 Run = Callable[..., Outcome]

@@ -28,15 +28,13 @@ from native_host.files.decrypt import decrypt_with_password
 from native_host.files.encrypt import StoppedError, encrypt_files, typed_password
 from native_host.files.letters import plain_name
 from native_host.files.targets import Target
-from tests.cli.conftest import NewCard, Outcome, Run
+from tests.cli.conftest import NewCard, Outcome, Run, on_screen
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
 from tests.desktop.test_screen import names as names_on
 from tests.kortilla.encryption.keys import openssl, with_recipients
-from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import pcsc
 from tests.support.patience import patience
-from tests.support.screen import open_screen
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
 CONTENT = bytes(range(256)) * 1000
@@ -350,28 +348,14 @@ def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
 ) -> None:
     """On a real screen, and to a screen reader."""
     (folder / "kirje.pdf.p7m").write_bytes(message(recipient(card)))
-    words = ("decrypt", "kirje.pdf.p7m", "--card", "mock", "--lang", "en", "--json")
-    with (
-        open_screen() as screen,
-        open_accessibility_bus(screen.display) as bus,
-    ):
-        process = subprocess.Popen(
-            [*KORTILLA, *words],
-            env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
-            stdout=subprocess.PIPE,
-        )
-        try:
-            window = screen.find("Kortilla: open an encrypted file")
-            screen.wait_for_focus(window)
-            screen.wait_until_shown(lambda: takes_keys(bus, "Open the file"))
-            said = " ".join(names_on(bus, LABEL))
-            assert "kirje.pdf.p7m" in said
-            assert "Your card decrypts the file." in said
-            screen.type("1234\r")
-            output, _ = process.communicate(timeout=patience())
-        finally:
-            process.kill()
-            process.communicate()
+    with on_screen("decrypt", "kirje.pdf.p7m") as (screen, bus, process):
+        screen.wait_for_focus(screen.find("Kortilla: open an encrypted file"))
+        screen.wait_until_shown(lambda: takes_keys(bus, "Open the file"))
+        said = " ".join(names_on(bus, LABEL))
+        assert "kirje.pdf.p7m" in said
+        assert "Your card decrypts the file." in said
+        screen.type("1234\r")
+        output, _ = process.communicate(timeout=patience())
     assert process.returncode == 0
     assert json.loads(output)["files"][0]["file"] == "kirje.pdf"
     assert (folder / "kirje.pdf").read_bytes() == CONTENT

@@ -36,15 +36,13 @@ from native_host.files.sources import (
 from native_host.files.targets import Target, unwritable
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import PinQuestion
-from tests.cli.conftest import NewCard, Run
+from tests.cli.conftest import NewCard, Run, on_screen
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
 from tests.desktop.test_screen import names as names_on
 from tests.kortilla.signing_parts import Services, make_pdf
-from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import pcsc
 from tests.support.patience import patience
-from tests.support.screen import open_screen
 
 pytestmark = pytest.mark.usefixtures("no_copies")
 
@@ -196,30 +194,15 @@ def test_a_card_in_a_reader_is_used_again_for_the_next_batch(
 def test_the_window_asks_again_for_the_next_batch(folder: Path) -> None:
     """On a real screen, by keyboard. Escape in the second part keeps the first."""
     names = pdfs(folder, 21)
-    words = ("sign", *names, "--card", "mock", "--lang", "en", "--json")
-    with (
-        open_screen() as screen,
-        open_accessibility_bus(screen.display) as bus,
-    ):
-        process = subprocess.Popen(
-            [*KORTILLA, *words],
-            env=screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus.session},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            window = screen.find("Kortilla: sign")
-            screen.wait_for_focus(window)
-            screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
-            screen.type("123456\r")
-            second = "Part 2 of 2. Documents to sign: 1"
-            screen.wait_until_shown(lambda: second in names_on(bus, LABEL))
-            screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
-            screen.type("\x1b")
-            output, said = process.communicate(timeout=patience())
-        finally:
-            process.kill()
-            process.communicate()
+    with on_screen("sign", *names) as (screen, bus, process):
+        screen.wait_for_focus(screen.find("Kortilla: sign"))
+        screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
+        screen.type("123456\r")
+        second = "Part 2 of 2. Documents to sign: 1"
+        screen.wait_until_shown(lambda: second in names_on(bus, LABEL))
+        screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
+        screen.type("\x1b")
+        output, said = process.communicate(timeout=patience())
     assert b"21 files: PIN2 is asked for 2 times." in said
     result = json.loads(output)
     assert len(result["files"]) == 20

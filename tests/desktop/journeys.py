@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from native_host.card.mock_source import MockCardSource
+from native_host.desktop.pages.help import guides_folder
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import PAGES
 from native_host.files import words as verdicts
@@ -345,6 +346,19 @@ def self_check(person: Person) -> Steps:
                 switch = person.text("settings.agent.switch")
                 person.go_to(switch)
                 yield "Tab to a switch", [switch]
+            if name == "help":
+                guide = guides_folder() / f"citizens/{person.language}.md"
+                text = guide.read_text(encoding="utf-8")
+                heading, link = (
+                    re.findall(each, text, re.MULTILINE)[0]
+                    for each in (r"^# (.+)", r"\[(.+?)\]")
+                )
+                person.press("F1")
+                yield "F1", [heading]
+                person.press("Down")
+                yield "Down to the next line", [link]
+                person.press("Tab")
+                yield "Tab to a link", [person.text("help.link", words=link)]
 
 
 JOURNEYS: dict[str, Journey] = {

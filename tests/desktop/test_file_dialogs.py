@@ -18,10 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.cli import main
-from native_host.desktop.file_dialogs import choose_files, choose_target, words
+from native_host.desktop.file_dialogs import (
+    choose_files,
+    choose_target,
+    keep,
+    last_folder,
+    words,
+)
 from native_host.install.host import install
 from native_host.languages import SPOKEN
-from native_host.last_folder import keep, last_folder
 from tests.desktop.conftest import Open, settle, until, visible
 
 #: The parts of Qt whose words the dialogs show.

@@ -154,7 +154,8 @@ def test_an_outcome_behind_another_page_is_said_and_takes_no_focus(
     window.show_page("card")
     window.sidebar.list.setFocus()
     until(lambda: not page._busy)
-    assert said == ["You cancelled. Nothing was signed."]
+    # The page Card may have said meanwhile what it has read.
+    assert said.count("You cancelled. Nothing was signed.") == 1
     assert window.focusWidget() is window.sidebar.list
 
 

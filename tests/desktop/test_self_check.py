@@ -148,6 +148,9 @@ def test_what_can_t_be_fixed_says_so(open_window: Open, computer: Computer) -> N
     computer.error = "INSTALL_FAILED"
     buttons(page)["Fix"].click()
     until(lambda: "It could not be fixed." in words(page))
+    buttons(page)["Check again"].click()
+    until(lambda: computer.examined == 2 and not page._running)
+    assert "It could not be fixed." not in words(page)
     computer.found = RuntimeError()
     buttons(page)["Check again"].click()
     until(lambda: "The check could not be done. Try again." in words(page))

@@ -90,6 +90,21 @@ def test_a_pipe_in_the_runtime_folder_is_not_waited_for(home: Path) -> None:
     assert not activation_offers.was_noted(READER)
 
 
+@pytest.mark.usefixtures("home")
+def test_cards_that_can_not_be_forgotten_hold_up_no_removal() -> None:
+    declined = activation_offers._declined_path()
+    declined.parent.mkdir(parents=True)
+    declined.touch()
+    declined.parent.chmod(0o777)
+    presence.set_enabled(False)
+    presence.forget()
+    assert presence.is_enabled()
+    presence.set_enabled(False)
+    with pytest.raises(PermissionError):
+        presence.set_enabled(True)
+    assert presence.is_enabled()
+
+
 @pytest.fixture
 def no_umask() -> Iterator[None]:
     before = os.umask(0)

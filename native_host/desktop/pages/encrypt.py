@@ -96,7 +96,7 @@ class Page(FilesPage):
         """Add files to the list. Return what is wrong with one, or ""."""
         if self._opening.is_shown and not self._opening.is_busy:
             self._opening.forget()
-        problem = self._add_files(files)
+        problem = self._add_files(files, self._fault)
         if self._files and self._stop is None and not self._panel.password:
             self.goal = self.recipients.heading
         return problem

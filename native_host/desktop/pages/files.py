@@ -76,16 +76,17 @@ class FilesPage(PageBase):
     def _build(self) -> None:
         """Show what the page knows now."""
 
-    def _fault(self, path: Path, reason: str) -> str:
-        """Return what is said of a file that can't be worked on."""
-        raise NotImplementedError
+    def _add_files(
+        self, files: Sequence[Path], fault: Callable[[Path, str], str]
+    ) -> str:
+        """Add files to the list. Return what is wrong with one of them, or "".
 
-    def _add_files(self, files: Sequence[Path]) -> str:
-        """Add files to the list. Return what is wrong with one of them, or ""."""
+        ``fault`` says of a file why it can't be worked on.
+        """
         problem = ""
         for each in files:
             if not each.is_file():
-                problem = self._fault(each, "kind")
+                problem = fault(each, "kind")
             elif each not in self._files:
                 self._files.append(each)
         if len(self._files) > MAX_FILES:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from PySide6.QtCore import QEvent, Qt, QUrl
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QDesktopServices,
+    QFocusEvent,
     QImage,
     QTextBlock,
     QTextBlockFormat,
@@ -52,17 +53,14 @@ class Page(PageBase):
         super().__init__(services, services.texts("help.title"))
         self._name = f"{self.texts.language}.md"
         self.guide = Guide(self.texts("help.title"), self._follow, self._say_link)
+        self.guide.entered.connect(self._say_heading)
+        self.setFocusProxy(self.guide)
         self._back = ButtonLine(self.button("help.back", self._show_first))
         self._back.setContentsMargins(dp(32), dp(12), dp(32), 0)
         self.area.hide()
         self._outer.addWidget(self._back)
         self._outer.addWidget(self.guide, 1)
         self._show_first()
-
-    def focus(self) -> None:
-        """Let the keys move in the guide."""
-        self.guide.setFocus()
-        self._say_heading()
 
     def _show_first(self) -> None:
         self._show(self._name)
@@ -82,7 +80,7 @@ class Page(PageBase):
             QDesktopServices.openUrl(link)
         elif name := link.path():
             self._show(name, unquote(link.fragment()))
-            self.focus()
+            self._say_heading()
         else:
             self.guide.go_to(unquote(link.fragment()))
             self._say_heading()
@@ -97,6 +95,9 @@ class Page(PageBase):
 
 class Guide(QTextBrowser):
     """Shows a page of Markdown. Tab goes from link to link, the arrow keys by lines."""
+
+    #: The focus has come, and not only with its window.
+    entered = Signal()
 
     def __init__(
         self,
@@ -145,6 +146,11 @@ class Guide(QTextBrowser):
         if self.hasFocus() and cursor.hasSelection() and cursor.charFormat().isAnchor():
             self._say_link(cursor.selectedText())
         return moved
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusInEvent(event)
+        if event.reason() is not Qt.FocusReason.ActiveWindowFocusReason:
+            self.entered.emit()
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802 - Qt's name
         """Return a picture, which grows with large text. Nothing else is ever read."""

@@ -180,11 +180,18 @@ class Opening:
         elif code == "USER_CANCELLED" and not made and not failed:
             outcomes.tell(texts("decrypt.error.USER_CANCELLED"), "note")
         elif made or failed:
-            outcomes.tell_made("decrypt", [*self._opened], len(failed), faults)
+            spoken = [texts(self._made_key())] if made else ()
+            outcomes.tell_made(
+                "decrypt", [*self._opened], len(failed), faults, spoken=spoken
+            )
         else:
             more = [texts(f"decrypt.error.{code if code in CODES else 'other'}")]
             buttons = self._page.self_check
             outcomes.tell_made("decrypt", (), more=more, buttons=buttons)
+
+    def _made_key(self) -> str:
+        """Return the key of what is to be known of the files that were made."""
+        return "decrypt.done.more" + (".one" if len(self._opened) == 1 else "")
 
     def _fault(self, failed: JsonObject) -> str:
         texts = self._page.texts
@@ -206,8 +213,7 @@ class Opening:
             return
         if self._opened:
             self._made.show_rows([self._made_row(each) for each in self._opened])
-            one = ".one" if len(self._opened) == 1 else ""
-            parts += [self._made, page.note(f"decrypt.done.more{one}")]
+            parts += [self._made, page.note(self._made_key())]
         if not self.files:
             page.fill([*parts, self._back])
             return

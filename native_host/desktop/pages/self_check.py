@@ -56,6 +56,9 @@ class Page(PageBase):
             return
         self._running, self._copied = True, False
         self._outcomes.clear()
+        fixing = self.texts("self_check.mending")
+        self._said = {code: said for code, said in self._said.items() if said == fixing}
+        self._confirmable &= self._said.keys()
         self._build()
         card = self.services.config.card
 

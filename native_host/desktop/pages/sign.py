@@ -72,7 +72,7 @@ class Page(FilesPage):
             return
         if not self._busy:
             self._forget()
-        problem = self._add_files(files)
+        problem = self._add_files(files, self._fault)
         if self._files and not self._busy:
             self.goal = self._do
         if problem:
