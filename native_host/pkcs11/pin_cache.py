@@ -20,10 +20,10 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
-from native_host.operations.held_card import same_card
+from native_host.operations.card_access.held_card import same_card
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
-from native_host.operations.secure_channel import connect_unasked
 from native_host.tasks import TaskSet
 
 T = TypeVar("T")

@@ -179,7 +179,7 @@ class SlotManager:
         slot.reading = asyncio.create_task(self._read(slot, reader))
 
     async def _read(self, slot: Slot, reader: Reader) -> None:
-        from native_host.operations.secure_channel import connect_unasked
+        from native_host.operations.card_access.secure_channel import connect_unasked
 
         try:
             connection = await connect_unasked(self.source, reader)

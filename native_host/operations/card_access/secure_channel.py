@@ -12,7 +12,7 @@ from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.hardening import wipe
-from native_host.operations.held_card import closing_on_error, removal
+from native_host.operations.card_access.held_card import closing_on_error, removal
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 
