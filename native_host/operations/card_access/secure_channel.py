@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from native_host import remembered_can
 from native_host.card.atr import identify, is_contactless
@@ -22,6 +23,7 @@ _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its 
 
 #: Connects to a card. Meanwhile the prompt shows the step, and the problem if any.
 Connect = Callable[[Reader, Step, Problem | None], Awaitable[CardConnection]]
+Watch = Callable[[Awaitable[CardConnection]], Awaitable[CardConnection]]
 
 
 class SecureChannels:
@@ -52,10 +54,8 @@ class SecureChannels:
 
     async def _try(self, reader: Reader, can: bytearray) -> CardConnection:
         slow = self._numbers.slow(reader)
-        connection = await self._connect(reader, Step.CONTACTLESS, slow)
-        async with closing_on_error(self._source, connection):
-            opening = self._source.run(open_channel, connection, can)
-            channel = await self._prompt.watch(opening)
+        connect = partial(self._connect, reader, Step.CONTACTLESS, slow)
+        channel = await _channel(self._source, connect, can, self._prompt.watch)
         await self._numbers.accepted(reader)
         if slow:
             self._prompt.show(Step.CONTACTLESS)
@@ -64,19 +64,14 @@ class SecureChannels:
     async def reopen(self, reader: Reader) -> CardConnection | None:
         """Open the channel to a released card again, with the CAN it has accepted.
 
-        Another program may have left it with a channel, open or broken. Then it refuses
-        EF.CardAccess. It is reset and PACE begins once more, which gives a false card
-        no second guess of the CAN.
-
         Returns None if the card refuses the CAN: it is another card, whose CAN is to be
         asked for. Raises the other errors of ``connect`` and ``open_channel``.
         """
         can = self._numbers.known(reader)
         try:
-            with suppress(UnsupportedCardError):
-                return await _connect_with(self._source, reader, can)
-            logger.info("The card was in use, and was reset for its secure channel.")
-            return await _connect_with(self._source, reader, can)
+            return await _channel(
+                self._source, partial(self._source.connect, reader), can
+            )
         except WrongCanError:
             await self._numbers.refused(reader)
             return None
@@ -98,7 +93,7 @@ async def connect_unasked(source: CardSource, reader: Reader) -> CardConnection:
     if can is None:
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
     try:
-        return await _connect_with(source, reader, can)
+        return await _channel(source, partial(source.connect, reader), can)
     except WrongCanError:
         await remembered_can.forget()
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS) from None
@@ -106,10 +101,26 @@ async def connect_unasked(source: CardSource, reader: Reader) -> CardConnection:
         await asyncio.shield(source.run(wipe, can))
 
 
-async def _connect_with(
-    source: CardSource, reader: Reader, can: bytearray
+async def _channel(
+    source: CardSource,
+    connect: Callable[[], Awaitable[CardConnection]],
+    can: bytearray,
+    watch: Watch | None = None,
 ) -> CardConnection:
-    """Connect, and run PACE once. The card is reset if that fails."""
-    connection = await source.connect(reader)
-    async with closing_on_error(source, connection):
-        return await source.run(open_channel, connection, can)
+    """Connect, and run PACE once. The card is reset if that fails.
+
+    Another program may have left the card with a channel, open or broken. Then it
+    refuses EF.CardAccess. It is reset and all of it begins once more, which gives a
+    false card no second guess of the CAN: nothing of that has been sent.
+    """
+
+    async def once() -> CardConnection:
+        connection = await connect()
+        async with closing_on_error(source, connection):
+            opening = source.run(open_channel, connection, can)
+            return await (watch(opening) if watch else opening)
+
+    with suppress(UnsupportedCardError):
+        return await once()
+    logger.info("The card was reset: another program may have left a channel.")
+    return await once()
