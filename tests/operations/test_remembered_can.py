@@ -21,6 +21,16 @@ WRONG = "111111"
 
 OpenKeyring = Callable[[], None]
 
+# It starts no program by itself, as the standard one does: a keyring that is locked.
+BUS = """<busconfig>
+  <listen>unix:dir={}</listen>
+  <policy context="default">
+    <allow own="*"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+  </policy>
+</busconfig>"""
+
 
 @pytest.fixture
 def open_keyring(
@@ -31,9 +41,10 @@ def open_keyring(
     run.mkdir(mode=0o700)
     for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(run))
-    words = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address")
+    (run / "bus.conf").write_text(BUS.format(run))
+    words = ("dbus-daemon", "--nofork", "--nopidfile", "--print-address")
     with subprocess.Popen(
-        [*words, f"--address=unix:dir={run}"],
+        [*words, f"--config-file={run}/bus.conf"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -100,6 +100,7 @@ PLACES = {
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
+    "operations/test_remembered_can.py": "programs",
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
     "pkcs11/test_hostile.py": "slow",
