@@ -135,7 +135,7 @@ def _messages(source: str) -> Iterator[str]:
 
 
 def test_each_message_is_in_the_table() -> None:
-    table = (ROOT / "docs" / "openid" / "messages.md").read_text()
+    [table] = [each.read_text() for each in PAGES if each.stem == "messages"]
     rows = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)
     told = {each for row in rows for each in row.split("<br>")} - {"message"}
     modules = (ROOT / "kortilla" / "openid").rglob("*.py")
