@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import itertools
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,27 +51,51 @@ _SETTINGS = "sso_minutes = 60\n"
 
 
 class Relay:
-    """Passes on what comes to a port, unless it is cut off."""
+    """Passes on what comes to a port of a host, unless it is cut off.
+
+    It has a thread, so that the people do not slow it down.
+    """
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._cut: Callable[[str], bool] = lambda _: False
+        self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
         self._open.set()
 
-    async def serve(
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it during the context."""
+        serving = asyncio.start_server(self._serve, self._host, RELAYED)
+        self._loop.run_until_complete(serving)
+        thread = threading.Thread(target=self._loop.run_forever)
+        thread.start()
+        yield
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join()
+
+    @contextmanager
+    def cut_off(self, cut: Callable[[str], bool]) -> Iterator[None]:
+        """Hold back what sources send and get, for the context."""
+        self._cut = cut
+        self._loop.call_soon_threadsafe(self._open.clear)
+        yield
+        self._cut = lambda _: False
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Pass on one connection."""
         source = writer.get_extra_info("peername")[0]
         await self._passes(source)
         try:
-            inner = await asyncio.open_connection(self._host, 7001)
+            from_redis, to_redis = await asyncio.open_connection(self._host, 7001)
         except OSError:
             writer.close()
             return
         await asyncio.gather(
-            self._pass(source, reader, inner[1]), self._pass(source, inner[0], writer)
+            self._pass(source, reader, to_redis),
+            self._pass(source, from_redis, writer),
         )
 
     async def _pass(
@@ -86,15 +111,6 @@ class Relay:
     async def _passes(self, source: str) -> None:
         if self._cut(source):
             await self._open.wait()
-
-    @contextmanager
-    def cut_off(self, cut: Callable[[str], bool]) -> Iterator[None]:
-        """Hold back what sources send and get, for the context."""
-        self._cut = cut
-        self._open.clear()
-        yield
-        self._cut = lambda _: False
-        self._open.set()
 
 
 @dataclass
@@ -184,8 +200,8 @@ async def browsers() -> AsyncIterator[aiohttp.ClientSession]:
 async def run(name: str) -> str:
     """Run one scenario, and return its row."""
     with ExitStack() as stack:
-        relayed = "cut" in name
         group: Group
+        relayed = "cut" in name
         if "cluster" in name:
             group = stack.enter_context(cluster(down=DOWN))
             await replicated(*group.servers[3:])
@@ -200,7 +216,8 @@ async def run(name: str) -> str:
                 )
             )
         relay = Relay(group.host)
-        listening = await asyncio.start_server(relay.serve, group.host, RELAYED)
+        if relayed:
+            stack.enter_context(relay.running())
         if "cluster" not in name:
             await replicated(group.servers[1])
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -208,14 +225,15 @@ async def run(name: str) -> str:
         urls = [stack.enter_context(server(folder))[1] for _ in range(3)]
 
         def fails() -> AbstractContextManager[None]:
+            used = next(each for each in group.servers if each.client.dbsize())
+            if used.client.role()[0] != b"master":
+                raise SystemExit("The primary was replaced before it failed.")
             if relayed:  # replica and Sentinels connect from the group's address
-                alone = "replica" in name
-                return relay.cut_off(lambda source: not alone or source == group.host)
-            used = [each for each in group.servers if each.client.dbsize()]
-            return used[0].frozen() if "frozen" in name else used[0].away()
+                others = "only" not in name
+                return relay.cut_off(lambda source: others or source == group.host)
+            return used.frozen() if "frozen" in name else used.away()
 
         result = await people(urls, leaf, fails)
-        listening.close()
     print(name, Counter(what for _, what in result.refused).most_common(6), flush=True)
     return result.row(name)
 

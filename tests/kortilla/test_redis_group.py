@@ -114,6 +114,10 @@ async def test_sentinels_replace_a_primary_that_froze_and_is_back(
         primary, replica = group.servers
         await replicated(replica)
         stores = RedisStores.from_url(group.url, seconds=SECONDS)
+        store = RedisStore(stores._client)
+        assert await store.advice() == ""
+        with primary.configured(min_replicas_to_write="1"):
+            assert "after a failover it refuses logins" in await store.advice()
         await check_failover(group, stores, primary, replica, primary.frozen())
         said = [record.getMessage() for record in caplog.records]
         assert any("Redis works again, after " in each for each in said)
