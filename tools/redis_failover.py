@@ -66,10 +66,10 @@ class Relay:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run it during the context."""
-        serving = asyncio.start_server(self._serve, self._host, RELAYED)
-        self._loop.run_until_complete(serving)
         thread = threading.Thread(target=self._loop.run_forever)
         thread.start()
+        serving = asyncio.start_server(self._serve, self._host, RELAYED)
+        asyncio.run_coroutine_threadsafe(serving, self._loop).result()
         yield
         self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join()
