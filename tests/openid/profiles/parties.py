@@ -170,7 +170,7 @@ def proof(
 def decrypted(token: str) -> tuple[str, dict[str, Any]]:
     """Return the signed token in an encrypted one, and the outer header."""
     keys = KeySet([SEALING, rsa_keys()[1]])
-    algorithms = ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256", ENCODING]
+    algorithms = ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256", "RSA-OAEP", ENCODING]
     found = jwe.decrypt_compact(token, keys, algorithms)
     assert found.plaintext is not None
     return found.plaintext.decode(), dict(found.headers())
