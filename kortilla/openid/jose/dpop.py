@@ -103,7 +103,7 @@ def _problem(
     jti, at = claims.get("jti"), claims.get("iat")
     if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
         return "jti in DPoP is not a text of 1 to 256"
-    if type(at) is not int or abs(now - at) > LEEWAY:
+    if type(at) is not int or abs(int(now) - at) > LEEWAY:
         return "iat in DPoP is not now: compare the clocks"
     if claims.get("htm") != method:
         return "htm in DPoP is another method"

@@ -57,7 +57,7 @@ async def opened(
         raise RefusedError("invalid_request", "request_uri and request are there")
     await client.refresh_keys(kid_of(text))
     found = open_request_object(text, client.settings, client.keys, issuer, now)
-    if not await store.add("jti", found.mark, seconds=found.seconds):
+    if not await store.add("request", found.mark, seconds=found.seconds):
         raise _refused("request was used before")
     return found.parameters, True
 
@@ -103,7 +103,7 @@ def open_request_object(
         for name, value in claims.items()
         if name not in _OWN and value not in ("", None)
     }
-    return RequestObject(parameters, f"request {client.id} {jti}", seconds)
+    return RequestObject(parameters, f"{client.id} {jti}", seconds)
 
 
 def _check_times(claims: JsonObject, now: float, *, begins: bool) -> int:
@@ -113,7 +113,7 @@ def _check_times(claims: JsonObject, now: float, *, begins: bool) -> int:
         wanted = name == "exp" or (name == "nbf" and begins)
         if type(value) is not int and (wanted or value is not None):
             raise _refused(f"{name} in request is not a number of seconds")
-    seconds = int(claims["exp"] - now) + LEEWAY
+    seconds = claims["exp"] - int(now) + LEEWAY  # as integers, however large
     if not 0 < seconds <= MOST_SECONDS + 2 * LEEWAY:
         raise _refused(f"exp in request is past, or over {MOST_SECONDS} seconds ahead")
     if any((times[name] or 0) > now + LEEWAY for name in ("nbf", "iat")):
