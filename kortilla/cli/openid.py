@@ -141,9 +141,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
     with contextlib.ExitStack() as stack:
         if chosen.metrics_port is not None:
             metrics["metrics"] = stack.enter_context(
-                metrics_served(
-                    provider.service, chosen.metrics_host, chosen.metrics_port
-                )
+                metrics_served(provider, chosen.metrics_host, chosen.metrics_port)
             )
 
         def started(url: str) -> None:

@@ -10,12 +10,13 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
+import base64
 import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
@@ -31,6 +32,7 @@ from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
+from kortilla.openid.metrics import Observed, note, observing
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
@@ -75,6 +77,8 @@ class Provider:
     ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
+        #: Functions that are called with each request when it has been answered.
+        self.request_hooks: list[Callable[[Observed], None]] = []
         self.protocol = login_page.protocol
         self.store = login_page.store
         self._clients = clients
@@ -111,6 +115,18 @@ class Provider:
 
         ``query`` is the raw query, without its question mark.
         """
+        if not self.request_hooks:
+            return await self._answer(request, query)
+        with observing(request.path) as observed:
+            try:
+                answer = await self._answer(request, query)
+                observed.status = answer.status
+            finally:
+                for hook in self.request_hooks:
+                    hook(observed)
+        return answer
+
+    async def _answer(self, request: Request, query: str) -> Response:
         try:
             return await self._dispatch(request, query)
         except RefusedError as error:
@@ -153,6 +169,7 @@ class Provider:
         raise RequestRefusedError(404, "NOT_FOUND")
 
     def _refuse(self, request: Request, error: RefusedError) -> Response:
+        note(error=error.error)
         page = request.path.startswith("/login/")  # its id stays out of logs
         logger.info("%s was refused: %s", "/login/…" if page else request.path, error)
         if request.path not in _MACHINE:
@@ -259,6 +276,7 @@ class Provider:
         client = self.protocol.clients.get(parameters.get("client_id", ""))
         if client is None:
             raise RefusedError("invalid_request", "client_id is missing or unknown")
+        note(client=client.settings.id)
         return client
 
     async def _open(self, form: Parameters) -> tuple[Parameters, bool]:
@@ -352,6 +370,8 @@ class Provider:
             record = None if data is None else TokenRecord.from_json(data)
         if record and await self.store.get("replayed", record.code_digest) is not None:
             record = None
+        if record is not None:
+            note(client=record.client_id)
         if record and kind.lower() == "dpop":
             proof = await self._proof(request, access_token=value.strip())
             if proof is None or proof != record.jkt:
@@ -382,10 +402,15 @@ class Provider:
         named, kid = peek(form.get("client_assertion", ""))
         if claimed := self.protocol.clients.get(named):
             await claimed.refresh_keys(kid)
+        names = (named, form.get("client_id", ""), _user_id(_authorization(request)))
+        for name in names:
+            if name in self.protocol.clients:
+                note(client=name)  # also where its secret is wrong
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)
         )
+        note(client=client.settings.id)
         if jti is not None:
             key = f"{client.settings.id} {jti}"
             if not await self.store.add("jti", key, seconds=ASSERTION_SECONDS + 60):
@@ -445,6 +470,15 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
+
+
+def _user_id(authorization: str) -> str:
+    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
+    try:
+        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
+        return unquote(text.decode().partition(":")[0])
+    except ValueError:
+        return ""
 
 
 def _oauth_error(error: str, description: str, status: int) -> Response:

@@ -269,7 +269,7 @@ class RevocationSettings(_Model):
 class RedisSettings(_Model):
     """The Redis that several processes share."""
 
-    url: str = Field(pattern=r"^(redis|rediss|unix)://.")
+    url: str = Field(pattern=r"^(unix|(redis|valkey)s?(\+(sentinel|cluster))?)://")
     prefix: str = Field(default="kortilla:", min_length=1)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kortilla.audit import AuditLog
 from kortilla.common.imports import missing_words
@@ -24,7 +24,7 @@ from kortilla.openid.pages import Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
 from kortilla.openid.registry import Registry
-from kortilla.openid.settings import RevocationSettings, Settings
+from kortilla.openid.settings import RedisSettings, RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.revocation.fetch import Fetcher
@@ -46,6 +46,7 @@ def create_provider(
     simulator: bool = False,
     keys: KeyFile | None = None,
     on_event: Iterable[EventHook] = (),
+    redis: Any = None,
     clock: Callable[[], float] = time.time,
 ) -> Provider:
     """Make the provider of a configuration, and check all that it names.
@@ -53,7 +54,9 @@ def create_provider(
     With ``simulator``, people choose test persons in place of cards. ``keys`` are the
     configuration's by default; several providers in one process may share them, since
     reading RSA keys is slow. ``on_event`` are hooks beside the audit log of the
-    configuration. ``clock`` returns seconds since 1970. Raises ``ConfigurationError``.
+    configuration. ``redis`` is a client of redis-py in place of one for ``redis.url``,
+    and is closed with the provider. ``clock`` returns seconds since 1970. Raises
+    ``ConfigurationError``.
     """
     keys = keys or key_file(settings)
     try:
@@ -70,7 +73,7 @@ def create_provider(
         protocol = Protocol(settings, keys, clients, clock, simulator=simulator)
     except ValueError as error:
         raise ConfigurationError(f"issuer: {error}.") from None
-    store, challenges = _stores(settings, clock, simulator=simulator)
+    store, challenges = _stores(settings, clock, redis, simulator=simulator)
     played = None
     if simulator:
         from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
@@ -118,9 +121,9 @@ def key_file(settings: Settings) -> KeyFile:
 
 
 def _stores(
-    settings: Settings, clock: Callable[[], float], *, simulator: bool
+    settings: Settings, clock: Callable[[], float], client: Any, *, simulator: bool
 ) -> tuple[Store, ChallengeStore | None]:
-    if settings.redis is None:
+    if settings.redis is None and client is None:
         return MemoryStore(clock=clock), None
     try:
         from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
@@ -129,12 +132,13 @@ def _stores(
         from kortilla.redis.connection import connect  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
-    client = connect(settings.redis.url)
     # A login counts at its issuer and under its trust alone: a test card's session is
     # worth nothing at another provider in the same Redis, nor after going live.
     kind = f"{settings.issuer}|{simulator}|{settings.trust.test}"
     digest = hashlib.sha256(kind.encode()).hexdigest()[:16]
-    prefix = f"{settings.redis.prefix}{digest}:"
+    chosen = settings.redis or RedisSettings(url="redis://")
+    prefix = f"{chosen.prefix}{digest}:"
+    client = client or connect(chosen.url, prefix=prefix)
     challenges = RedisChallengeStore(
         client, prefix=prefix, clock=lambda: datetime.fromtimestamp(clock(), UTC)
     )
