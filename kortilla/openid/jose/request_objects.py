@@ -21,6 +21,7 @@ from kortilla.openid.store import Store
 
 if TYPE_CHECKING:
     from kortilla.openid.clients import Client
+    from kortilla.openid.protocol import Protocol
 
 #: How far ahead an object may expire, and how long ago it may begin.
 MOST_SECONDS = 3600
@@ -44,11 +45,12 @@ class RequestObject:
 
 
 async def opened(
-    form: dict[str, str], client: "Client", store: Store, issuer: str, now: float
+    form: dict[str, str], client: "Client", store: Store, protocol: "Protocol"
 ) -> tuple[dict[str, str], bool]:
     """Return the parameters of a request, and whether the client signed them.
 
-    Each object is opened once. Raises ``RefusedError``.
+    Each object is opened once. Raises ``RefusedError``, for our own page: nobody knows
+    where else to go.
     """
     text = form.get("request")
     if text is None or client.settings.request_object_signing_alg is None:
@@ -56,6 +58,7 @@ async def opened(
     if "request_uri" in form:
         raise RefusedError("invalid_request", "request_uri and request are there")
     await client.refresh_keys(kid_of(text))
+    issuer, now = protocol.issuer, protocol.clock()
     found = open_request_object(text, client.settings, client.keys, issuer, now)
     if not await store.add("request", found.mark, seconds=found.seconds):
         raise _refused("request was used before")
@@ -113,7 +116,7 @@ def _check_times(claims: JsonObject, now: float, *, begins: bool) -> int:
         wanted = name == "exp" or (name == "nbf" and begins)
         if type(value) is not int and (wanted or value is not None):
             raise _refused(f"{name} in request is not a number of seconds")
-    seconds = claims["exp"] - int(now) + LEEWAY  # as integers, however large
+    seconds = int(claims["exp"]) - int(now) + LEEWAY  # no float, however large
     if not 0 < seconds <= MOST_SECONDS + 2 * LEEWAY:
         raise _refused(f"exp in request is past, or over {MOST_SECONDS} seconds ahead")
     if any((times[name] or 0) > now + LEEWAY for name in ("nbf", "iat")):
