@@ -10,15 +10,14 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
-import base64
 import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import unquote, urlencode
+from functools import partial
+from urllib.parse import urlencode
 
-from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
 from kortilla.openid import cors
@@ -26,10 +25,12 @@ from kortilla.openid.authorization import (
     AuthorizationRequest,
     RefusedError,
     ReturnAddress,
+    oauth_error,
     parse,
+    public_json,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, about, claimed_id, peek
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
@@ -92,9 +93,9 @@ class Provider:
         ] = {
             "/.well-known/openid-configuration": ("GET, HEAD", self._discovery),
             "/jwks": ("GET, HEAD", self._jwks),
-            "/authorize": ("GET, POST", self._authorize),
-            "/par": ("POST", self._par),
-            "/token": ("POST", self._token),
+            "/authorize": ("GET, POST", partial(self._asked, self._authorize)),
+            "/par": ("POST", partial(self._asked, self._par)),
+            "/token": ("POST", partial(self._asked, self._token)),
             "/userinfo": ("GET, POST", self._userinfo),
             "/logout": ("GET, POST", self._logout),
             "/healthz": ("GET, HEAD", self._healthz),
@@ -136,7 +137,7 @@ class Provider:
         except StoreUnavailableError as error:
             logger.error("A request was refused: %s", error)
             if request.path in _MACHINE:
-                return _oauth_error("temporarily_unavailable", "", 503)
+                return oauth_error("temporarily_unavailable", "", 503)
             return error_response(error, request.headers)
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
@@ -175,20 +176,22 @@ class Provider:
     def _refuse(self, request: Request, error: RefusedError) -> Response:
         note(error=error.error)
         page = request.path.startswith("/login/")  # its id stays out of logs
-        logger.info("%s was refused: %s", "/login/…" if page else request.path, error)
+        where = "/login/…" if page else request.path
+        why = error.about and f" ({error.about})"
+        logger.info("%s was refused: %s%s", where, error, why)
         if request.path not in _MACHINE:
             return self._pages.mistake(request, error)
         headers = [each for each in error.headers if each[0] == "WWW-Authenticate"]
-        answer = _oauth_error(error.error, error.description, error.status)
+        answer = oauth_error(error.error, error.description, error.status)
         return answer.with_headers(*headers)
 
     # -- Discovery --------------------------------------------------------------------
 
     async def _discovery(self, request: Request, query: str) -> Response:
-        return _public_json(self.protocol.metadata())
+        return public_json(self.protocol.metadata())
 
     async def _jwks(self, request: Request, query: str) -> Response:
-        return _public_json(self.protocol.keys.read().public())
+        return public_json(self.protocol.keys.read().public())
 
     async def _healthz(self, request: Request, query: str) -> Response:
         return json_response({"status": "ok"})
@@ -212,9 +215,24 @@ class Provider:
 
     # -- Authorization ----------------------------------------------------------------
 
-    async def _authorize(self, request: Request, query: str) -> Response:
+    async def _asked(
+        self,
+        endpoint: Callable[[Request, Parameters], Awaitable[Response]],
+        request: Request,
+        query: str,
+    ) -> Response:
+        """Answer a client's request. A refusal of it knows which client it was."""
         by_form = request.method == "POST"
         form = parse(await self._form(request, query) if by_form else query)
+        try:
+            return await endpoint(request, form)
+        except RefusedError as error:
+            authorization = request.headers.joined("Authorization")
+            error.about = about(self.protocol.clients, form, authorization)
+            raise
+
+    async def _authorize(self, request: Request, form: Parameters) -> Response:
+        by_form = request.method == "POST"
         uri = form.get("request_uri", "")
         if by_form and uri.startswith(_PAR):
             return self._by_link(form.get("client_id", ""), uri)
@@ -312,8 +330,7 @@ class Provider:
 
     # -- The clients' requests --------------------------------------------------------
 
-    async def _par(self, request: Request, query: str) -> Response:
-        form = parse(await self._form(request, query))
+    async def _par(self, request: Request, form: Parameters) -> Response:
         client = await self._authenticate(request, form)
         form["client_id"] = client.settings.id
         proof = await dpop.proved(request, self.store, self.protocol)
@@ -329,8 +346,7 @@ class Provider:
             {"request_uri": uri, "expires_in": PAR_SECONDS}, status=201
         )
 
-    async def _token(self, request: Request, query: str) -> Response:
-        form = parse(await self._form(request, query))
+    async def _token(self, request: Request, form: Parameters) -> Response:
         client = await self._authenticate(request, form)
         cors.check_origin_of(request, client)
         check_token(form)
@@ -395,10 +411,8 @@ class Provider:
         named, kid = peek(form.get("client_assertion", ""))
         if claimed := self.protocol.clients.get(named):
             await claimed.refresh_keys(kid)
-        names = (named, form.get("client_id", ""), _user_id(_authorization(request)))
-        for name in names:
-            if name in self.protocol.clients:
-                note(client=name)  # also where its secret is wrong
+        own = claimed_id(self.protocol.clients, form, _authorization(request))
+        note(client=own)  # also where its secret is wrong
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)
@@ -464,29 +478,3 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
-
-
-def _user_id(authorization: str) -> str:
-    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
-    try:
-        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
-        return unquote(text.decode().partition(":")[0])
-    except ValueError:
-        return ""
-
-
-def _oauth_error(error: str, description: str, status: int) -> Response:
-    content = {"error": error}
-    if description:
-        content["error_description"] = description
-    return json_response(content, status=status)
-
-
-def _public_json(content: JsonObject) -> Response:
-    """Return a document that clients may keep for a short time."""
-    answer = json_response(content)
-    headers = [
-        (name, "max-age=300" if name == "Cache-Control" else value)
-        for name, value in answer.headers
-    ]
-    return Response(answer.status, answer.body, tuple(headers))
