@@ -132,39 +132,29 @@ def connect(
         address = parse_address(url)
     except ValueError as error:
         raise ConfigurationError(f"The URL of Redis {error}.") from None
-    limits: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
-    limits |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+    options |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
     if not issubclass(address.connection_class, UnixDomainSocketConnection):
-        limits["socket_keepalive"] = True  # it finds a server that is gone silently
-    primary: Primary | None = None
-    if address.kind:
-        primary = _primary(address, limits, seconds / 4, prefix)
-    pool = _Pool(
-        primary=primary,
-        max_connections=connections,
-        timeout=seconds,
-        connection_class=address.connection_class,
-        **{**address.options, **limits},
-    )
-    return (Redis if primary is None else _Client).from_pool(pool)
+        options["socket_keepalive"] = True  # it finds a server that is gone silently
+    options |= {"max_connections": connections, "timeout": seconds, **address.options}
+    options["connection_class"] = address.connection_class
+    if not address.kind:
+        return Redis.from_pool(_Pool(**options))
+    primary = _primary(address, options, seconds / 4, prefix)
+    return _Client.from_pool(_Pool(primary=primary, **options))
 
 
 def _primary(
-    address: RedisAddress, limits: dict[str, Any], seconds: float, prefix: str
+    address: RedisAddress, options: dict[str, Any], seconds: float, prefix: str
 ) -> Primary:
     """Return what finds the primary of a URL with several hosts."""
     sentinel = address.kind == "sentinel"
     no_more = {"username", "password", "db"} if sentinel else set()
-    options = {name: v for name, v in address.options.items() if name not in no_more}
-    options |= {**address.own, **limits, "protocol": 2, "decode_responses": False}
+    own = {name: value for name, value in options.items() if name not in no_more}
+    own |= {**address.own, "protocol": 2, "decode_responses": False}
+    own["max_connections"] = 2
     servers = [
-        Redis.from_pool(
-            BlockingConnectionPool(
-                connection_class=address.connection_class,
-                max_connections=2,
-                **{**options, "host": host, "port": port},
-            )
-        )
+        Redis.from_pool(BlockingConnectionPool(**{**own, "host": host, "port": port}))
         for host, port in address.hosts
     ]
     if sentinel:
@@ -177,7 +167,7 @@ def hash_tagged(prefix: str) -> str:
 
     ``kortilla:`` becomes ``{kortilla:}``; one with a hash tag stays as it is.
     """
-    return prefix if re.search(r"\{[^}]+\}", prefix) else f"{{{prefix}}}"
+    return prefix if re.match(r"[^{]*\{[^}]+\}", prefix) else f"{{{prefix}}}"
 
 
 def prefix_for(client: Any, prefix: str) -> str:

@@ -58,12 +58,13 @@ class Primary(ABC):
         self._seconds = seconds
         self._address: Address | None = None
         self._asked = self._until = -1.0
+        self._doubted = False
         self._asking: asyncio.Task[None] | None = None
 
     async def find(self) -> Address:
         """Return the primary's address. Raises ``StoreUnavailableError``."""
         now = time.monotonic()
-        unsure = now >= self._until
+        unsure = self._doubted or now >= self._until
         if unsure or now >= self._asked + _FRESH:
             asking = self._ask_once()
             if unsure:
@@ -80,8 +81,8 @@ class Primary(ABC):
             )
 
     def doubt(self) -> None:
-        """Ask before the next command: something went wrong."""
-        self._until = -1.0
+        """Ask before the next command: one went wrong. Other answers still count."""
+        self._doubted = True
 
     async def close(self) -> None:
         """Close the connections to the servers."""
@@ -111,6 +112,7 @@ class Primary(ABC):
             raise [*known, *errors][0]
         address, lease = self._judge(views)
         self._address, self._asked, self._until = address, asked, asked + lease
+        self._doubted = False
 
     def _judge(self, views: list[View]) -> tuple[Address, float]:
         """Return the primary, and how many seconds from the question on it is one."""
@@ -200,7 +202,8 @@ class ClusterPrimary(Primary):
             if "master" in flags and any(map(self._has_slot, slots)):
                 host, _, port = place.partition("@")[0].rpartition(":")
                 own = server.connection_pool.connection_kwargs["host"]
-                lease = 0.0 if "fail" in flags else _CLUSTER_LEASE
+                failing = {"fail", "fail?"} & {*flags.split(",")}
+                lease = 0.0 if failing else _CLUSTER_LEASE
                 return View(
                     address=(host or own, int(port)),
                     epoch=int(epoch),

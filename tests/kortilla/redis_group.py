@@ -108,6 +108,8 @@ def cluster(*, down: int = 1000) -> Iterator[Group]:
             own_options = ["--bind", host, "--port", str(7001 + number)]
             own_options += ["--cluster-announce-ip", host, "--bind-source-addr", host]
             own_options += _AT_ONCE
+            if number < 3:  # its flag is nofailover
+                own_options += ["--cluster-replica-no-failover", "yes"]
             own_options += ["--cluster-enabled", "yes"]
             own_options += ["--cluster-node-timeout", str(down)]
             servers.append(run(*own_options, file=("nodes.conf", lines)))
