@@ -14,7 +14,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    RedisSSLContext,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.cluster import AbstractRedisCluster
@@ -105,6 +110,24 @@ _DOUBTS = (
 )
 
 
+def _sharing_tls() -> type[SSLConnection]:
+    """Return a class whose connections share what they know of TLS.
+
+    redis-py has each read all CAs of the system, which takes 27 ms: fifty connections
+    after a restart held up the event loop for longer than a command may take.
+    """
+    shared: list[RedisSSLContext] = []
+
+    class Sharing(SSLConnection):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            if not shared:
+                shared.append(self.ssl_context)
+            self.ssl_context = shared[0]
+
+    return Sharing
+
+
 def _has_ended(connection: AbstractConnection) -> bool:
     reader, writer = connection._reader, connection._writer
     if reader is None or writer is None:
@@ -137,7 +160,8 @@ def connect(
     if not issubclass(address.connection_class, UnixDomainSocketConnection):
         options["socket_keepalive"] = True  # it finds a server that is gone silently
     options |= {"max_connections": connections, "timeout": seconds, **address.options}
-    options["connection_class"] = address.connection_class
+    secure = address.connection_class is SSLConnection
+    options["connection_class"] = _sharing_tls() if secure else address.connection_class
     if not address.kind:
         return Redis.from_pool(_Pool(**options))
     primary = _primary(address, options, seconds / 4, prefix)
