@@ -8,7 +8,6 @@ just said that it is the one. Then its answers count too, and no later one.
 """
 
 import asyncio
-import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.crc import key_slot
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from kortilla.errors import StoreUnavailableError
 
@@ -88,8 +87,7 @@ class Primary(ABC):
         """Close the connections to the servers."""
         if self._asking is not None:
             self._asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StoreUnavailableError):
-                await self._asking
+            await asyncio.wait({self._asking})
         for server in self._servers:
             await server.aclose()
 
@@ -161,7 +159,7 @@ class SentinelPrimary(Primary):
         execute: Any = server.execute_command  # has no types
         try:
             answer = await execute("SENTINEL", "MASTER", self._name)
-        except ResponseError as error:
+        except (AuthenticationError, ResponseError) as error:
             raise StoreUnavailableError(
                 "A Sentinel refuses to tell the primary: correct its name in the URL, "
                 "or sentinel_username and sentinel_password."

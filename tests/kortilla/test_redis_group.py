@@ -34,7 +34,7 @@ from tests.kortilla.redis_group import (
     sentinels,
     until,
 )
-from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.kortilla.redis_server import RedisServer, running_redis, tcp
 from tests.kortilla.test_stores import MINE, STATE
 
 #: Seconds: longer than any answer takes on a busy machine.
@@ -256,6 +256,17 @@ async def test_a_request_that_is_given_up_takes_no_answer_from_others() -> None:
         asked._until = time.monotonic() + left
         with pytest.raises(StoreUnavailableError):
             asked.confirm(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+sentinel://ADDRESS/m", "redis+cluster://ADDRESS"]
+)
+async def test_nobody_is_there_to_name_the_primary(url: str) -> None:
+    stores = RedisStores.from_url(url.replace("ADDRESS", tcp()[0]), seconds=SECONDS)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="No Redis is at the address"):
+            await stores.challenges.check()
+    await stores.close()
 
 
 def test_options_of_a_url_come_first() -> None:
