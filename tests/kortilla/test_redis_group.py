@@ -317,6 +317,8 @@ def test_the_parts_of_a_url() -> None:
         ("redis+cluster://a/m", "no number of a database"),
         ("redis+cluster://a?sentinel_password=secret", "and no Sentinel"),
         ("redis+cluster://a?socket_timeout=secret", "Invalid value"),
+        ("redis+sentinel://a/m?ssl_ca_certs=secret", "TLS without rediss"),
+        ("redis://a?sockettimeout=secret", "redis-py does not know"),
     ],
 )
 def test_a_url_that_is_unclear_is_refused(url: str, reason: str) -> None:
