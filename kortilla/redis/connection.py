@@ -221,7 +221,7 @@ return {{run or '', is_node and 1 or 0}}
 """
 _CLUSTER = (
     "Redis is a node of a cluster: write redis+cluster:// in place of redis://, with "
-    "several nodes."
+    "several nodes. If it is there, keys move to another node, and that passes."
 )
 
 
