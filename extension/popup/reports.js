@@ -30,6 +30,7 @@ const PROBLEMS = Object.freeze({
   CARD_MUTE: ["cardMute", "cardMuteMore"],
   CARD_NOT_ACTIVATED: ["cardNew", "cardNewMore"],
   CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
+  CARD_RESET: ["cardReset", "cardResetMore"],
   CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
   HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
   HOST_MISSING: ["missingHeading", "missingExplanation"],
@@ -86,7 +87,7 @@ const KINDS = Object.freeze({
 export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
-  const isNote = NOTES.includes(code);
+  const isNote = NOTES.includes(code) || (isUnsupported && kind === "CONTACTLESS");
   const report = makeReport(names ?? OTHER_PROBLEM, isNote ? "note" : "problem");
   return isNote ? report : { ...report, code };
 }

@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kortilla.common import JsonObject
+from kortilla.openid.claims_parameter import Wanted
 from kortilla.openid.profiles import PROFILES, satisfies
 from kortilla.openid.settings import LONGEST_URI, ClientSettings
 from kortilla.web.http import Response
@@ -47,6 +48,7 @@ _KNOWN = {
     "ui_locales": 128,
     "login_hint": 256,
     "id_token_hint": 2048,
+    "claims": 2048,
     "acr_values": 512,
     "dpop_jkt": 64,
     "ftn_spname": 160,
@@ -134,6 +136,10 @@ class AuthorizationRequest(ReturnAddress):
     ui_locales: str = ""
     login_hint: str = ""
     id_token_hint: str = ""
+    #: What the parameter ``claims`` asks for, as in ``Wanted``.
+    claims: str = ""
+    subject: str = ""
+    levels: str = ""
     dpop_jkt: str = ""
     ftn_spname: str = ""
 
@@ -185,8 +191,13 @@ class AuthorizationRequest(ReturnAddress):
             raise RefusedError(
                 "invalid_request", "prompt has unknown or opposed values"
             )
+        try:
+            wanted = Wanted.read(given.pop("claims", "{}"))
+        except ValueError:
+            raise RefusedError("invalid_request", "claims is malformed") from None
         return cls(
             **given,
+            **asdict(wanted),
             scope=" ".join(each for each in SCOPES if each in scopes),
             max_age=None if max_age is None else int(max_age),
         )

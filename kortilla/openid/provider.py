@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlencode
 from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
+from kortilla.openid import cors
 from kortilla.openid.authorization import (
     AuthorizationRequest,
     RefusedError,
@@ -115,8 +116,9 @@ class Provider:
 
         ``query`` is the raw query, without its question mark.
         """
+        clients = self.protocol.clients
         if not self.request_hooks:
-            return await self._answer(request, query)
+            return cors.shared(request, await self._answer(request, query), clients)
         with observing(request.path) as observed:
             try:
                 answer = await self._answer(request, query)
@@ -124,7 +126,7 @@ class Provider:
             finally:
                 for hook in self.request_hooks:
                     hook(observed)
-        return answer
+        return cors.shared(request, answer, clients)
 
     async def _answer(self, request: Request, query: str) -> Response:
         try:
@@ -159,6 +161,8 @@ class Provider:
     async def _dispatch(self, request: Request, query: str) -> Response:
         if request.path in self._endpoints:
             methods, endpoint = self._endpoints[request.path]
+            if allowed := cors.preflight(request, self.protocol.clients):
+                return allowed
             check_method(request, methods)
             return await endpoint(request, query)
         if file := static_files().get(request.path):
@@ -244,14 +248,16 @@ class Provider:
     async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Answer by the session's login if the client takes it, or begin a new one."""
         client = self.protocol.client(asked.client_id)
+        self.protocol.check_level(asked)
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
         subject = self.protocol.hinted_subject(asked)
         if login is not None:
             own = login.subject_for(client.settings, self.protocol.keys)
             now = self.protocol.clock()
-            if subject in (None, own) and asked.accepts(login.auth_time, now=now):
-                return await self._login_page.finish(asked, login)
+            same = subject in (None, own) and asked.subject in ("", own)
+            if same and asked.accepts(login.auth_time, now=now):
+                return await self._login_page.finish(asked, login, session)
         if asked.is_silent:
             raise RefusedError("login_required", "The user has to log in")
         return await self._login_page.begin(request, asked)
@@ -334,6 +340,7 @@ class Provider:
     async def _token(self, request: Request, query: str) -> Response:
         form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
+        cors.check_origin_of(request, client)
         check_token(form)
         proof = await self._proof(request)
         if proof is None and client.profile.bound:
@@ -353,7 +360,9 @@ class Provider:
         )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
         own = client.settings.id
-        token = TokenRecord(own, record.scope, record.login, digest, proof or "")
+        token = TokenRecord(
+            own, record.scope, record.login, digest, proof or "", claims=record.claims
+        )
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
@@ -444,6 +453,7 @@ class Provider:
                         "invalid_request", "id_token_hint is another person's"
                     )
             await self._browsers.end(session)
+            await self._login_page.logouts.end(session)
             events = self.service.events
             context = events.context(request.headers, request.client)
             events.logged_out(context, session.login.satu)

@@ -169,7 +169,7 @@ def look(reader: str) -> Activation | None:
     held for these few commands and released without a reset.
     Raises ``CardError``: ``CardBusyError`` if another program was faster.
     """
-    connection = PcscConnection(reader, patience=_PATIENCE, only_look=True)
+    connection = PcscConnection(reader, patience=_PATIENCE)
     try:
         card = FineidCard(connection)
         pins = (card.pin_info(role) for role in (PinRole.PIN1, PinRole.PIN2))

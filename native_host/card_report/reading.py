@@ -146,7 +146,6 @@ async def read_the_one_card(source: CardSource) -> CardContent:
         raise CardMuteError("The card does not answer.")
     cancelled = Event()
     connection = await source.connect(there[0])
-    connection.only_look = True
     try:
         return await source.run(read_card, connection, cancelled)
     except asyncio.CancelledError:

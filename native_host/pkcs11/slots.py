@@ -154,7 +154,7 @@ class SlotManager:
         free = [slot for slot in self._slots.values() if slot.reader is None]
         free.sort(key=lambda slot: slot.last_reader != reader.name)
         try:
-            identify(reader.atr or b"")
+            identify(reader.atr or b"", contactless=True)
         except CardError as error:
             logger.info("A card is left alone: %s", error.code)
             return
@@ -179,8 +179,10 @@ class SlotManager:
         slot.reading = asyncio.create_task(self._read(slot, reader))
 
     async def _read(self, slot: Slot, reader: Reader) -> None:
+        from native_host.operations.card_access.secure_channel import connect_unasked
+
         try:
-            connection = await self.source.connect(reader)
+            connection = await connect_unasked(self.source, reader)
             try:
                 token = await self.source.run(_read_token, connection)
             finally:
@@ -214,7 +216,6 @@ def _read_token(connection: CardConnection) -> Token:
     from native_host.pkcs11.mechanisms import mechanisms_of
     from native_host.pkcs11.objects import make_objects
 
-    connection.only_look = True
     card = FineidCard(connection)
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:

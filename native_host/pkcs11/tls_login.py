@@ -38,7 +38,8 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.card_access.card_session import UsableCards
+from native_host.operations.card_access.held_card import HeldCard, OtherCardError
 from native_host.operations.pin import PinAsker, PinAttempt
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context

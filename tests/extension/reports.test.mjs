@@ -125,3 +125,11 @@ for (const [code, heading] of /** @type {[string, string][]} */ ([
     assert.deepEqual([report.heading, report.state], [heading, "problem"]);
   });
 }
+
+test("a card on a contactless reader is no problem", () => {
+  const report = problemReport({ code: "UNSUPPORTED_CARD", kind: "CONTACTLESS" });
+  assert.equal(report.state, "note");
+  assert.equal(report.explanation, "kindContactlessMore");
+  const other = { code: "UNSUPPORTED_CARD", kind: "CONTACTLESS_OTHER" };
+  assert.equal(problemReport(other).state, "problem");
+});

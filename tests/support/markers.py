@@ -22,6 +22,7 @@ _MARKERS = {
     "open_pcscd": "pcscd",
     "open_screen": "window",
     "OFFSCREEN": "window",
+    "OpenPaceCard": "programs",
     "_SLAPD": "programs",
     "dbus-daemon": "window",
     "as_ordinary": "programs",
@@ -29,6 +30,7 @@ _MARKERS = {
     "cmsutil": "programs",
     "desktop-file-validate": "programs",
     "gio": "programs",
+    "gnome-keyring-daemon": "programs",
     "gpgsm": "programs",
     "hatchling": "slow",  # builds the wheel
     "modutil": "programs",
@@ -101,6 +103,7 @@ PLACES = {
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
+    "operations/test_remembered_can.py": "programs",
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
     "pkcs11/test_hostile.py": "slow",
