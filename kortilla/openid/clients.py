@@ -4,10 +4,12 @@
 Authlib has no types; ``Client`` and ``Assertion`` have.
 """
 
+import base64
 import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Request
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
@@ -163,3 +165,12 @@ class Assertion(JWTBearerClientAssertion):
         """Keep the jti: the caller stores it, and refuses a second use."""
         self.jti = jti
         return True
+
+
+def user_id(authorization: str) -> str:
+    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
+    try:
+        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
+        return unquote(text.decode().partition(":")[0])
+    except ValueError:
+        return ""

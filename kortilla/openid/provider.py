@@ -10,13 +10,12 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
-import base64
 import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
@@ -29,7 +28,7 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek, user_id
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
@@ -197,6 +196,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
+            self.protocol.keys.check()
             await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
@@ -411,10 +411,10 @@ class Provider:
         named, kid = peek(form.get("client_assertion", ""))
         if claimed := self.protocol.clients.get(named):
             await claimed.refresh_keys(kid)
-        names = (named, form.get("client_id", ""), _user_id(_authorization(request)))
-        for name in names:
-            if name in self.protocol.clients:
-                note(client=name)  # also where its secret is wrong
+        if self.request_hooks:  # also where its secret is wrong
+            told = (named, form.get("client_id", ""), user_id(_authorization(request)))
+            for name in self.protocol.clients.keys() & {*told}:
+                note(client=name)
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)
@@ -480,15 +480,6 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
-
-
-def _user_id(authorization: str) -> str:
-    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
-    try:
-        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
-        return unquote(text.decode().partition(":")[0])
-    except ValueError:
-        return ""
 
 
 def _oauth_error(error: str, description: str, status: int) -> Response:
