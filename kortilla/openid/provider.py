@@ -239,11 +239,11 @@ class Provider:
         if uri.startswith(_PAR):
             asked = await self._take_pushed(uri, form.get("client_id", ""))
         else:
-            form, signed = await self._open(form)
+            client = self._client(form)
+            form, signed = await opened(form, client, self.store, self.protocol)
             back = self._return_address(form)
-            client = self._client(form).settings
             try:
-                asked = AuthorizationRequest.check(form, client, signed=signed)
+                asked = AuthorizationRequest.check(form, client.settings, signed=signed)
             except RefusedError as error:
                 return self._login_page.refuse(back, error)
         if by_form:
@@ -303,14 +303,6 @@ class Provider:
         note(client=client.settings.id)
         return client
 
-    async def _open(self, form: Parameters) -> tuple[Parameters, bool]:
-        """Return the parameters of a request, and whether the client signed them.
-
-        Raises ``RefusedError``, for our own page: nobody knows where else to go.
-        """
-        issuer, now = self.protocol.issuer, self.protocol.clock()
-        return await opened(form, self._client(form), self.store, issuer, now)
-
     def _return_address(self, parameters: Parameters) -> ReturnAddress:
         """Return where the answer goes: to a client and a redirect URI that are known.
 
@@ -341,8 +333,8 @@ class Provider:
     async def _par(self, request: Request, form: Parameters) -> Response:
         client = await self._authenticate(request, form)
         form["client_id"] = client.settings.id
-        proof = await self._proof(request)
-        form, signed = await self._open(form)
+        proof = await dpop.proved(request, self.store, self.protocol)
+        form, signed = await opened(form, client, self.store, self.protocol)
         self._return_address(form)
         if proof is not None and form.setdefault("dpop_jkt", proof) != proof:
             raise dpop.refused("DPoP is by another key than dpop_jkt")
@@ -358,7 +350,7 @@ class Provider:
         client = await self._authenticate(request, form)
         cors.check_origin_of(request, client)
         check_token(form)
-        proof = await self._proof(request)
+        proof = await dpop.proved(request, self.store, self.protocol)
         if proof is None and client.profile.bound:
             raise dpop.refused("DPoP is missing: the client has to prove its key")
         code = form["code"]
@@ -398,7 +390,9 @@ class Provider:
         if record is not None:
             note(client=record.client_id)
         if record and kind.lower() == "dpop":
-            proof = await self._proof(request, access_token=value.strip())
+            proof = await dpop.proved(
+                request, self.store, self.protocol, access_token=value.strip()
+            )
             if proof is None or proof != record.jkt:
                 raise dpop.refused("DPoP is missing or by another key", value)
         if record and (owner := self.protocol.clients.get(record.client_id)):
@@ -411,16 +405,6 @@ class Provider:
             headers.append(("Cache-Control", "no-store"))
             return Response(200, told.encode(), tuple(headers))
         return json_response(told)
-
-    async def _proof(
-        self, request: Request, *, access_token: str | None = None
-    ) -> str | None:
-        """Return the thumbprint of the key that a request proves, which is new.
-
-        Raises ``RefusedError``.
-        """
-        issuer, now = self.protocol.issuer, self.protocol.clock()
-        return await dpop.proved(request, self.store, issuer, now, access_token)
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""
