@@ -97,6 +97,7 @@ PLACES = {
     "mock_card/test_documentation.py": "slow",
     "mock_card/test_pytest_plugin.py": "slow",
     "mock_card/test_random_commands.py": "slow",
+    "openid/profiles/test_real_clients.py": "programs",  # Node.js
     "openid/test_documentation.py": "slow",
     "openid/test_fuzz.py": "slow",
     "openid/test_processes.py": "programs",
