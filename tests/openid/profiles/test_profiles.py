@@ -51,7 +51,7 @@ def refusal(*clients: dict[str, Any]) -> str:
 
 
 def test_the_guide_s_clients_are_as_their_profiles_demand() -> None:
-    guide = Path(__file__).parents[3] / "docs" / "openid" / "profiles.md"
+    guide = Path(__file__).parents[3] / "docs/openid/profiles.md"
     [block] = re.findall(r"```toml\n(.*?)```", guide.read_text(), re.DOTALL)
     text = f'issuer = "https://login.example"\n{block}'
     settings = Settings.parse(text, Path("openid.toml"))
