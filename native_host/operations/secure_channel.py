@@ -12,6 +12,7 @@ from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.hardening import wipe
+from native_host.operations.activation_offers import note
 from native_host.operations.held_card import closing_on_error, removal
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
@@ -36,8 +37,10 @@ class SecureChannels:
     async def open(self, reader: Reader) -> CardConnection:
         """Connect to a card on a contactless reader; ask for its CAN until it fits.
 
-        A wrong CAN is sent once. Nothing is held while the person types.
+        A wrong CAN is sent once. Nothing is held while the person types. The agent then
+        does not tell the person of this card.
         """
+        note(reader)
         while True:
             can = await self._numbers.number(
                 reader, self._prompt, lambda: removal(self._source, reader)

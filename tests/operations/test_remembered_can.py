@@ -2,8 +2,8 @@
 """The CAN in the desktop's secret service: GNOME's keyring, on a bus of its own."""
 
 import asyncio
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from native_host.pin_prompt.model import CanQuestion
 from tests.operations.faulty_session import log_in
 from tests.operations.user import User
 from tests.support.patience import patience
+from tests.support.session_bus import open_keyring as open_keyring_of_gnome
+from tests.support.session_bus import open_session_bus
 
 WRONG = "111111"
 
@@ -31,38 +33,9 @@ def open_keyring(
     run.mkdir(mode=0o700)
     for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(run))
-    words = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address")
-    with subprocess.Popen(
-        [*words, f"--address=unix:dir={run}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as bus:
-        assert bus.stdout is not None
-        address = bus.stdout.readline().strip()
+    with open_session_bus() as address, ExitStack() as started:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
-        started: list[subprocess.Popen[bytes]] = []
-
-        def start() -> None:
-            keyring = subprocess.Popen(
-                [
-                    *("gnome-keyring-daemon", "--foreground"),
-                    *("--unlock", "--components=secrets"),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            started.append(keyring)
-            assert keyring.stdin is not None
-            keyring.stdin.write(b"specimen")
-            keyring.stdin.close()
-
-        yield start
-        for each in started:
-            each.terminate()
-            each.wait()
-        bus.terminate()
+        yield lambda: started.enter_context(open_keyring_of_gnome())
 
 
 async def ready() -> None:
