@@ -6,18 +6,25 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kortilla.common.files import write_file
+from native_host import remembered_can
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import config_path, load_config
 from native_host.doctor.examination import run_detached
-from native_host.errors import ConfigBrokenError, InstallError
+from native_host.errors import ConfigBrokenError, InstallError, KortillaError
 from native_host.install import token_state
 from native_host.install.tables import TOKEN_FAMILIES, Family, title
 from native_host.operations.activation_offers import count_declined
+
+
+class StoreLockedError(KortillaError):
+    """A secret can't be deleted from a store that is locked."""
+
+    code = "STORE_LOCKED"
 
 
 @dataclass(frozen=True)
@@ -26,17 +33,25 @@ class SystemSettings:
 
     ``logins`` says for each family of browsers that is there whether it is shown the
     card, under the family's title. Thunderbird is one of them. ``declined`` counts the
-    new cards whose activation is not offered, as was wished.
+    new cards whose activation is not offered, as was wished. ``can`` says whether the
+    number of a card (CAN) is remembered.
     """
 
     logins: Mapping[Family, tuple[str, bool]]
     agent: bool
     language: str
     declined: int = 0
+    can: remembered_can.State = "absent"
 
 
 async def look() -> SystemSettings:
-    return await in_thread(_look)
+    return replace(await in_thread(_look), can=await remembered_can.state())
+
+
+async def forget_can() -> None:
+    """Forget the number of a card. Raises ``StoreLockedError``."""
+    if not await remembered_can.forget():
+        raise StoreLockedError("The password store is locked.")
 
 
 async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:

@@ -151,8 +151,9 @@ async def test_by_a_remembered_can_a_new_card_is_offered_its_activation(
     async def recall() -> bytearray | None:
         return bytearray(known[0], "ascii") if known else None
 
-    async def forget() -> None:
+    async def forget() -> bool:
         known.clear()
+        return True
 
     remembered_can.recall, remembered_can.forget = recall, forget
     async with desktop(pcscd) as there, agent_with(there.activation) as agent:

@@ -3,10 +3,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from secretstorage import Collection, dbus_init
 
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
@@ -125,3 +126,42 @@ async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -
             assert status["error"]["kind"] == "CONTACTLESS"
             assert source._state.read().wrong_cans == 1
         assert await remembered_can.recall() is None
+
+
+async def test_it_is_forgotten_unless_the_store_is_locked(
+    open_keyring: OpenKeyring,
+) -> None:
+    assert (await remembered_can.state(), await remembered_can.forget()) == (
+        "absent",
+        True,
+    )
+    open_keyring()
+    await ready()
+    assert await remembered_can.state() == "none"
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    assert await remembered_can.state() == "remembered"
+    with closing(dbus_init()) as bus:
+        Collection(bus).lock()
+    assert await remembered_can.state() == "locked"
+    assert await remembered_can.forget() is False
+    assert await remembered_can.recall() is None
+    assert await remembered_can.can_remember() is False
+    await remembered_can.remember(bytearray(WRONG, "ascii"))
+    with closing(dbus_init()) as bus:
+        [item] = Collection(bus).get_all_items()
+        assert item.is_locked()
+
+
+async def test_it_is_forgotten_in_each_store(open_keyring: OpenKeyring) -> None:
+    open_keyring()
+    await ready()
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    with closing(dbus_init()) as bus:
+        session = Collection(bus, "/org/freedesktop/secrets/collection/session")
+        [item] = Collection(bus).get_all_items()
+        session.create_item(item.get_label(), item.get_attributes(), WRONG.encode())
+        Collection(bus).create_item("other", {"application": "other"}, b"secret")
+        assert await remembered_can.forget() is True
+        assert await remembered_can.state() == "none"
+        assert [e.get_label() for e in Collection(bus).get_all_items()] == ["other"]
+        assert [*session.get_all_items()] == []

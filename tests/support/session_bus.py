@@ -7,34 +7,49 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import SimpleQueue
 
 from jeepney import DBusAddress, HeaderFields, Message, new_method_return, new_signal
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
+_CONFIGURATION = """\
+<busconfig>
+  <type>session</type>
+  <listen>unix:dir={folder}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
 _NOTIFICATIONS = "org.freedesktop.Notifications"
 _ADDRESS = DBusAddress("/org/freedesktop/Notifications", interface=_NOTIFICATIONS)
 
 
 @contextmanager
 def open_session_bus() -> Iterator[str]:
-    """Run a bus. Yields its address."""
-    words = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address")
-    with (
-        tempfile.TemporaryDirectory() as folder,  # a socket's path has 107 bytes
-        subprocess.Popen(
-            [*words, f"--address=unix:dir={folder}"],
+    """Run a bus that starts no service by itself. Yields its address."""
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path has 107 bytes
+        configuration = Path(folder, "bus.conf")
+        configuration.write_text(_CONFIGURATION.format(folder=folder))
+        with subprocess.Popen(
+            [
+                *("dbus-daemon", "--nofork", "--nopidfile", "--print-address"),
+                f"--config-file={configuration}",
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-        ) as daemon,
-    ):
-        assert daemon.stdout is not None
-        try:
-            yield daemon.stdout.readline().strip()
-        finally:
-            daemon.terminate()
+        ) as daemon:
+            assert daemon.stdout is not None
+            try:
+                yield daemon.stdout.readline().strip()
+            finally:
+                daemon.terminate()
 
 
 @contextmanager
