@@ -12,6 +12,7 @@ from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.hardening import wipe
+from native_host.operations.access_numbers import AccessNumbers
 from native_host.operations.activation_offers import note
 from native_host.operations.held_card import closing_on_error, removal
 from native_host.operations.request import Context
@@ -87,23 +88,32 @@ class SecureChannels:
             await asyncio.shield(self._source.run(wipe, can))
 
 
-async def connect_unasked(source: CardSource, reader: Reader) -> CardConnection:
-    """Connect to a card and ask nobody: on a contactless reader by the remembered CAN.
+async def connect_unasked(
+    source: CardSource, reader: Reader, numbers: AccessNumbers | None = None
+) -> CardConnection:
+    """Connect to a card and ask nobody: on a contactless reader by a known CAN.
 
-    A card that refuses it gets no other one. Raises the errors of ``connect`` and
-    ``open_channel``, and ``UnsupportedCardError`` where no CAN is known.
+    That is the one of ``numbers``, or the remembered one. A card that refuses it gets
+    no other one. Raises the errors of ``connect`` and ``open_channel``, and
+    ``UnsupportedCardError`` where no CAN is known.
     """
     atr = reader.atr or b""
     identify(atr, contactless=True)
     if not is_contactless(atr):
         return await source.connect(reader)
-    can = await remembered_can.recall()
+    if known := numbers if numbers and reader in numbers else None:
+        can: bytearray | None = known.known(reader)
+    else:
+        can = await remembered_can.recall()
     if can is None:
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
     try:
         return await _connect_with(source, reader, can)
     except WrongCanError:
-        await remembered_can.forget()
+        if known:
+            await known.refused(reader)
+        else:
+            await remembered_can.forget()
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS) from None
     finally:
         await asyncio.shield(source.run(wipe, can))

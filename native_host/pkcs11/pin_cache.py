@@ -19,6 +19,7 @@ from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
+from native_host.operations.access_numbers import AccessNumbers
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.held_card import same_card
 from native_host.operations.pin import usable_pin
@@ -90,10 +91,12 @@ class PinCache:
         source: CardSource,
         turn: asyncio.Lock,
         refusals: Refusals,
+        numbers: AccessNumbers,
         *,
         seconds: float,
     ) -> None:
         self._source = source
+        self._numbers = numbers
         self._turn = turn
         self._refusals = refusals
         self._seconds = seconds
@@ -289,7 +292,9 @@ class PinCache:
         async with self._turn:
             if not same_card(known.reader, await self._source.readers()):
                 raise CardRemovedError("The card is not in its reader any more.")
-            connection = await connect_unasked(self._source, known.reader)
+            connection = await connect_unasked(
+                self._source, known.reader, self._numbers
+            )
             try:
                 card = await self._source.run(FineidCard, connection)
                 _, found = await self._source.run(authentication_key, card)
