@@ -17,7 +17,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from native_host.agent.notification import notify
 from native_host.card.atr import identify, is_contactless
 from native_host.card.errors import (
     CardBusyError,
@@ -141,6 +140,8 @@ class Agent:
 
     async def _tell(self) -> None:
         """Say that a card is on a contactless reader, until it is taken away."""
+        from native_host.agent.notification import notify
+
         texts = Texts(self._language)
         title = texts("card.contactless.title").removesuffix(".")
         text, button = texts("notice.contactless.more"), texts("notice.open")

@@ -3,8 +3,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from native_host import remembered_can
 from native_host.card.atr import identify, is_contactless
@@ -19,6 +19,9 @@ from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 
 logger = logging.getLogger(__name__)
+
+#: Seconds until the person is told that a card is slow.
+SLOW_AFTER = 5.0
 
 _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its CAN."
 
@@ -57,13 +60,36 @@ class SecureChannels:
     async def _try(self, reader: Reader, can: bytearray) -> CardConnection:
         slow = self._numbers.slow(reader)
         connection = await self._connect(reader, Step.CONTACTLESS, slow)
-        async with closing_on_error(self._source, connection):
-            opening = self._source.run(open_channel, connection, can)
-            channel = await self._prompt.watch(opening)
+        with self._showing_delay(shown=slow is not None):
+            async with closing_on_error(self._source, connection):
+                opening = self._source.run(open_channel, connection, can)
+                channel = await self._prompt.watch(opening)
         await self._numbers.accepted(reader)
-        if slow:
-            self._prompt.show(Step.CONTACTLESS)
         return channel
+
+    @contextmanager
+    def _showing_delay(self, *, shown: bool = False) -> Iterator[None]:
+        """Say that the card is slow, if it is: it is so after wrong CANs of anybody.
+
+        ``shown`` says that it has been said. In the end the window says it no more.
+        """
+        said = [shown]
+
+        def say() -> None:
+            said[0] = True
+            self._prompt.show(Step.CONTACTLESS, Problem("CARD_SLOW"))
+
+        loop = asyncio.get_running_loop()
+        timer = None
+        if self._prompt.attended and not shown:
+            timer = loop.call_later(SLOW_AFTER, say)
+        try:
+            yield
+        finally:
+            if timer:
+                timer.cancel()
+        if said[0]:
+            self._prompt.show(Step.CONTACTLESS)
 
     async def reopen(self, reader: Reader) -> CardConnection | None:
         """Open the channel to a released card again, with the CAN it has accepted.
@@ -77,10 +103,11 @@ class SecureChannels:
         """
         can = self._numbers.known(reader)
         try:
-            with suppress(UnsupportedCardError):
+            with self._showing_delay():
+                with suppress(UnsupportedCardError):
+                    return await _connect_with(self._source, reader, can)
+                logger.info("The card was in use, and was reset for its channel.")
                 return await _connect_with(self._source, reader, can)
-            logger.info("The card was in use, and was reset for its secure channel.")
-            return await _connect_with(self._source, reader, can)
         except WrongCanError:
             await self._numbers.refused(reader)
             return None
