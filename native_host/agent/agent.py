@@ -40,8 +40,8 @@ from native_host.operations.activation_offers import (
     was_declined,
     was_noted,
 )
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_status import Activation, activation_of
-from native_host.operations.secure_channel import connect_unasked
 
 logger = logging.getLogger(__name__)
 

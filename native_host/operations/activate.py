@@ -29,8 +29,11 @@ from native_host.operations.activation_table import (
     event_of,
     scheme_of,
 )
-from native_host.operations.card_session import SecondChoiceError, check_validity
-from native_host.operations.held_card import HeldCard
+from native_host.operations.card_access.card_session import (
+    SecondChoiceError,
+    check_validity,
+)
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,

@@ -20,7 +20,7 @@ from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.operations.activation_table import scheme_of
-from native_host.operations.secure_channel import connect_unasked
+from native_host.operations.card_access.secure_channel import connect_unasked
 
 # PROTOCOL.md §3 names the fields.
 

@@ -20,8 +20,8 @@ from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import SecondChoiceError
-from native_host.operations.held_card import HeldCard
+from native_host.operations.card_access.card_session import SecondChoiceError
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer

@@ -27,8 +27,8 @@ from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import UsableCards
-from native_host.operations.held_card import HeldCard, OtherCardError
+from native_host.operations.card_access.card_session import UsableCards
+from native_host.operations.card_access.held_card import HeldCard, OtherCardError
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step

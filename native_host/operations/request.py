@@ -13,7 +13,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from native_host.card.source import CardSource
 from native_host.errors import OriginRefusedError
-from native_host.operations.access_numbers import AccessNumbers
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.model import Conversation, Operation, Progress
 from native_host.pin_prompt.prompt import Prompt

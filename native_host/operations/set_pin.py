@@ -16,7 +16,7 @@ from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.held_card import HeldCard
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,

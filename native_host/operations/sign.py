@@ -32,7 +32,7 @@ from native_host.card.signature import (
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.history import recorded
 from native_host.log import log_unexpected
-from native_host.operations.card_session import UsableCards
+from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.pin import PinAsker, PinAttempt, prefer_usable
 from native_host.operations.request import Context, Request, begin

@@ -30,9 +30,9 @@ from native_host.card.signature import (
 )
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import InvalidArgumentError
-from native_host.operations.card_session import UsableCards, check_validity
+from native_host.operations.card_access.card_session import UsableCards, check_validity
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.request import Context, Request, begin
-from native_host.operations.secure_channel import connect_unasked
 from native_host.pin_prompt.model import ConsentQuestion
 
 logger = logging.getLogger(__name__)

@@ -174,7 +174,7 @@ class _TokenService:
     def _open_signer(self, program: Program) -> "TlsLogin":
         from native_host.environment import open_prompt
         from native_host.languages import choose_language
-        from native_host.operations.access_numbers import AccessNumbers
+        from native_host.operations.card_access.access_numbers import AccessNumbers
         from native_host.operations.refusals import Refusals
         from native_host.pkcs11.tls_login import TlsLogin
 

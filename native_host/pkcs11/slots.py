@@ -29,7 +29,7 @@ from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
 
 if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.card.certificate import CardCertificate
-    from native_host.operations.access_numbers import AccessNumbers
+    from native_host.operations.card_access.access_numbers import AccessNumbers
     from native_host.pkcs11.mechanisms import MechanismInfo
     from native_host.pkcs11.objects import TokenObject
 
@@ -186,7 +186,7 @@ class SlotManager:
         slot.reading = asyncio.create_task(self._read(slot, reader))
 
     async def _read(self, slot: Slot, reader: Reader) -> None:
-        from native_host.operations.secure_channel import connect_unasked
+        from native_host.operations.card_access.secure_channel import connect_unasked
 
         try:
             connection = await connect_unasked(self.source, reader, self.numbers)

@@ -34,13 +34,13 @@ from native_host.errors import (
 )
 from native_host.history import recorded
 from native_host.log import log_unexpected
-from native_host.operations.access_numbers import AccessNumbers
 from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import UsableCards
-from native_host.operations.held_card import HeldCard, OtherCardError
+from native_host.operations.card_access.access_numbers import AccessNumbers
+from native_host.operations.card_access.card_session import UsableCards
+from native_host.operations.card_access.held_card import HeldCard, OtherCardError
 from native_host.operations.pin import PinAsker, PinAttempt
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context

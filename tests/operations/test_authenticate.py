@@ -20,7 +20,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
-from native_host.operations import card_session
+from native_host.operations.card_access import card_session
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import LOGIN, NONCE, log_in
 from tests.operations.user import Unattended, User, cancelled, until

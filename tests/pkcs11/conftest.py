@@ -22,8 +22,8 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import SignatureScheme
 from native_host.card.source import CardSource
 from native_host.errors import RequestExpiredError
-from native_host.operations.access_numbers import AccessNumbers
 from native_host.operations.authenticate import authentication_key
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.connection import serve_client

@@ -7,7 +7,7 @@ from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
 from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
-from native_host.operations.access_numbers import AccessNumbers
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.pin_prompt.model import CanQuestion, Step
 from tests.operations.user import until
 from tests.pkcs11.client import Client

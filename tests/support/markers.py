@@ -42,9 +42,12 @@ _MARKERS = {
     "pdftotext": "programs",
     "pk12util": "programs",
     "pkcs11-tool": "programs",
+    "redis-sentinel": "programs",
     "redis-server": "programs",
+    "softhsm2-util": "programs",
     "thunderbird": "browser",
     "update-desktop-database": "programs",
+    "valkey-server": "programs",
     "xmlsec1": "programs",
 }
 #: Modules of the product whose functions run certutil and modutil.
@@ -100,6 +103,7 @@ PLACES = {
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
+    "operations/test_remembered_can.py": "programs",
     "pin_prompt/test_document_viewer.py": "slow",
     "pin_prompt/test_image_decoder.py": "slow",
     "pkcs11/test_hostile.py": "slow",

@@ -14,7 +14,7 @@ from native_host.hardening import wipe
 from native_host.tasks import race
 
 if TYPE_CHECKING:
-    from native_host.operations.card_session import UsableCards
+    from native_host.operations.card_access.card_session import UsableCards
 
 P = ParamSpec("P")
 T = TypeVar("T")

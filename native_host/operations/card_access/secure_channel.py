@@ -5,6 +5,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from native_host import remembered_can
 from native_host.card.atr import identify, is_contactless
@@ -12,9 +13,9 @@ from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.hardening import wipe
-from native_host.operations.access_numbers import AccessNumbers
 from native_host.operations.activation_offers import note
-from native_host.operations.held_card import closing_on_error, removal
+from native_host.operations.card_access.access_numbers import AccessNumbers
+from native_host.operations.card_access.held_card import closing_on_error, removal
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 
@@ -27,6 +28,7 @@ _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its 
 
 #: Connects to a card. Meanwhile the prompt shows the step, and the problem if any.
 Connect = Callable[[Reader, Step, Problem | None], Awaitable[CardConnection]]
+Watch = Callable[[Awaitable[CardConnection]], Awaitable[CardConnection]]
 
 
 class SecureChannels:
@@ -59,11 +61,9 @@ class SecureChannels:
 
     async def _try(self, reader: Reader, can: bytearray) -> CardConnection:
         slow = self._numbers.slow(reader)
-        connection = await self._connect(reader, Step.CONTACTLESS, slow)
+        connect = partial(self._connect, reader, Step.CONTACTLESS, slow)
         with self._showing_delay(shown=slow is not None):
-            async with closing_on_error(self._source, connection):
-                opening = self._source.run(open_channel, connection, can)
-                channel = await self._prompt.watch(opening)
+            channel = await _channel(self._source, connect, can, self._prompt.watch)
         await self._numbers.accepted(reader)
         return channel
 
@@ -94,20 +94,14 @@ class SecureChannels:
     async def reopen(self, reader: Reader) -> CardConnection | None:
         """Open the channel to a released card again, with the CAN it has accepted.
 
-        Another program may have left it with a channel, open or broken. Then it refuses
-        EF.CardAccess. It is reset and PACE begins once more, which gives a false card
-        no second guess of the CAN.
-
         Returns None if the card refuses the CAN: it is another card, whose CAN is to be
         asked for. Raises the other errors of ``connect`` and ``open_channel``.
         """
         can = self._numbers.known(reader)
         try:
             with self._showing_delay():
-                with suppress(UnsupportedCardError):
-                    return await _connect_with(self._source, reader, can)
-                logger.info("The card was in use, and was reset for its channel.")
-                return await _connect_with(self._source, reader, can)
+                connect = partial(self._source.connect, reader)
+                return await _channel(self._source, connect, can)
         except WrongCanError:
             await self._numbers.refused(reader)
             return None
@@ -135,7 +129,7 @@ async def connect_unasked(
     if can is None:
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
     try:
-        return await _connect_with(source, reader, can)
+        return await _channel(source, partial(source.connect, reader), can)
     except WrongCanError:
         if known:
             await known.refused(reader)
@@ -146,10 +140,26 @@ async def connect_unasked(
         await asyncio.shield(source.run(wipe, can))
 
 
-async def _connect_with(
-    source: CardSource, reader: Reader, can: bytearray
+async def _channel(
+    source: CardSource,
+    connect: Callable[[], Awaitable[CardConnection]],
+    can: bytearray,
+    watch: Watch | None = None,
 ) -> CardConnection:
-    """Connect, and run PACE once. The card is reset if that fails."""
-    connection = await source.connect(reader)
-    async with closing_on_error(source, connection):
-        return await source.run(open_channel, connection, can)
+    """Connect, and run PACE once. The card is reset if that fails.
+
+    Another program may have left the card with a channel, open or broken. Then it
+    refuses EF.CardAccess. It is reset and all of it begins once more, which gives a
+    false card no second guess of the CAN: nothing of that has been sent.
+    """
+
+    async def once() -> CardConnection:
+        connection = await connect()
+        async with closing_on_error(source, connection):
+            opening = source.run(open_channel, connection, can)
+            return await (watch(opening) if watch else opening)
+
+    with suppress(UnsupportedCardError):
+        return await once()
+    logger.info("The card was reset: another program may have left a channel.")
+    return await once()

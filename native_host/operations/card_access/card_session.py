@@ -29,14 +29,14 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
-from native_host.operations.held_card import (
+from native_host.operations.card_access.held_card import (
     CardsChangedError,
     HeldCard,
     closing_on_error,
     same_card,
 )
+from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.operations.request import Context
-from native_host.operations.secure_channel import SecureChannels
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
