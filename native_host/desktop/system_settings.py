@@ -15,16 +15,10 @@ from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import config_path, load_config
 from native_host.doctor.examination import run_detached
-from native_host.errors import ConfigBrokenError, InstallError, KortillaError
+from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import TOKEN_FAMILIES, Family, title
 from native_host.operations.activation_offers import count_declined
-
-
-class StoreLockedError(KortillaError):
-    """A secret can't be deleted from a store that is locked."""
-
-    code = "STORE_LOCKED"
 
 
 @dataclass(frozen=True)
@@ -46,12 +40,6 @@ class SystemSettings:
 
 async def look() -> SystemSettings:
     return replace(await in_thread(_look), can=await remembered_can.state())
-
-
-async def forget_can() -> None:
-    """Forget the number of a card. Raises ``StoreLockedError``."""
-    if not await remembered_can.forget():
-        raise StoreLockedError("The password store is locked.")
 
 
 async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:

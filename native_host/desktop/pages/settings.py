@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from native_host import remembered_can
 from native_host.config import LANGUAGES
 from native_host.desktop.pages.history import HistoryPart
 from native_host.desktop.pages.outcome import Outcomes
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 _LANGUAGE, _AGENT, _MAIL, _LOGIN, _CAN = (
     f"settings.{part}" for part in ("language", "agent", "mail", "login", "can")
 )
-
-#: What is said of an error, by its code.
-_FAILED = {"TOOL_MISSING": f"{_LOGIN}.tool", "STORE_LOCKED": f"{_CAN}.locked"}
 
 
 class Page(PageBase):
@@ -70,7 +68,8 @@ class Page(PageBase):
 
     def _fail(self, error: KortillaError) -> None:
         self._busy = False
-        key = _FAILED.get(error.code, "settings.failed")
+        tool = error.code == "TOOL_MISSING"
+        key = "settings.login.tool" if tool else "settings.failed"
         self._outcomes.note(self.texts(key), "error")
 
     def _build(self) -> None:
@@ -190,13 +189,17 @@ class Page(PageBase):
         return controls
 
     def _forget_number(self) -> None:
-        async def work() -> None:
-            from native_host.desktop.system_settings import forget_can
+        gone = False
 
-            await forget_can()
+        async def work() -> None:
+            nonlocal gone
+            gone = await remembered_can.forget()
 
         def done(_: None) -> None:
-            self._outcomes.tell(self.texts(f"{_CAN}.forgotten"))
+            if gone:
+                self._outcomes.tell(self.texts(f"{_CAN}.forgotten"))
+            else:
+                self._outcomes.note(self.texts(f"{_CAN}.locked"), "error")
             self._look()
 
         self._change(_CAN, work, self._fail, done)
