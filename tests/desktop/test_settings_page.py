@@ -195,6 +195,7 @@ def test_a_remembered_number_is_forgotten_at_once(
     assert _is_told(page, "The number is remembered.")
     buttons(page)["Forget the number"].click()
     until(partial(_is_told, page, "is locked"))
+    until(lambda: not page._busy)
     buttons(page)["Forget the number"].click()
     until(partial(_is_told, page, "No number is remembered"))
     assert "Forget the number" not in buttons(page)
