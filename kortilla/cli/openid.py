@@ -125,7 +125,7 @@ def init(
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
     from kortilla.openid.registry import Reloader
-    from kortilla.openid.serving import metrics_served
+    from kortilla.openid.serving import metrics_served, passed_socket
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
@@ -157,6 +157,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 host=chosen.host if host is None else host,
                 port=chosen.port if port is None else port,
                 started=started,
+                listening=passed_socket(),
                 drain_seconds=chosen.drain_seconds,
                 reloader=Reloader(provider, file, settings),
             )
@@ -184,8 +185,9 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 
     settings = Settings.load(file)
     result = asyncio.run(_check(settings, public=public, simulator=simulator))
-    words = f"{file} is in order: {len(settings.clients)} clients."
-    print_result(result, [words])
+    words = [f"{file} is in order: {len(settings.clients)} clients."]
+    words += [result["advice"]] if result["advice"] else []
+    print_result(result, words)
 
 
 @openid.command()
@@ -374,6 +376,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
     provider = create_provider(settings, simulator=simulator)
     try:
         await provider.store.ping()
+        advice = await provider.store.advice()
         for each in provider.protocol.clients.values():
             await each.check_keys()
         if public:
@@ -388,6 +391,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
         "test": settings.trust.test,
         "store": "memory" if settings.redis is None else "redis",
         "keys": "file" if settings.pkcs11 is None else "token",
+        "advice": advice,
     }
 
 

@@ -16,7 +16,7 @@ from kortilla.common import JsonObject
 from kortilla.openid.claims_parameter import Wanted
 from kortilla.openid.profiles import PROFILES, satisfies
 from kortilla.openid.settings import LONGEST_URI, ClientSettings
-from kortilla.web.http import Response
+from kortilla.web.http import Response, json_response
 
 SCOPES = ("openid", "profile", "email")
 
@@ -74,6 +74,8 @@ class RefusedError(Exception):
         self.description = description
         self.status = status
         self.headers = tuple(headers)
+        #: Whose request it was, and why, for the log only.
+        self.about = ""
 
 
 def parse(text: str) -> dict[str, str]:
@@ -105,6 +107,24 @@ def redirect(url: str) -> Response:
         ("Referrer-Policy", "no-referrer"),
     )
     return Response(303, b"", headers)
+
+
+def oauth_error(error: str, description: str, status: int) -> Response:
+    """Return an error for a program (RFC 6749 §5.2)."""
+    content = {"error": error}
+    if description:
+        content["error_description"] = description
+    return json_response(content, status=status)
+
+
+def public_json(content: JsonObject) -> Response:
+    """Return a document that clients may keep for a short time."""
+    answer = json_response(content)
+    headers = [
+        (name, "max-age=300" if name == "Cache-Control" else value)
+        for name, value in answer.headers
+    ]
+    return Response(answer.status, answer.body, tuple(headers))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,10 @@ class Store(ABC):
     async def ping(self) -> None:
         """Return if the store works. Raises ``StoreUnavailableError``."""
 
+    async def advice(self) -> str:
+        """Return a sentence about what could be better, or nothing."""
+        return ""
+
     @abstractmethod
     async def close(self) -> None:
         """Close the connections."""
@@ -349,6 +353,9 @@ class RedisStore(Store):
 
     async def ping(self) -> None:
         await self._connection.probe(self._client, self._prefix, self._seconds)
+
+    async def advice(self) -> str:
+        return await self._connection.advice(self._client, self._prefix, self._seconds)
 
     async def close(self) -> None:
         await self._client.aclose()

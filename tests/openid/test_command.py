@@ -69,6 +69,7 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
         "clients": ["shop"],
         "test": True,
         "store": "memory",
+        "advice": "",
         "keys": "file",
     }
     [client] = tomllib.loads(operator.config.read_text())["clients"]

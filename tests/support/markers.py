@@ -97,11 +97,13 @@ PLACES = {
     "mock_card/test_documentation.py": "slow",
     "mock_card/test_pytest_plugin.py": "slow",
     "mock_card/test_random_commands.py": "slow",
+    "openid/profiles/test_real_clients.py": "programs",  # Node.js
     "openid/test_documentation.py": "slow",
     "openid/test_fuzz.py": "slow",
     "openid/test_processes.py": "programs",
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
+    "operations/test_every_fault_contactless.py": "slow",
     "operations/test_random_faults.py": "slow",
     "operations/test_remembered_can.py": "programs",
     "pin_prompt/test_document_viewer.py": "slow",

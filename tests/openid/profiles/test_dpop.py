@@ -91,6 +91,7 @@ async def test_each_client_may_bind_its_tokens(op: LocalOP) -> None:
 WRONG: list[tuple[str, list[Any], str]] = [
     ("jti", [None, "", 5, "j" * 257], "jti in DPoP"),
     ("iat", [None, "0", True, NOW - 3600, NOW + 36000, float(NOW)], "iat in DPoP"),
+    ("iat", [10**400, -(10**400)], "iat in DPoP"),
     ("htm", [None, "GET", "post", 5], "htm in DPoP"),
     ("htu", [None, ISSUER, 5, "https://[", f"{ISSUER}/token/"], "htu in DPoP"),
     ("htu", ["https://login.example:444/openid/token"], "htu in DPoP"),

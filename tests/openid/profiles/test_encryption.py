@@ -27,7 +27,7 @@ from tests.openid.profiles.parties import (
 )
 from tests.openid.provider import ISSUER, Browser, LocalOP, configuration
 
-ALGORITHMS = ["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"]
+ALGORITHMS = ["RSA-OAEP-256", "RSA-OAEP", "ECDH-ES", "ECDH-ES+A256KW"]
 
 
 async def log_in(op: LocalOP, **changes: Any) -> dict[str, Any]:

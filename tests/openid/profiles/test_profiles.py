@@ -77,8 +77,8 @@ def test_each_violation_is_a_sentence() -> None:
         (
             'authentication = "private_key_jwt"',
             'request_object_signing_alg = "RS256", "PS256" or "ES256"',
-            'id_token_encrypted_response_alg = "RSA-OAEP-256", "ECDH-ES" or "ECDH-ES',
-            'userinfo_encrypted_response_alg = "RSA-OAEP-256", "ECDH-ES" or "ECDH-ES',
+            'id_token_encrypted_response_alg = "RSA-OAEP-256", "RSA-OAEP", "ECDH-ES"',
+            'userinfo_encrypted_response_alg = "RSA-OAEP-256", "RSA-OAEP", "ECDH-ES"',
             'acr = "http://ftn.ficora.fi/2017/loa2"',
         ),
         strict=True,
