@@ -200,6 +200,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
+            self.protocol.keys.check()
             await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
