@@ -58,7 +58,7 @@ class Computer:
             raise self.found
         return self.found
 
-    async def mend(self, _place: object, code: str, *, confirmed: bool) -> None:
+    async def fix(self, _place: object, code: str, *, confirmed: bool) -> None:
         self.fixed.append((code, confirmed))
         if self.error:
             raise CommandFailedError(self.error)
@@ -68,7 +68,7 @@ class Computer:
 def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     computer = Computer()
     monkeypatch.setattr(examination, "examine", computer.examine)
-    monkeypatch.setattr(examination, "mend", computer.mend)
+    monkeypatch.setattr(examination, "fix", computer.fix)
     return computer
 
 

@@ -56,7 +56,7 @@ class Page(PageBase):
             return
         self._running, self._copied = True, False
         self._outcomes.clear()
-        fixing = self.texts("self_check.mending")
+        fixing = self.texts("self_check.fixing")
         self._said = {code: said for code, said in self._said.items() if said == fixing}
         self._confirmable &= self._said.keys()
         self._build()
@@ -129,7 +129,7 @@ class Page(PageBase):
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
         if finding.holder:
             words.append(muted(printable(finding.holder)))
-        if finding.is_fault and finding.mend and finding.mend.by == "root":
+        if finding.is_fault and finding.fix and finding.fix.by == "root":
             words.append(muted(self.texts("self_check.root")))
         if said := self._said.get(finding.code):
             words.append(label(said, 14 / 15))
@@ -139,12 +139,12 @@ class Page(PageBase):
     def _controls(
         self, finding: Finding, place: Place, sentences: Mapping[str, str]
     ) -> list[QWidget]:
-        fix = finding.mend
+        fix = finding.fix
         if not finding.is_fault or fix is None or fix.by == "root":
             return []
         if fix.by == "doctor":
             confirmed = finding.code in self._confirmable
-            key = "self_check.go_on" if confirmed else "self_check.mend"
+            key = "self_check.go_on" if confirmed else "self_check.fix"
             press = partial(self._fix, finding.code, place, confirmed)
         else:
             key = "card.activate" if "activate" in fix.words else "card.unlock"
@@ -159,14 +159,14 @@ class Page(PageBase):
         self._say(code, "" if started else self.texts("card.window_open"))
 
     def _fix(self, code: str, place: Place, confirmed: bool) -> None:
-        if self._said.get(code) == self.texts("self_check.mending"):
+        if self._said.get(code) == self.texts("self_check.fixing"):
             return
-        self._say(code, self.texts("self_check.mending"))
+        self._say(code, self.texts("self_check.fixing"))
 
         async def work() -> None:
-            from native_host.doctor.examination import mend
+            from native_host.doctor.examination import fix
 
-            await mend(place, code, confirmed=confirmed)
+            await fix(place, code, confirmed=confirmed)
 
         def done(_: None) -> None:
             self._confirmable.discard(code)
@@ -178,7 +178,7 @@ class Page(PageBase):
                 self._confirmable.add(code)
                 self._say(code, self.texts("self_check.browser_open"))
             else:
-                self._say(code, self.texts("self_check.not_mended"))
+                self._say(code, self.texts("self_check.not_fixed"))
 
         self.services.background.start(work, done, failed)
 
