@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The provider's configuration: one TOML file, checked completely when it is read.
 
-Paths in it are relative to the file's folder. docs/openid.md lists the keys.
+Paths in it are relative to its folder. docs/openid/configuration.md lists the keys.
 """
 
 import hashlib

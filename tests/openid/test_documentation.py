@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of ``docs/openid.md`` work as they stand, with two real clients."""
+"""The blocks of ``docs/openid/`` work as they stand, with two real clients."""
 
 import asyncio
 import contextlib
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from kortilla.cli import main
 from kortilla.openid import Settings, create_provider, sub_application
 from kortilla.openid.settings import CLAIMS, ClientSettings
 from kortilla.openid.simulator import CHOICES
@@ -17,7 +19,8 @@ from tests.openid.clients.running import listen, serve_on
 from tests.openid.provider import SECRET, configuration, key_file
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "openid.md").read_text()
+PAGES = sorted((ROOT / "docs" / "openid").glob("*.md"))
+GUIDE = "\n".join(page.read_text() for page in PAGES)
 
 
 def block(kind: str) -> str:
@@ -25,6 +28,17 @@ def block(kind: str) -> str:
     marked = rf"<!-- A test runs this block as it stands. -->\n```{kind}\n(.*?)```"
     [found] = re.findall(marked, GUIDE, re.DOTALL)
     return str(found)
+
+
+def test_the_first_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = block("").replace("\\\n", "").splitlines()
+    for line in lines[:-1]:
+        command, *words = shlex.split(line)
+        assert command == "kortilla-server"
+        assert main(words) == 0, line
+    assert lines[-1] == "kortilla-server openid serve --simulator"
+    assert main(["openid", "check", "--simulator"]) == 0
 
 
 def test_the_example_is_a_configuration(tmp_path: Path) -> None:
