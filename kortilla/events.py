@@ -4,6 +4,8 @@
 ``LoginService(on_event=…, pseudonym_key=…)`` calls a hook with each of these:
 
 - ``ChallengeIssued``, ``LoggedIn``, ``LoggedOut``, and ``Refused`` with a code;
+- ``ClientAnswered``, when a login for a client of an OpenID Provider has ended;
+- ``ClientChanged``, when an OpenID Provider's configuration was read anew;
 - ``SignaturePrepared``, ``SignatureMade`` and ``SignatureRefused``, if the service runs
   its signatures through ``service.events.preparing`` and ``finishing``.
 
@@ -26,6 +28,8 @@ from kortilla.errors import ConfigurationError
 __all__ = [
     "Action",
     "ChallengeIssued",
+    "ClientAnswered",
+    "ClientChanged",
     "Event",
     "EventHook",
     "LoggedIn",
@@ -143,6 +147,34 @@ class LoggedOut(Event):
     kind: ClassVar[str] = "logout"
 
     sessions: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientAnswered(Event):
+    """An OpenID Provider has told a client how a login ended.
+
+    The user logged in by the ``card``, or an earlier login's ``session`` counted; or
+    the user has ``cancelled``, or was ``refused``.
+    """
+
+    kind: ClassVar[str] = "answer"
+
+    client_id: str
+    outcome: Literal["card", "session", "cancelled", "refused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientChanged(Event):
+    """A client of an OpenID Provider was added, changed or removed while it ran.
+
+    ``keys`` are those of its configuration that differ, with commas between them.
+    """
+
+    kind: ClassVar[str] = "client"
+
+    client_id: str
+    change: Literal["added", "changed", "removed"]
+    keys: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@
 - ``kortilla_refusals_total{action, code}``: refused logins and signatures; ``action``
   is ``challenge``, ``login``, ``logout``, ``prepare`` or ``finish``
 - ``kortilla_duration_seconds{action}``: a histogram of how long each took
+- ``kortilla_openid_logins_total{client, outcome}``: how logins for the clients of an
+  OpenID Provider ended; ``outcome`` is that of ``kortilla.events.ClientAnswered``
 - ``kortilla_crl_age_seconds{host}``, ``kortilla_crl_valid_seconds{host}``: the time
   since a list's thisUpdate, and until its nextUpdate
 - ``kortilla_revocation_answers_total{source, host}``,
@@ -27,6 +29,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from kortilla.events import (
+    ClientAnswered,
     Event,
     LoggedIn,
     Refused,
@@ -70,6 +73,12 @@ class Metrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._logins = Counter(
+            "kortilla_openid_logins",
+            "How logins for clients of the OpenID Provider ended.",
+            ["client", "outcome"],
+            registry=registry,
+        )
         registry.register(_State(service))
         service.events.add(self)
 
@@ -82,6 +91,8 @@ class Metrics:
             case Refused(action=action, code=code, seconds=seconds):
                 self._refusals.labels(action, code).inc()
                 self._seconds.labels(action).observe(seconds)
+            case ClientAnswered(client_id=client, outcome=outcome):
+                self._logins.labels(client, outcome).inc()
             case SignatureRefused(step=step, code=code, seconds=seconds):
                 self._refusals.labels(step, code).inc()
                 self._seconds.labels(step).observe(seconds)

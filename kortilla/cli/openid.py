@@ -5,9 +5,10 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+_BY_KEY = "private_key_jwt"
+_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY]
 
 _config_option = click.option(
     "--config",
@@ -68,22 +70,44 @@ def openid() -> None:
 @_config_option
 @click.option("--issuer", required=True, help="The address, https://login.example.")
 @click.option("--test", is_flag=True, help="Trust test cards, for trials.")
+@click.option(
+    "--pkcs11", metavar="MODULE", help="Make the keys in a token of this library."
+)
+@click.option("--token", metavar="LABEL", help="The token, with --pkcs11.")
+@click.option(
+    "--pin-file", metavar="FILE", help="Its PIN; else it is in KORTILLA_PKCS11_PIN."
+)
 @json_option
 @_with_extra
-def init(*, file: Path, issuer: str, test: bool) -> None:
+def init(
+    *,
+    file: Path,
+    issuer: str,
+    test: bool,
+    pkcs11: str | None,
+    token: str | None,
+    pin_file: str | None,
+) -> None:
     """Write a new configuration and new keys beside it."""
-    from kortilla.openid.keys import KeyFile, Keys, replace_file
+    from kortilla.openid.keys import Keys, replace_file
     from kortilla.openid.settings import Settings
+    from kortilla.openid.setup import key_file
 
     content = f"issuer = {_toml(issuer)}\n"
     content += f'\n[trust]\nfolder = "ca"\ntest = {str(test).lower()}\n'
-    keys = KeyFile(file.parent / "keys.json")
+    given = {"module": pkcs11, "token": token, "pin_file": pin_file}
+    if any(given.values()):
+        content += "\n[pkcs11]\n" + "".join(
+            f"{name} = {_toml(text)}\n" for name, text in given.items() if text
+        )
+    keys = key_file(Settings.parse(content, file))
     for each in (file, keys.path):
         if each.exists():
             raise CommandError("FILE_EXISTS", f"{each} is there already.")
-    Settings.parse(content, file)
+    with _token_errors():
+        made = Keys.create(keys.token)
     replace_file(file, content)
-    keys.write(Keys.create())
+    keys.write(made)
     print_result(
         {"config": str(file), "keys": str(keys.path)},
         [f"Wrote {file} and {keys.path}. Keep the second one secret."],
@@ -99,6 +123,7 @@ def init(*, file: Path, issuer: str, test: bool) -> None:
 @_with_extra
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
+    from kortilla.openid.registry import Reloader
     from kortilla.openid.serving import metrics_served
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
@@ -116,9 +141,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
     with contextlib.ExitStack() as stack:
         if chosen.metrics_port is not None:
             metrics["metrics"] = stack.enter_context(
-                metrics_served(
-                    provider.service, chosen.metrics_host, chosen.metrics_port
-                )
+                metrics_served(provider, chosen.metrics_host, chosen.metrics_port)
             )
 
         def started(url: str) -> None:
@@ -134,6 +157,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 port=chosen.port if port is None else port,
                 started=started,
                 drain_seconds=chosen.drain_seconds,
+                reloader=Reloader(provider, file, settings),
             )
         )
 
@@ -169,13 +193,12 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 @_with_extra
 def rotate(*, file: Path) -> None:
     """Sign with the next keys from now on, and publish new next ones."""
-    from kortilla.openid.keys import KeyFile
     from kortilla.openid.settings import Settings
+    from kortilla.openid.setup import key_file
 
-    settings = Settings.load(file)
-    keys = KeyFile(settings.path(settings.keys_file))
-    rotated = keys.check().rotated()
-    keys.write(rotated)
+    keys = key_file(Settings.load(file))
+    with _token_errors():
+        rotated = keys.rotate()
     current = {name: rotated.current(name).kid for name in ("RS256", "ES256")}
     print_result(
         {"keys": str(keys.path), "current": current},
@@ -195,10 +218,14 @@ def client() -> None:
 @click.option("--name-sv", required=True, help="In Swedish.")
 @click.option("--name-en", required=True, help="In English.")
 @click.option("--redirect-uri", "uris", multiple=True, required=True)
-@click.option("--authentication", type=click.Choice(_METHODS), default=_METHODS[0])
+@click.option(
+    "--authentication",
+    type=click.Choice(_METHODS),
+    help="private_key_jwt with --jwks, otherwise client_secret_basic by default.",
+)
 @click.option(
     "--jwks",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE|URL",
     help="The client's public keys, for private_key_jwt.",
 )
 @click.option(
@@ -217,16 +244,17 @@ def add(
     name_sv: str,
     name_en: str,
     uris: tuple[str, ...],
-    authentication: str,
-    jwks: Path | None,
+    authentication: str | None,
+    jwks: str | None,
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
+    from kortilla.openid.client_keys import load_client_keys
     from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
-    from kortilla.openid.setup import load_client_keys
 
-    secret = None if authentication == "private_key_jwt" else secrets.token_urlsafe(32)
+    authentication = authentication or (_BY_KEY if jwks else _METHODS[0])
+    secret = None if authentication == _BY_KEY else secrets.token_urlsafe(32)
     lines = [
         "\n[[clients]]",
         f"id = {_toml(name)}",
@@ -237,20 +265,69 @@ def add(
     ]
     if secret is not None:
         lines.append(f"secrets = [{_toml(hash_secret(secret))}]")
-    if jwks is not None:
-        lines.append(f"jwks_file = {_toml(str(jwks.absolute()))}")
+    if jwks is not None and jwks.startswith(("https:", "http:")):
+        lines.append(f"jwks_uri = {_toml(jwks)}")
+    elif jwks is not None:
+        lines.append(f"jwks_file = {_toml(str(Path(jwks).absolute()))}")
     if claims:
         lines.append(f"claims = [{', '.join(map(_toml, claims.split(',')))}]")
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
     settings = Settings.parse(content, file)
     load_client_keys(settings, len(settings.clients) - 1, settings.clients[-1])
     replace_file(file, content)
-    words = [f"Registered {name}. Restart the provider."]
+    words = [f"Registered {name}. A running provider takes it within seconds."]
     result = {"client_id": name, "authentication": authentication}
     if secret is not None:
         words.append(f"The secret, which is shown this once: {secret}")
         result["client_secret"] = secret
     print_result(result, words)
+
+
+@client.command("list")
+@_config_option
+@json_option
+@_with_extra
+def show(*, file: Path) -> None:
+    """List the services."""
+    from kortilla.openid.settings import Settings
+
+    found = Settings.load(file).clients
+    print_result(
+        {"clients": [{"id": c.id, "authentication": c.authentication} for c in found]},
+        [f"{c.id}: {c.name.en}, {c.authentication}" for c in found] or ["No services."],
+    )
+
+
+@client.command()
+@_config_option
+@click.option("--id", "name", required=True, help="The client id.")
+@json_option
+@_with_extra
+def remove(*, file: Path, name: str) -> None:
+    """Remove a service. Its logins that are open then end."""
+    from kortilla.openid.keys import replace_file
+    from kortilla.openid.settings import Settings
+
+    text = file.read_text(encoding="utf-8")
+    before = Settings.parse(text, file)
+    left = [each for each in before.clients if each.id != name]
+    if len(left) == len(before.clients):
+        raise CommandError("CLIENT_UNKNOWN", f"{file} has no client {name!r}.")
+    number = [each.id for each in before.clients].index(name)
+    # From its header to the next table's, as ``client add`` and people write them.
+    parts = re.split(r"(?m)^(?=\[)", text)
+    tables = [n for n, part in enumerate(parts) if part.startswith("[[clients]]")]
+    if len(tables) == len(before.clients):
+        del parts[tables[number]]
+    content = "".join(parts)
+    after = Settings.parse(content, file)
+    if after != before.model_copy(update={"clients": left}):
+        raise CommandError("FILE_UNCLEAR", f"Remove the client from {file} by hand.")
+    replace_file(file, content)
+    print_result(
+        {"client_id": name},
+        [f"Removed {name}. A running provider takes it within seconds."],
+    )
 
 
 async def _check(settings: "Settings", *, public: bool, simulator: bool) -> JsonObject:
@@ -260,6 +337,8 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
     provider = create_provider(settings, simulator=simulator)
     try:
         await provider.store.ping()
+        for each in provider.protocol.clients.values():
+            await each.check_keys()
         if public:
             await _ask(provider.protocol.metadata())
     except StoreUnavailableError as error:
@@ -271,6 +350,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
         "clients": [each.id for each in settings.clients],
         "test": settings.trust.test,
         "store": "memory" if settings.redis is None else "redis",
+        "keys": "file" if settings.pkcs11 is None else "token",
     }
 
 
@@ -290,6 +370,17 @@ async def _ask(metadata: JsonObject) -> None:
         raise CommandError("ADDRESS", f"{url}: {type(error).__name__}.") from None
     if content != metadata:
         raise CommandError("ADDRESS", f"{url} answers something else.")
+
+
+@contextlib.contextmanager
+def _token_errors() -> Iterator[None]:
+    """Report a PKCS#11 token that can't be used."""
+    from kortilla.errors import StoreUnavailableError
+
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise CommandError("TOKEN_UNAVAILABLE", f"pkcs11: {error}.") from error
 
 
 def _toml(text: str) -> str:

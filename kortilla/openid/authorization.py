@@ -6,13 +6,15 @@ RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kortilla.common import JsonObject
-from kortilla.openid.settings import LONGEST_URI
+from kortilla.openid.profiles import PROFILES, satisfies
+from kortilla.openid.settings import LONGEST_URI, ClientSettings
 from kortilla.web.http import Response
 
 SCOPES = ("openid", "profile", "email")
@@ -45,6 +47,9 @@ _KNOWN = {
     "ui_locales": 128,
     "login_hint": 256,
     "id_token_hint": 2048,
+    "acr_values": 512,
+    "dpop_jkt": 64,
+    "ftn_spname": 160,
 }
 #: The bytes of them all, as JSON.
 _MOST = 4096
@@ -129,18 +134,29 @@ class AuthorizationRequest(ReturnAddress):
     ui_locales: str = ""
     login_hint: str = ""
     id_token_hint: str = ""
+    dpop_jkt: str = ""
+    ftn_spname: str = ""
 
     @classmethod
-    def check(cls, parameters: Mapping[str, str]) -> Self:
+    def check(
+        cls,
+        parameters: Mapping[str, str],
+        client: ClientSettings,
+        *,
+        signed: bool = False,
+        pushed: bool = False,
+    ) -> Self:
         """Check a request of a known client and redirect URI.
 
-        Raises ``RefusedError``, which the client may get.
+        ``signed`` says that the parameters are of a request object, and ``pushed`` that
+        they were pushed. Raises ``RefusedError``, which the client may get.
         """
         given = {name: text for name, text in parameters.items() if name in _KNOWN}
         _check_size(given)
         for name, error in _UNSUPPORTED.items():
             if name in parameters:
                 raise RefusedError(error, f"{name} is not supported")
+        _check_profile(given, client, signed=signed, pushed=pushed)
         if given.pop("response_type", "") != "code":
             raise RefusedError("unsupported_response_type", "response_type is not code")
         if given.pop("response_mode", "query") != "query":
@@ -159,6 +175,8 @@ class AuthorizationRequest(ReturnAddress):
                 "invalid_request",
                 "code_challenge is missing or malformed: the client has to use PKCE",
             )
+        if not _CHALLENGE.fullmatch(given.get("dpop_jkt", "A" * 43)):
+            raise RefusedError("invalid_request", "dpop_jkt is malformed")
         max_age = given.pop("max_age", None)
         if max_age is not None and not _SECONDS.fullmatch(max_age):
             raise RefusedError("invalid_request", "max_age is not a number of seconds")
@@ -192,6 +210,37 @@ class AuthorizationRequest(ReturnAddress):
     def from_json(cls, data: JsonObject) -> Self:
         """Read what ``to_json`` made."""
         return cls(**data)
+
+
+def _check_profile(
+    given: dict[str, str], client: ClientSettings, *, signed: bool, pushed: bool
+) -> None:
+    """Check what a client's profile demands, and leave out what the others ignore."""
+    profile = PROFILES[client.profile]
+    if client.request_object_signing_alg and not signed:
+        raise RefusedError(
+            "invalid_request", "request is missing: the client signs its requests"
+        )
+    if profile.pushed and not pushed:
+        raise RefusedError(
+            "invalid_request", "request_uri is missing: the client has to use PAR"
+        )
+    for name in profile.parameters:
+        if name not in given:
+            raise RefusedError(
+                "invalid_request", f"{name} is missing: profile {client.profile}"
+            )
+    levels, service = given.pop("acr_values", ""), given.pop("ftn_spname", "")
+    if profile.finnish:
+        if not satisfies(client.acr, levels):
+            raise RefusedError(
+                "unmet_authentication_requirements",
+                "acr_values has no level that the client's acr satisfies",
+            )
+        # A page shows it: no letter may hide, or turn the others around.
+        if any(unicodedata.category(each).startswith("C") for each in service):
+            raise RefusedError("invalid_request", "ftn_spname has hidden characters")
+        given["ftn_spname"] = service
 
 
 def _check_size(given: Mapping[str, str]) -> None:

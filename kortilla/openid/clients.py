@@ -5,37 +5,62 @@ Authlib has no types; ``Client`` and ``Assertion`` have.
 """
 
 import hmac
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Request
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
-from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
+from kortilla.openid.client_keys import FetchedKeys
+from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
+from kortilla.openid.profiles import PROFILES, Profile
 from kortilla.openid.settings import ClientSettings, hash_secret
 
 #: How far ahead an assertion may expire, which is how long its jti is kept.
 ASSERTION_SECONDS = 3660
-ASSERTION_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384"]
+ASSERTION_ALGORITHMS = [*PROFILES["default"].assertions]
+_ASSERTION_TYPES = ("", "jwt", "client-authentication+jwt")
 
-#: What Authlib and joserfc raise for text from a request: a JOSE header of other types
-#: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
-MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
+
+ClientKeys = KeySet | FetchedKeys | None
 
 
 class Client(ClientMixin):
-    """A registered client. ``keys`` are those of ``private_key_jwt``."""
+    """A registered client, and its public keys if it has any."""
 
-    def __init__(self, settings: ClientSettings, keys: KeySet | None) -> None:
+    def __init__(self, settings: ClientSettings, keys: ClientKeys) -> None:
         self.settings = settings
-        self.keys = keys
+        self._keys = keys
         self.id_token_signed_response_alg = settings.algorithm
         self.client_metadata = {
             "post_logout_redirect_uris": settings.post_logout_redirect_uris
         }
+
+    @property
+    def profile(self) -> Profile:
+        """What its profile demands."""
+        return PROFILES[self.settings.profile]
+
+    @property
+    def keys(self) -> KeySet | None:
+        """The public keys. Those at an address are None until ``refresh_keys``."""
+        if isinstance(self._keys, FetchedKeys):
+            return self._keys.current()
+        return self._keys
+
+    async def refresh_keys(self, kid: str | None) -> None:
+        """Fetch the keys, if they are at an address and old, or without this one."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.refresh(kid)
+
+    async def check_keys(self) -> None:
+        """Fetch the keys if they are at an address. Raises ``ConfigurationError``."""
+        if isinstance(self._keys, FetchedKeys):
+            await self._keys.fetch()
 
     def get_client_id(self) -> str:
         return self.settings.id
@@ -55,6 +80,16 @@ class Client(ClientMixin):
         return grant_type == "authorization_code"
 
 
+def peek(assertion: str) -> tuple[str, str | None]:
+    """Return who an assertion says it is from, and its ``kid``. Nothing is verified."""
+    try:
+        content = extract_compact(assertion.encode())
+        claims, kid = json.loads(content.payload), content.headers().get("kid")
+        return str(claims["sub"]), kid if isinstance(kid, str) else None
+    except (*MALFORMED, LookupError):
+        return "", None
+
+
 class Assertion(JWTBearerClientAssertion):
     CLIENT_AUTH_METHOD = "private_key_jwt"
 
@@ -62,6 +97,7 @@ class Assertion(JWTBearerClientAssertion):
         super().__init__()
         self._audiences = audiences
         self._clock = clock
+        self._profile = PROFILES["default"]
         #: The jti of the assertion that was verified last.
         self.jti = ""
 
@@ -73,28 +109,37 @@ class Assertion(JWTBearerClientAssertion):
         return client
 
     def get_audiences(self) -> list[str]:
-        return self._audiences
+        """Return the issuer, and the endpoints unless the profile forbids it."""
+        return self._audiences[: 1 if self._profile.issuer_audience else None]
 
     def resolve_client_public_key(self, client: Client) -> KeySet:
         if client.keys is None:
             raise InvalidClientError(description="The client has no keys")
-        return client.keys
+        self._profile = client.profile
+        return signing_keys(client.keys)
 
     def process_assertion_claims(
         self, assertion: str, resolve_key: KeySet
     ) -> JsonObject:
         try:
-            token = jwt.decode(assertion, resolve_key, algorithms=ASSERTION_ALGORITHMS)
-        except MALFORMED:
+            token = verify(
+                assertion,
+                resolve_key,
+                self._profile.assertions,
+                types=_ASSERTION_TYPES,
+            )
+        except ValueError:
             raise InvalidClientError(
-                description="client_assertion can't be verified"
+                description="client_assertion can't be verified by the client's keys "
+                f"and {' or '.join(self._profile.assertions)}"
             ) from None
         self.verify_claims(token.claims)
         return token.claims
 
     def verify_claims(self, claims: JsonObject) -> None:
         audience = claims.get("aud")
-        if isinstance(audience, list) and len(audience) == 1:
+        strict = self._profile.issuer_audience
+        if isinstance(audience, list) and len(audience) == 1 and not strict:
             [audience] = audience  # as several clients send it
         if not isinstance(audience, str):
             raise InvalidClientError(description="aud is not exactly one text")

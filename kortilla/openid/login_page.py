@@ -28,6 +28,7 @@ from kortilla.openid.authorization import (
     redirect,
 )
 from kortilla.openid.browsers import Browsers
+from kortilla.openid.metrics import note
 from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import Login
@@ -115,15 +116,22 @@ class LoginPage:
         await self.store.put("login", login_id, data, seconds=LOGIN_SECONDS)
         return redirect(f"{self.pages.prefix}/login/{login_id}").with_headers(cookie)
 
-    async def finish(self, asked: AuthorizationRequest, login: Login) -> Response:
-        """Send the browser back to the client with a code."""
+    async def finish(
+        self, asked: AuthorizationRequest, login: Login, *, by: str = "session"
+    ) -> Response:
+        """Send the browser back to the client with a code, by a session or a card."""
         code, record = self.protocol.code(asked, login)
         await self.store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
+        self.service.events.client_answered(asked.client_id, by, login.satu)
         return asked.answer(self.protocol.issuer, {"code": code})
 
     def refuse(self, back: ReturnAddress, error: RefusedError) -> Response:
         """Send the browser back to the client with an error (RFC 6749 §4.1.2.1)."""
+        note(client=back.client_id, error=error.error)
         logger.info("%s was refused: %s", back.client_id, error)
+        if error.error == "access_denied":  # others come without a login
+            outcome = "cancelled" if error is _CANCELLED else "refused"
+            self.service.events.client_answered(back.client_id, outcome, None)
         content = {"error": error.error, "error_description": error.description}
         return back.answer(self.protocol.issuer, content)
 
@@ -153,6 +161,7 @@ class LoginPage:
         client = self.protocol.clients.get(asked.client_id)
         if client is None or asked.redirect_uri not in client.settings.redirect_uris:
             raise _gone()
+        note(client=client.settings.id)
         wished = parse(query).get("lang")
         if wished in LANGUAGES and wished != data["wished"]:
             data["wished"] = wished
@@ -165,9 +174,10 @@ class LoginPage:
         asked = _request_of(data)
         return self.pages.login(
             request,
-            self.protocol.clients[asked.client_id].settings,
+            self.protocol.client(asked.client_id).settings,
             login_id,
             ui_locales=f"{data['wished']} {asked.ui_locales}",
+            service=asked.ftn_spname,
             problem=problem,
         )
 
@@ -216,7 +226,7 @@ class LoginPage:
     async def _end(
         self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
-        answer = await self.finish(asked, login)
+        answer = await self.finish(asked, login, by="card")
         return answer.with_headers(await self.browsers.begin(request.headers, login))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:

@@ -83,17 +83,21 @@ class Pages:
         login_id: str,
         *,
         ui_locales: str,
+        service: str = "",
         problem: str = "",
     ) -> Response:
         """Return the page where a person logs in for a client.
 
-        ``problem`` is the code of an error that the simulator played.
+        ``service`` is what a broker says that the person is on the way to. ``problem``
+        is the code of an error that the simulator played.
         """
         language = _language(request, ui_locales)
         text = catalogue(_TEXTS, language)
         base = f"{self.prefix}/login/{login_id}"
         name = client.name.of(language)
         content = _paragraph("lead", text["asks"], name=name)
+        if service:
+            content += _paragraph("lead", text["service"], name=name, service=service)
         content += f'<p class="hosts">{html.escape(", ".join(client.hosts))}</p>\n'
         if self._simulator is None:
             content += self._card_part(text, base, name, client)

@@ -25,17 +25,20 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc import rpinitiated
 from authlib.oidc.core import OpenIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
+from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
 from kortilla.openid.clients import (
     ASSERTION_ALGORITHMS,
-    MALFORMED,
     Assertion,
     Client,
 )
+from kortilla.openid.jose import METADATA
+from kortilla.openid.jose.tokens import MALFORMED, encrypted
 from kortilla.openid.keys import KeyFile, SigningKey
+from kortilla.openid.profiles import PROFILES
 from kortilla.openid.records import CodeRecord, Login, TokenRecord
 from kortilla.openid.settings import CLAIMS, Settings
 
@@ -123,9 +126,11 @@ class _IdToken(OpenIDToken):
 
     def encode_id_token(self, token: JsonObject, request: _Request) -> str:
         # Read once: a rotation between two reads would give another key's kid.
-        self._key = self._keys.read().current(request.client.settings.algorithm)
+        self._client = request.client.settings
+        self._key = self._keys.read().current(self._client.algorithm)
         encoded: str = super().encode_id_token(token, request)
-        return encoded
+        algorithm = self._client.id_token_encrypted_response_alg
+        return encrypted(encoded, request.client.keys, algorithm)
 
     def resolve_client_private_key(self, client: Client) -> SigningKey:
         return self._key
@@ -136,8 +141,13 @@ class _IdToken(OpenIDToken):
     def get_client_claims(self, client: Client) -> JsonObject:
         return {"iss": self._issuer, "aud": client.settings.id}
 
-    def generate_user_info(self, user: Login, scope: str) -> dict[str, str]:
-        """Return ``sub`` alone: clients put ID tokens into URLs."""
+    def generate_user_info(self, user: Login, scope: str) -> JsonObject:
+        """Return only ``sub``, since clients put ID tokens into URLs.
+
+        The Finnish profile wants all claims here, and encrypted.
+        """
+        if PROFILES[self._client.profile].finnish:
+            return user.claims(self._client, scope.split())
         return {"sub": user.subject}
 
 
@@ -148,6 +158,12 @@ class _Bearer(BearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> TokenRecord | None:
         return self._record
+
+
+class _DPoP(_Bearer):
+    """A token whose proof the caller has checked."""
+
+    TOKEN_TYPE = "dpop"  # noqa: S105 - a scheme
 
 
 class _EndSession(rpinitiated.EndSessionEndpoint):
@@ -226,6 +242,7 @@ class Protocol:
             "grant_types_supported": ["authorization_code"],
             "subject_types_supported": ["pairwise", "public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            **METADATA,
             "token_endpoint_auth_methods_supported": _METHODS,
             "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
             "code_challenge_methods_supported": ["S256"],
@@ -239,7 +256,7 @@ class Protocol:
             "ui_locales_supported": ["fi", "sv", "en"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "claims_parameter_supported": False,
-            "request_parameter_supported": False,
+            "request_parameter_supported": True,
             "request_uri_parameter_supported": False,
             "require_request_uri_registration": False,
             "authorization_response_iss_parameter_supported": True,
@@ -256,11 +273,20 @@ class Protocol:
         own = None if self._simulator else client.settings.acr
         return own or self._acr
 
+    def client(self, client_id: str) -> Client:
+        """Return a client of an open login. Raises ``RefusedError`` if it is gone."""
+        client = self.clients.get(client_id)
+        if client is None:
+            raise RefusedError(
+                "login_ended", "The login is unknown or has ended", status=404
+            )
+        return client
+
     # -- Authorization ----------------------------------------------------------------
 
     def code(self, asked: AuthorizationRequest, login: Login) -> tuple[str, CodeRecord]:
         """Return a new code for a login, and what it stands for."""
-        client = self.clients[asked.client_id]
+        client = self.client(asked.client_id)
         record = CodeRecord(
             client_id=asked.client_id,
             redirect_uri=asked.redirect_uri,
@@ -268,6 +294,7 @@ class Protocol:
             nonce=asked.nonce,
             code_challenge=asked.code_challenge,
             acr=self.acr(client),
+            dpop_jkt=asked.dpop_jkt,
             login=login.seen_by(client.settings, self.keys),
         )
         return secrets.token_urlsafe(32), record
@@ -321,10 +348,18 @@ class Protocol:
         )
         return answer
 
-    def userinfo(self, authorization: str, record: TokenRecord | None) -> JsonObject:
-        """Return what a client may know of a person. Raises ``RefusedError``."""
+    def userinfo(
+        self, authorization: str, record: TokenRecord | None
+    ) -> JsonObject | str:
+        """Return what a client may know of a person, as JSON or as a token.
+
+        The caller has checked the proof of a token that is bound to a key. Raises
+        ``RefusedError``.
+        """
         protector = ResourceProtector()
-        protector.register_token_validator(_Bearer(record))
+        bound = record is not None and bool(record.jkt)
+        protector.register_token_validator(_Bearer(None if bound else record))
+        protector.register_token_validator(_DPoP(record if bound else None))
         request = self._request("userinfo", {}, authorization=authorization)
         token: TokenRecord = _refusing(
             lambda: protector.validate_request(["openid"], request),
@@ -333,7 +368,17 @@ class Protocol:
         client = self.clients.get(token.client_id)
         if client is None:
             raise RefusedError("invalid_token", "The client is gone", status=401)
-        return token.login.claims(client.settings, token.scope.split())
+        claims = token.login.claims(client.settings, token.scope.split())
+        algorithm = client.settings.userinfo_signed_response_alg
+        if algorithm is None:
+            return claims
+        # OpenID Connect Core §5.3.2
+        claims |= {"iss": self.issuer, "aud": client.settings.id}
+        key = self.keys.read().current(algorithm)
+        header = {"alg": algorithm, "kid": str(key.kid)}
+        signed = jwt.encode(header, claims, key, [algorithm])
+        encryption = client.settings.userinfo_encrypted_response_alg
+        return encrypted(signed, client.keys, encryption)
 
     # -- Logout -----------------------------------------------------------------------
 

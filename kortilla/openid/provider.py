@@ -10,12 +10,13 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
+import base64
 import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
@@ -27,11 +28,16 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
+from kortilla.openid.jose import dpop
+from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
+from kortilla.openid.metrics import Observed, note, observing
 from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
+from kortilla.openid.registry import Change, Registry
+from kortilla.openid.settings import Settings
 from kortilla.web.http import (
     Request,
     RequestRefusedError,
@@ -66,11 +72,16 @@ class Provider:
     ``closing`` has what it uses.
     """
 
-    def __init__(self, login_page: LoginPage, *, closing: AsyncExitStack) -> None:
+    def __init__(
+        self, login_page: LoginPage, clients: Registry, *, closing: AsyncExitStack
+    ) -> None:
         #: Whether the process ends soon: then it is not ready.
         self.stopping = False
+        #: Functions that are called with each request when it has been answered.
+        self.request_hooks: list[Callable[[Observed], None]] = []
         self.protocol = login_page.protocol
         self.store = login_page.store
+        self._clients = clients
         self._browsers = login_page.browsers
         self._pages = login_page.pages
         self._login_page = login_page
@@ -104,6 +115,18 @@ class Provider:
 
         ``query`` is the raw query, without its question mark.
         """
+        if not self.request_hooks:
+            return await self._answer(request, query)
+        with observing(request.path) as observed:
+            try:
+                answer = await self._answer(request, query)
+                observed.status = answer.status
+            finally:
+                for hook in self.request_hooks:
+                    hook(observed)
+        return answer
+
+    async def _answer(self, request: Request, query: str) -> Response:
         try:
             return await self._dispatch(request, query)
         except RefusedError as error:
@@ -115,6 +138,19 @@ class Provider:
             return error_response(error, request.headers)
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
+
+    def update_clients(self, settings: Settings) -> list[Change]:
+        """Take the clients of another configuration; open logins go on.
+
+        Raises ``ConfigurationError`` if anything else differs, or if a client's keys
+        can't be used. Then all stays as it was.
+        """
+        changes = self._clients.update(settings)
+        for each in changes:
+            self.service.events.client_changed(
+                each.client_id, each.change, ",".join(each.keys)
+            )
+        return changes
 
     async def close(self) -> None:
         """Close all that the provider uses."""
@@ -133,6 +169,7 @@ class Provider:
         raise RequestRefusedError(404, "NOT_FOUND")
 
     def _refuse(self, request: Request, error: RefusedError) -> Response:
+        note(error=error.error)
         page = request.path.startswith("/login/")  # its id stays out of logs
         logger.info("%s was refused: %s", "/login/…" if page else request.path, error)
         if request.path not in _MACHINE:
@@ -156,7 +193,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
-            self.protocol.keys.check()
+            await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
             health = await check_health(self.service, needs_revocation=False)
@@ -180,9 +217,11 @@ class Provider:
         if uri.startswith(_PAR):
             asked = await self._take_pushed(uri, form.get("client_id", ""))
         else:
+            form, signed = await self._open(form)
             back = self._return_address(form)
+            client = self._client(form).settings
             try:
-                asked = AuthorizationRequest.check(form)
+                asked = AuthorizationRequest.check(form, client, signed=signed)
             except RefusedError as error:
                 return self._login_page.refuse(back, error)
         if by_form:
@@ -204,7 +243,7 @@ class Provider:
 
     async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Answer by the session's login if the client takes it, or begin a new one."""
-        client = self.protocol.clients[asked.client_id]
+        client = self.protocol.client(asked.client_id)
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
         subject = self.protocol.hinted_subject(asked)
@@ -233,14 +272,27 @@ class Provider:
         self._return_address(pushed)  # of a process with another configuration, perhaps
         return AuthorizationRequest.from_json(pushed)
 
+    def _client(self, parameters: Parameters) -> Client:
+        client = self.protocol.clients.get(parameters.get("client_id", ""))
+        if client is None:
+            raise RefusedError("invalid_request", "client_id is missing or unknown")
+        note(client=client.settings.id)
+        return client
+
+    async def _open(self, form: Parameters) -> tuple[Parameters, bool]:
+        """Return the parameters of a request, and whether the client signed them.
+
+        Raises ``RefusedError``, for our own page: nobody knows where else to go.
+        """
+        issuer, now = self.protocol.issuer, self.protocol.clock()
+        return await opened(form, self._client(form), self.store, issuer, now)
+
     def _return_address(self, parameters: Parameters) -> ReturnAddress:
         """Return where the answer goes: to a client and a redirect URI that are known.
 
         Raises ``RefusedError``, for our own page.
         """
-        client = self.protocol.clients.get(parameters.get("client_id", ""))
-        if client is None:
-            raise RefusedError("invalid_request", "client_id is missing or unknown")
+        client = self._client(parameters)
         uri = parameters.get("redirect_uri", "")
         if uri not in client.settings.redirect_uris:
             # Without its query, which may have what a log must not have.
@@ -266,8 +318,15 @@ class Provider:
         form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
         form["client_id"] = client.settings.id
+        proof = await self._proof(request)
+        form, signed = await self._open(form)
         self._return_address(form)
-        uri = await self._push(AuthorizationRequest.check(form))
+        if proof is not None and form.setdefault("dpop_jkt", proof) != proof:
+            raise dpop.refused("DPoP is by another key than dpop_jkt")
+        asked = AuthorizationRequest.check(
+            form, client.settings, signed=signed, pushed=True
+        )
+        uri = await self._push(asked)
         return json_response(
             {"request_uri": uri, "expires_in": PAR_SECONDS}, status=201
         )
@@ -276,38 +335,82 @@ class Provider:
         form = parse(await self._form(request, query))
         client = await self._authenticate(request, form)
         check_token(form)
+        proof = await self._proof(request)
+        if proof is None and client.profile.bound:
+            raise dpop.refused("DPoP is missing: the client has to prove its key")
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
+        await self.protocol.keys.ready()  # or the code is kept for another try
         data = await self.store.take("code", code)
         if data is None:
             # A used code, perhaps: its token is refused from now on.
             await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
         record = None if data is None else CodeRecord.from_json(data)
-        answer = self.protocol.token(client, form, record)
+        if record is not None and record.dpop_jkt not in ("", proof):
+            raise RefusedError("invalid_grant", "DPoP is by another key than dpop_jkt")
+        answer = await self.protocol.keys.run(
+            lambda: self.protocol.token(client, form, record)
+        )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
-        token = TokenRecord(client.settings.id, record.scope, record.login, digest)
+        own = client.settings.id
+        token = TokenRecord(own, record.scope, record.login, digest, proof or "")
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
+        if proof is not None:
+            answer |= {"token_type": "DPoP"}
         return json_response(answer).with_headers(("Pragma", "no-cache"))
 
     async def _userinfo(self, request: Request, query: str) -> Response:
         authorization = _authorization(request)
         kind, _, value = authorization.partition(" ")
         record = None
-        if kind.lower() == "bearer":
+        if kind.lower() in {"bearer", "dpop"}:
             data = await self.store.get("token", value.strip())
             record = None if data is None else TokenRecord.from_json(data)
         if record and await self.store.get("replayed", record.code_digest) is not None:
             record = None
-        return json_response(self.protocol.userinfo(authorization, record))
+        if record is not None:
+            note(client=record.client_id)
+        if record and kind.lower() == "dpop":
+            proof = await self._proof(request, access_token=value.strip())
+            if proof is None or proof != record.jkt:
+                raise dpop.refused("DPoP is missing or by another key", value)
+        if record and (owner := self.protocol.clients.get(record.client_id)):
+            await owner.refresh_keys(None)
+        told = await self.protocol.keys.run(
+            lambda: self.protocol.userinfo(authorization, record)
+        )
+        if isinstance(told, str):
+            headers = [("Content-Type", "application/jwt")]
+            headers.append(("Cache-Control", "no-store"))
+            return Response(200, told.encode(), tuple(headers))
+        return json_response(told)
+
+    async def _proof(
+        self, request: Request, *, access_token: str | None = None
+    ) -> str | None:
+        """Return the thumbprint of the key that a request proves, which is new.
+
+        Raises ``RefusedError``.
+        """
+        issuer, now = self.protocol.issuer, self.protocol.clock()
+        return await dpop.proved(request, self.store, issuer, now, access_token)
 
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""
+        named, kid = peek(form.get("client_assertion", ""))
+        if claimed := self.protocol.clients.get(named):
+            await claimed.refresh_keys(kid)
+        names = (named, form.get("client_id", ""), _user_id(_authorization(request)))
+        for name in names:
+            if name in self.protocol.clients:
+                note(client=name)  # also where its secret is wrong
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)
         )
+        note(client=client.settings.id)
         if jti is not None:
             key = f"{client.settings.id} {jti}"
             if not await self.store.add("jti", key, seconds=ASSERTION_SECONDS + 60):
@@ -367,6 +470,15 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
+
+
+def _user_id(authorization: str) -> str:
+    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
+    try:
+        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
+        return unquote(text.decode().partition(":")[0])
+    except ValueError:
+        return ""
 
 
 def _oauth_error(error: str, description: str, status: int) -> Response:

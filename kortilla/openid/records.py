@@ -92,6 +92,8 @@ class CodeRecord(_Record):
     nonce: str
     code_challenge: str
     acr: str
+    #: The thumbprint of the key that redeems it, if the request named one.
+    dpop_jkt: str = ""
     code_challenge_method: ClassVar[str] = "S256"
 
     def get_redirect_uri(self) -> str:
@@ -112,9 +114,13 @@ class CodeRecord(_Record):
 
 @dataclass(frozen=True)
 class TokenRecord(_Record):
-    """What an access token opens, and the digest of the code that it came from."""
+    """What an access token opens, and the digest of the code that it came from.
+
+    ``jkt`` is the thumbprint of the key that it is bound to, if there is one.
+    """
 
     code_digest: str
+    jkt: str = ""
 
     def is_expired(self) -> bool:
         return False  # the store drops it

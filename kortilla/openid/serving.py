@@ -5,7 +5,6 @@ import array
 import asyncio
 import contextlib
 import logging
-import re
 import signal
 import socket
 import struct
@@ -19,18 +18,10 @@ from aiohttp.abc import AbstractAccessLogger
 from kortilla.aiohttp import read_request, to_response
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError
+from kortilla.openid.metrics import RequestMetrics, endpoint
 from kortilla.openid.provider import Provider
+from kortilla.openid.registry import LOOK_SECONDS, Reloader
 from kortilla.web import http
-from kortilla.web.login import LoginService
-
-#: Endpoints as the access log names them, below the issuer's path.
-_ENDPOINT = re.compile(
-    r"\.well-known/openid-configuration|jwks|authorize|par|token|userinfo|logout"
-    r"|healthz|readyz"
-)
-_LOGIN = re.compile(
-    r"login/[A-Za-z0-9_-]{43}(/challenge|/login|/done|/cancel|/simulate)?"
-)
 
 #: Seconds in which the request of a new connection arrives. One without is idle.
 _ON_THE_WAY = 3.0
@@ -130,11 +121,10 @@ class AccessLogger(AbstractAccessLogger):
 
     def _endpoint(self, path: str) -> str:
         below = path.removeprefix(f"{self.prefix}/")
-        if _ENDPOINT.fullmatch(below) and below != path:
-            return path
-        if login := _LOGIN.fullmatch(below):
-            return f"/login/…{login[1] or ''}"
-        return "/static/…" if below.startswith("static/") else "another path"
+        if below == path:
+            return "another path"
+        name = endpoint(below)
+        return path if name == below else f"/{name}" if "…" in name else name
 
 
 async def serve(
@@ -144,6 +134,7 @@ async def serve(
     port: int,
     started: Callable[[str], None],
     drain_seconds: float = 5,
+    reloader: Reloader | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and lose no request at the end.
 
@@ -151,7 +142,8 @@ async def serve(
     ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
     Then nothing new is accepted, and open requests have ten seconds to end.
     SIGINT, or a second SIGTERM, ends the first of the two at once. ``started`` is
-    called with the address once it listens.
+    called with the address once it listens. ``reloader`` reads the clients anew at
+    SIGHUP, and when their files have changed.
     """
     asked, hurried = asyncio.Event(), asyncio.Event()
 
@@ -163,6 +155,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    if reloader is not None:
+        loop.add_signal_handler(signal.SIGHUP, reloader.reload)
     app = sub_application(provider)
     if provider.prefix:
         outer = web.Application()
@@ -191,7 +185,11 @@ async def serve(
         listener = await loop.create_server(runner.server, host, port, backlog=1024)
         name, number = listener.sockets[0].getsockname()[:2]
         started(f"http://{name}:{number}{provider.prefix}")
-        await asked.wait()
+        while not asked.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
+            if reloader is not None:
+                reloader.look()
         provider.stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), drain_seconds)
@@ -253,7 +251,7 @@ async def _close(listener: asyncio.Server, server: web.Server) -> None:
 
 
 @contextlib.contextmanager
-def metrics_served(service: LoginService, host: str, port: int) -> Iterator[str]:
+def metrics_served(provider: Provider, host: str, port: int) -> Iterator[str]:
     """Serve ``/metrics`` in a thread during the context; gives its address.
 
     The port is not the logins', so that no proxy shows the figures to everybody.
@@ -271,7 +269,8 @@ def metrics_served(service: LoginService, host: str, port: int) -> Iterator[str]
             f"server.metrics_port: {missing_words('prometheus_client', 'prometheus')}"
         ) from None
     registry = CollectorRegistry()
-    Metrics(service, registry=registry)
+    Metrics(provider.service, registry=registry)
+    provider.request_hooks.append(RequestMetrics(registry))
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:

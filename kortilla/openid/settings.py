@@ -27,6 +27,12 @@ from pydantic import (
 from kortilla.common import JsonObject
 from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
+from kortilla.openid.profiles import (
+    EncryptionAlgorithm,
+    ProfileName,
+    RequestAlgorithm,
+    violations,
+)
 from kortilla.revocation import By
 
 logger = logging.getLogger(__name__)
@@ -154,7 +160,8 @@ class ClientSettings(_Model):
     """A service that may have people log in.
 
     ``secrets`` are kept as digests; two allow an exchange. ``jwks_file`` has the public
-    keys of ``private_key_jwt``. ``sector`` is what pairwise subjects are made for.
+    keys of ``private_key_jwt``, or ``jwks_uri`` is where they are fetched. ``sector``
+    is what pairwise subjects are made for.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
@@ -162,9 +169,16 @@ class ClientSettings(_Model):
     redirect_uris: list[RedirectUri] = Field(min_length=1)
     post_logout_redirect_uris: list[Url] = []
     authentication: ClientAuthentication = "client_secret_basic"
+    profile: ProfileName = "default"
     secrets: list[Secret] = Field(default=[], max_length=2)
     jwks_file: str | None = None
+    jwks_uri: Url | None = None
+    allow_private_addresses: bool = False
     algorithm: Literal["RS256", "ES256"] = "RS256"
+    request_object_signing_alg: RequestAlgorithm | None = None
+    id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
+    userinfo_signed_response_alg: Literal["RS256", "ES256"] | None = None
+    userinfo_encrypted_response_alg: EncryptionAlgorithm | None = None
     subject: Literal["pairwise", "public"] = "pairwise"
     sector: str = Field(default="", max_length=253)
     claims: list[Annotated[str, AfterValidator(_claim)]] = []
@@ -181,11 +195,40 @@ class ClientSettings(_Model):
     @model_validator(mode="after")
     def _check_authentication(self) -> Self:
         by_key = self.authentication == "private_key_jwt"
-        if by_key and (self.jwks_file is None or self.secrets):
-            raise ValueError("private_key_jwt needs jwks_file and no secrets")
-        if not by_key and (self.jwks_file is not None or not self.secrets):
-            raise ValueError(f"{self.authentication} needs secrets and no jwks_file")
+        keys = [each for each in (self.jwks_file, self.jwks_uri) if each is not None]
+        if by_key and (len(keys) != 1 or self.secrets):
+            raise ValueError(
+                "private_key_jwt needs jwks_file or jwks_uri, and no secrets"
+            )
+        if not by_key and not self.secrets:
+            raise ValueError(f"{self.authentication} needs secrets")
+        if not by_key and len(keys) != bool(self.key_uses()):
+            raise ValueError(
+                "jwks_file or jwks_uri goes with private_key_jwt, signed requests or "
+                "encrypted answers, and these need one of them"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _check_profile(self) -> Self:
+        found = [*violations(self.profile, self)]
+        signed = self.userinfo_signed_response_alg
+        if self.userinfo_encrypted_response_alg and not signed:
+            found.append(
+                "userinfo_encrypted_response_alg needs userinfo_signed_response_alg"
+            )
+        if found:
+            raise ValueError("\n".join(found))
+        return self
+
+    def key_uses(self) -> list[str]:
+        """Return the keys of the configuration that say what the client's keys do."""
+        names = (
+            "request_object_signing_alg",
+            "id_token_encrypted_response_alg",
+            "userinfo_encrypted_response_alg",
+        )
+        return [name for name in names if getattr(self, name)]
 
     @model_validator(mode="after")
     def _check_sector(self) -> Self:
@@ -226,8 +269,16 @@ class RevocationSettings(_Model):
 class RedisSettings(_Model):
     """The Redis that several processes share."""
 
-    url: str = Field(pattern=r"^(redis|rediss|unix)://.")
+    url: str = Field(pattern=r"^(unix|(redis|valkey)s?(\+(sentinel|cluster))?)://")
     prefix: str = Field(default="kortilla:", min_length=1)
+
+
+class Pkcs11Settings(_Model):
+    """The token that has the signing keys. ``token`` is its label."""
+
+    module: str = Field(pattern=r"^/.")
+    token: str = Field(min_length=1, max_length=32)
+    pin_file: str | None = None
 
 
 class ServerSettings(_Model):
@@ -257,6 +308,7 @@ class Settings(_Model):
     trust: TrustSettings = TrustSettings()
     revocation: RevocationSettings | None = None
     redis: RedisSettings | None = None
+    pkcs11: Pkcs11Settings | None = None
     server: ServerSettings = ServerSettings()
     clients: list[ClientSettings] = []
     folder: Path = Field(default=Path(), exclude=True)
@@ -373,7 +425,8 @@ def _described(file: Path, error: ValidationError, content: JsonObject) -> str:
         elif each["type"] == "missing":
             message = "this key is missing"
         whose = _client_of(each["loc"], content)
-        lines.append(f"{key.lstrip('.')}: {message}{whose}".removeprefix(": "))
+        for sentence in message.splitlines() or [""]:
+            lines.append(f"{key.lstrip('.')}: {sentence}{whose}".removeprefix(": "))
     return "\n".join(f"{file}: {line}." for line in lines)
 
 

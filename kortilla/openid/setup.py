@@ -2,32 +2,32 @@
 """Makes a provider of its configuration."""
 
 import hashlib
-import json
 import logging
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import KeySet, RSAKey
+from typing import TYPE_CHECKING, Any
 
 from kortilla.audit import AuditLog
 from kortilla.common.imports import missing_words
-from kortilla.errors import ConfigurationError, TrustConfigurationError
+from kortilla.errors import (
+    ConfigurationError,
+    StoreUnavailableError,
+    TrustConfigurationError,
+)
 from kortilla.events import EventHook
 from kortilla.openid.browsers import Browsers
-from kortilla.openid.clients import Client
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
 from kortilla.openid.pages import Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
-from kortilla.openid.settings import ClientSettings, RevocationSettings, Settings
+from kortilla.openid.registry import Registry
+from kortilla.openid.settings import RedisSettings, RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
+from kortilla.revocation.fetch import Fetcher
 from kortilla.validation.trust import Trust
 from kortilla.validation.trust_folder import TrustFolder
 from kortilla.web.challenge import ChallengeStore
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Bits (RFC 7518 §3.3).
-_SHORTEST_RSA = 2048
-
 
 def create_provider(
     settings: Settings,
@@ -49,6 +46,7 @@ def create_provider(
     simulator: bool = False,
     keys: KeyFile | None = None,
     on_event: Iterable[EventHook] = (),
+    redis: Any = None,
     clock: Callable[[], float] = time.time,
 ) -> Provider:
     """Make the provider of a configuration, and check all that it names.
@@ -56,23 +54,26 @@ def create_provider(
     With ``simulator``, people choose test persons in place of cards. ``keys`` are the
     configuration's by default; several providers in one process may share them, since
     reading RSA keys is slow. ``on_event`` are hooks beside the audit log of the
-    configuration. ``clock`` returns seconds since 1970. Raises ``ConfigurationError``.
+    configuration. ``redis`` is a client of redis-py in place of one for ``redis.url``,
+    and is closed with the provider. ``clock`` returns seconds since 1970. Raises
+    ``ConfigurationError``.
     """
-    keys = keys or KeyFile(settings.path(settings.keys_file))
-    keys.check()
+    keys = keys or key_file(settings)
+    try:
+        keys.check_signing()
+    except StoreUnavailableError as error:
+        raise ConfigurationError(f"pkcs11: {error}.") from None
     if simulator and not settings.trust.test:
         raise ConfigurationError(
             "trust.test: the simulator needs true, and refuses production trust."
         )
-    clients = {
-        each.id: Client(each, load_client_keys(settings, number, each))
-        for number, each in enumerate(settings.clients)
-    }
+    fetchers = {each: Fetcher(allow_private_addresses=each) for each in (False, True)}
+    clients = Registry(settings, fetchers, clock)
     try:
         protocol = Protocol(settings, keys, clients, clock, simulator=simulator)
     except ValueError as error:
         raise ConfigurationError(f"issuer: {error}.") from None
-    store, challenges = _stores(settings, clock, simulator=simulator)
+    store, challenges = _stores(settings, clock, redis, simulator=simulator)
     played = None
     if simulator:
         from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
@@ -84,8 +85,11 @@ def create_provider(
     service = _service(
         settings, played, challenges, keys, closing, on_event=on_event, clock=clock
     )
+    for fetcher in fetchers.values():
+        closing.push_async_callback(fetcher.close)
     closing.push_async_callback(service.close)
     closing.push_async_callback(store.close)
+    closing.push_async_callback(keys.close)
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
@@ -100,13 +104,26 @@ def create_provider(
         simulator=played,
         behind_proxy=settings.server.behind_proxy,
     )
-    return Provider(login_page, closing=closing)
+    return Provider(login_page, clients, closing=closing)
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """Return the file of keys, with the token that has them if one is configured."""
+    path, chosen = settings.path(settings.keys_file), settings.pkcs11
+    if chosen is None:
+        return KeyFile(path)
+    try:
+        from kortilla.openid.hardware import Token  # noqa: PLC0415 - pkcs11 is an extra
+    except ModuleNotFoundError:
+        raise ConfigurationError(missing_words("pkcs11", "hsm")) from None
+    pin_file = None if chosen.pin_file is None else settings.path(chosen.pin_file)
+    return KeyFile(path, Token(chosen.module, chosen.token, pin_file))
 
 
 def _stores(
-    settings: Settings, clock: Callable[[], float], *, simulator: bool
+    settings: Settings, clock: Callable[[], float], client: Any, *, simulator: bool
 ) -> tuple[Store, ChallengeStore | None]:
-    if settings.redis is None:
+    if settings.redis is None and client is None:
         return MemoryStore(clock=clock), None
     try:
         from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
@@ -115,12 +132,13 @@ def _stores(
         from kortilla.redis.connection import connect  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
-    client = connect(settings.redis.url)
     # A login counts at its issuer and under its trust alone: a test card's session is
     # worth nothing at another provider in the same Redis, nor after going live.
     kind = f"{settings.issuer}|{simulator}|{settings.trust.test}"
     digest = hashlib.sha256(kind.encode()).hexdigest()[:16]
-    prefix = f"{settings.redis.prefix}{digest}:"
+    chosen = settings.redis or RedisSettings(url="redis://")
+    prefix = f"{chosen.prefix}{digest}:"
+    client = client or connect(chosen.url, prefix=prefix)
     challenges = RedisChallengeStore(
         client, prefix=prefix, clock=lambda: datetime.fromtimestamp(clock(), UTC)
     )
@@ -193,37 +211,3 @@ def _revocation(settings: Settings) -> Revocation:
         )
     except ValueError as error:
         raise ConfigurationError(f"revocation: {error}") from None
-
-
-def load_client_keys(
-    settings: Settings, number: int, client: ClientSettings
-) -> KeySet | None:
-    """Return the public keys of a client. Raises ``ConfigurationError``."""
-    if client.jwks_file is None:
-        return None
-    file = settings.path(client.jwks_file)
-    key = f"clients[{number}].jwks_file"
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        with warnings.catch_warnings():
-            # Of short RSA keys, which are refused below.
-            warnings.simplefilter("ignore", SecurityWarning)
-            found = KeySet.import_key_set(content)
-    except OSError as error:
-        raise ConfigurationError(f"{key}: {file}: {error.strerror}.") from None
-    except (JoseError, ValueError, TypeError, KeyError):
-        raise ConfigurationError(f"{key}: {file} is not a JWK set.") from None
-    kinds = {each.key_type for each in found.keys}
-    if not found.keys or not kinds <= {"RSA", "EC"}:
-        raise ConfigurationError(f"{key}: {file} has no RSA or EC keys, or others too.")
-    if any(_is_weak(each) for each in found.keys):
-        raise ConfigurationError(
-            f"{key}: {file} has an RSA key of less than {_SHORTEST_RSA} bits."
-        )
-    if any(each.is_private for each in found.keys):
-        raise ConfigurationError(f"{key}: {file} has a private key: never share it.")
-    return found
-
-
-def _is_weak(key: object) -> bool:
-    return isinstance(key, RSAKey) and key.public_key.key_size < _SHORTEST_RSA

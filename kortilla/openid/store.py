@@ -9,7 +9,8 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from kortilla.common import JsonObject
@@ -22,12 +23,26 @@ _BEGUN = ("login", "par")
 #: The bytes that it may take.
 MOST_BYTES = 64 * 1024 * 1024
 
+#: What is taken once. Each works only with the run of Redis that stored it, as a nonce
+#: does: a replica or a snapshot may have it after it was taken.
+_ONCE = (*_BEGUN, "code")
+
+#: Begins each script for these, after ``kortilla.redis.connection.RUN``.
+_OWN = """
+if not run then return {''} end
+local function own(content)
+  if content and string.sub(content, 1, #run) == run then
+    return string.sub(content, #run + 1)
+  end
+  return false
+end
+"""
 #: Stores an entry of ``_BEGUN``, and drops the oldest ones beyond a number of bytes.
 #: KEYS are the entry, the index by time, and the bytes of each with their sum. Expired
 #: entries are subtracted some at a time. The first command is one that a full Redis
 #: refuses, since it refuses no later one.
 _PUT = """
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('SET', KEYS[1], run .. ARGV[1], 'EX', ARGV[2])
 local time = redis.call('TIME')
 local now, size = time[1] * 1000000 + time[2], #ARGV[1] + ARGV[4]
 local function forget(key)
@@ -50,14 +65,30 @@ while sum > tonumber(ARGV[3]) do
 end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
+return {run}
 """
-#: Removes such an entry and returns it.
+#: Stores another entry.
+_SET = """
+redis.call('SET', KEYS[1], run .. ARGV[1], 'EX', ARGV[2])
+return {run}
+"""
+#: Stores an entry in place of one, and says whether there was one.
+_REPLACE = """
+local there = own(redis.call('GET', KEYS[1]))
+if there then redis.call('SET', KEYS[1], run .. ARGV[1], 'EX', ARGV[2]) end
+return {run, there and '1'}
+"""
+#: Returns an entry.
+_GET = "return {run, own(redis.call('GET', KEYS[1]))}"
+#: Removes an entry and returns it; one of ``_BEGUN`` leaves the index too.
 _TAKE = """
-local had = redis.call('HGET', KEYS[3], KEYS[1])
-if had then redis.call('HINCRBY', KEYS[3], 'sum', -had) end
-redis.call('HDEL', KEYS[3], KEYS[1])
-redis.call('ZREM', KEYS[2], KEYS[1])
-return redis.call('GETDEL', KEYS[1])
+if #KEYS > 1 then
+  local had = redis.call('HGET', KEYS[3], KEYS[1])
+  if had then redis.call('HINCRBY', KEYS[3], 'sum', -had) end
+  redis.call('HDEL', KEYS[3], KEYS[1])
+  redis.call('ZREM', KEYS[2], KEYS[1])
+end
+return {run, own(redis.call('GETDEL', KEYS[1]))}
 """
 
 
@@ -247,14 +278,15 @@ class RedisStore(Store):
     """The store that several processes share. An operation takes ``seconds`` at most.
 
     Of the logins that anybody can begin, and of the requests that anybody can push, it
-    keeps ``most_bytes`` each, and drops the oldest beyond that. ``take`` is one GETDEL,
-    ``add`` SET NX and ``replace`` SET XX. ``client`` is one as
-    ``kortilla.redis.connection`` makes it; ``close`` closes it.
+    keeps ``most_bytes`` each, and drops the oldest beyond that. What is taken once is
+    taken by one GETDEL, in the run of Redis that stored it; ``add`` is SET NX.
+    ``client`` is one as ``kortilla.redis.connection`` makes it, or another of redis-py;
+    ``close`` closes it.
     """
 
     #: Bytes of an entry beside its content: its name three times, and what it gains
     #: until the person has logged in.
-    _AROUND = 1200
+    _AROUND = 1250
 
     def __init__(
         self,
@@ -264,63 +296,80 @@ class RedisStore(Store):
         seconds: float = 2,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        from kortilla.redis.connection import (  # noqa: PLC0415 - redis is an extra
-            asking,
-        )
+        from kortilla.redis import connection  # noqa: PLC0415 - redis is an extra
 
-        self._asking = asking
+        self._connection = connection
         self._client = client
         self._most_bytes = most_bytes
-        self._prefix = f"{prefix}openid:"
+        self._prefix = f"{connection.prefix_for(client, prefix)}openid:"
         self._seconds = seconds
 
     async def put(self, kind: str, key: str, data: Data, *, seconds: int) -> None:
-        async with self._asking(self._seconds):
+        async with self._asking():
             content = _written(data)
             if kind in _BEGUN:
                 own = content, seconds, self._most_bytes, self._AROUND
-                await self._client.eval(_PUT, 3, *self._begun(kind, key), *own)
+                await self._run(_PUT, self._keys(kind, key), *own)
+            elif kind in _ONCE:
+                await self._run(_SET, self._keys(kind, key), content, seconds)
             else:
                 await self._client.set(self._key(kind, key), content, ex=seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
-        async with self._asking(self._seconds):
+        async with self._asking():
+            content = _written(data)
+            if kind in _ONCE:
+                # The index stays as it is: a login's place and size in it do.
+                keys = self._keys(kind, key)[:1]
+                return bool(await self._run(_REPLACE, keys, content, seconds))
             name = self._key(kind, key)
-            there = await self._client.set(name, _written(data), ex=seconds, xx=True)
-        return bool(there)
+            return bool(await self._client.set(name, content, ex=seconds, xx=True))
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        async with self._asking(self._seconds):
+        async with self._asking():
             name = self._key(kind, key)
             new = await self._client.set(name, "{}", ex=seconds, nx=True)
         return bool(new)
 
     async def get(self, kind: str, key: str) -> Data | None:
-        async with self._asking(self._seconds):
+        async with self._asking():
+            if kind in _ONCE:
+                return _load(await self._run(_GET, self._keys(kind, key)[:1]))
             return _load(await self._client.get(self._key(kind, key)))
 
     async def take(self, kind: str, key: str) -> Data | None:
-        async with self._asking(self._seconds):
-            if kind in _BEGUN:
-                return _load(await self._client.eval(_TAKE, 3, *self._begun(kind, key)))
+        async with self._asking():
+            if kind in _ONCE:
+                return _load(await self._run(_TAKE, self._keys(kind, key)))
             return _load(await self._client.getdel(self._key(kind, key)))
 
     async def delete(self, kind: str, key: str) -> None:
-        async with self._asking(self._seconds):
+        async with self._asking():
             await self._client.delete(self._key(kind, key))
 
     async def ping(self) -> None:
-        async with self._asking(self._seconds):
-            await self._client.ping()
+        await self._connection.probe(self._client, self._prefix, self._seconds)
 
     async def close(self) -> None:
         await self._client.aclose()
 
+    def _asking(self) -> AbstractAsyncContextManager[None]:
+        return self._connection.asking(self._client, self._seconds)
+
+    async def _run(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
+        """Run a script for an entry of ``_ONCE``, and return what it found."""
+        whole = f"{self._connection.RUN}{_OWN}{script}"
+        run, *found = await self._client.eval(whole, len(keys), *keys, *arguments)
+        self._connection.check_run(run)
+        return found[0] if found else None
+
     def _key(self, kind: str, key: str) -> str:
         return self._prefix + _name(kind, key)
 
-    def _begun(self, kind: str, key: str) -> tuple[str, str, str]:
-        """Return the keys of ``_PUT``."""
+    def _keys(self, kind: str, key: str) -> Sequence[str]:
+        """Return the keys of ``_PUT``, or the entry's if it is in no index."""
+        if kind not in _BEGUN:
+            return (self._key(kind, key),)
         index = f"{self._prefix}{kind}:index"
         return self._key(kind, key), index, f"{self._prefix}{kind}:bytes"
 

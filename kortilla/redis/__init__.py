@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Challenges, sessions and prepared signatures in Redis, for several servers.
 
-This needs ``kortilla[redis]`` and Redis 6.2 or later: one primary that all servers
-write to. If Redis gives no valid answer in time, the error is ``StoreUnavailableError``
-and nobody is logged in. If the answer to GETDEL is lost, the command is not repeated:
-the nonce may be gone, and this process never looks it up again
-(``kortilla.web.challenge.Challenges``).
+This needs ``kortilla[redis]`` and Redis 6.2 or later, or Valkey: one server, a primary
+that Sentinels watch, or a cluster. ``kortilla.redis.address`` has their URLs. If Redis
+gives no valid answer in time, the error is ``StoreUnavailableError`` and nobody is
+logged in. If the answer to GETDEL is lost, the command is not repeated: the nonce may
+be gone, and this process never looks it up again (``kortilla.web.challenge``).
 
 After a restart Redis holds the content of its snapshot or log, and after a failover the
 content of the replica. A nonce that was used since may be there again. So each nonce
-works only with the run of the Redis server that stored it (``run_id`` of INFO, new at
-each start). A restart or failover ends the open challenges, and people start their
-logins again. Two cases are not detected: a machine that is restored with its memory,
-and a primary that is demoted, filled from its successor and promoted again within five
-minutes.
+works only with the run of Redis that stored it: from a start, or a promotion, of a
+server to its end or demotion (``master_replid`` of INFO). A restart or failover ends
+the open challenges, and people start their logins again. A machine that is restored
+with its memory is not detected.
+
+Sessions survive a failover if they had reached the replica. A primary that was replaced
+unawares, cut off or frozen, logs nobody in: ``kortilla.redis.primary``.
 
 Sessions survive a restart if Redis persists them. A session that ended after the
 snapshot then exists again until it expires, for anybody who has a copy of its cookie. A
@@ -25,11 +27,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from redis.asyncio import Redis
-
 from kortilla.clock import utc_now
 from kortilla.redis.connection import connect
 from kortilla.redis.stores import (
+    Client,
     RedisChallengeStore,
     RedisPreparedStore,
     RedisSessionStore,
@@ -46,12 +47,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RedisStores:
-    """All stores in one Redis."""
+    """All stores in one Redis, or in one hash slot of a cluster."""
 
     challenges: RedisChallengeStore
     sessions: RedisSessionStore
     prepared: RedisPreparedStore
-    _client: Redis = field(repr=False)  # which may tell its password
+    _client: Client = field(repr=False)  # which may tell its password
 
     @classmethod
     def from_url(
@@ -66,15 +67,45 @@ class RedisStores:
         prepared_lifetime: float = LIFETIME,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
-        """Return stores in the Redis of a URL (``redis://``, ``rediss://``, ``unix://``).
+        """Return stores in the Redis of a URL, see ``kortilla.redis.address``.
 
         At most ``connections`` are open at once. No command is retried or takes longer
-        than ``seconds``. It connects at the first use. A session ends ``idle`` seconds
-        after its last use and ``lifetime`` seconds after its start, a prepared
-        signature after ``prepared_lifetime`` seconds. ``clock`` must be the same as the
+        than ``seconds``. It connects at the first use. The rest is as in
+        ``from_client``. Raises ``ConfigurationError``.
+        """
+        client = connect(url, prefix=prefix, seconds=seconds, connections=connections)
+        return cls.from_client(
+            client,
+            prefix=prefix,
+            seconds=seconds,
+            idle=idle,
+            lifetime=lifetime,
+            prepared_lifetime=prepared_lifetime,
+            clock=clock,
+        )
+
+    @classmethod
+    def from_client(
+        cls,
+        client: Client,
+        *,
+        prefix: str = "kortilla:",
+        seconds: float = 2,
+        idle: float = 30 * 60,
+        lifetime: float = 8 * 3600,
+        prepared_lifetime: float = LIFETIME,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """Return stores that use a client of redis-py, which ``close`` closes.
+
+        It may be a ``Redis``, one of ``Sentinel.master_for``, or a ``RedisCluster``,
+        for which ``prefix`` gets a hash tag. It should retry nothing. One of
+        ``master_for`` may use a primary that was replaced: no nonce works twice, but a
+        login there is lost. A session ends ``idle`` seconds after its last use and
+        ``lifetime`` seconds after its start, a prepared signature after
+        ``prepared_lifetime`` seconds. ``clock`` must be the same as the
         ``LoginService``'s.
         """
-        client = connect(url, seconds=seconds, connections=connections)
         return cls(
             RedisChallengeStore(client, prefix=prefix, seconds=seconds, clock=clock),
             RedisSessionStore(

@@ -2,41 +2,107 @@
 """Redis: connections that outlive its restarts, and commands that end in time."""
 
 import asyncio
+import logging
+import re
 import select
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.cluster import AbstractRedisCluster
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from kortilla.errors import StoreUnavailableError
+from kortilla.errors import ConfigurationError, StoreUnavailableError
+from kortilla.redis.address import RedisAddress, parse_address
+from kortilla.redis.primary import ClusterPrimary, Primary, SentinelPrimary
+
+logger = logging.getLogger(__name__)
 
 
 class _Pool(BlockingConnectionPool):
-    """Hands out no connection that Redis has closed.
+    """Hands out no connection that Redis has closed, nor one to an earlier primary.
 
     A command that was sent on one can't be repeated, since Redis may have executed it.
     So the pool looks before a command is sent. redis-py looks too late or not at all,
     depending on its version.
     """
 
-    async def ensure_connection(self, connection: AbstractConnection) -> None:
-        """Connect anew in place of a connection that has ended."""
-        if _has_ended(connection):
+    def __init__(self, *, primary: Primary | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.primary = primary
+
+    async def ensure_connection(self, connection: Any) -> None:
+        """Connect anew in place of a connection that is of no use any more."""
+        if self.primary is None:
+            if _has_ended(connection):
+                await connection.disconnect(nowait=True)
+            await super().ensure_connection(connection)
+            return
+        address = await self.primary.find()
+        if (connection.host, connection.port) != address or _has_ended(connection):
             await connection.disconnect(nowait=True)
-        await super().ensure_connection(connection)
+            connection.host, connection.port = address
+        try:
+            await super().ensure_connection(connection)
+        except BaseException:
+            self.primary.doubt()
+            raise
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await super().aclose()
+        if self.primary is not None:
+            await self.primary.close()
+
+
+class _Client(Redis):
+    """Takes no answer of a server that may have been replaced as the primary."""
+
+    async def parse_response(
+        self, connection: Any, command_name: str | bytes, **options: Any
+    ) -> Any:
+        """Read an answer. Raises ``StoreUnavailableError`` if it does not count."""
+        pool: Any = self.connection_pool
+        primary: Primary = pool.primary
+        try:
+            answer = await super().parse_response(connection, command_name, **options)
+        except _DOUBTS:
+            primary.doubt()
+            raise
+        primary.confirm((connection.host, connection.port))
+        return answer
+
+
+#: What may mean that another server is the primary now.
+_DOUBTS = (
+    asyncio.CancelledError,
+    ClusterDownError,
+    MovedError,
+    ReadOnlyError,
+    RedisConnectionError,
+    RedisTimeoutError,
+)
 
 
 def _has_ended(connection: AbstractConnection) -> bool:
@@ -52,46 +118,129 @@ def _has_ended(connection: AbstractConnection) -> bool:
     return bool(poller.poll(0))
 
 
-def connect(url: str, *, seconds: float = 2, connections: int = 50) -> Redis:
+def connect(
+    url: str, *, prefix: str = "kortilla:", seconds: float = 2, connections: int = 50
+) -> Redis:
     """Return a client of the Redis of a URL, which connects at its first use.
 
-    At most ``connections`` are open at once. It retries nothing: a command that was
-    lost may have been executed.
+    ``kortilla.redis.address`` has the kinds of URLs. ``prefix`` is the stores', which
+    decides about a cluster's node. At most ``connections`` are open at once. It retries
+    nothing: a command that was lost may have been executed. Raises
+    ``ConfigurationError``.
     """
-    # It finds a server that is gone without a word.
-    more = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    pool = _Pool.from_url(
-        url,
+    try:
+        address = parse_address(url)
+    except ValueError as error:
+        raise ConfigurationError(f"The URL of Redis {error}.") from None
+    limits: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+    limits |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    if not issubclass(address.connection_class, UnixDomainSocketConnection):
+        limits["socket_keepalive"] = True  # it finds a server that is gone silently
+    primary: Primary | None = None
+    if address.kind:
+        primary = _primary(address, limits, seconds / 4, prefix)
+    pool = _Pool(
+        primary=primary,
         max_connections=connections,
         timeout=seconds,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=Retry(NoBackoff(), 0),
-        **more,
+        connection_class=address.connection_class,
+        **{**address.options, **limits},
     )
-    return Redis.from_pool(pool)
+    return (Redis if primary is None else _Client).from_pool(pool)
 
 
-#: Reads the run id of the server that runs the script: nil if INFO is forbidden.
-RUN_ID = """
-local info = redis.pcall('INFO', 'server')
-local run_id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+def _primary(
+    address: RedisAddress, limits: dict[str, Any], seconds: float, prefix: str
+) -> Primary:
+    """Return what finds the primary of a URL with several hosts."""
+    sentinel = address.kind == "sentinel"
+    no_more = {"username", "password", "db"} if sentinel else set()
+    options = {name: v for name, v in address.options.items() if name not in no_more}
+    options |= {**address.own, **limits, "protocol": 2, "decode_responses": False}
+    servers = [
+        Redis.from_pool(
+            BlockingConnectionPool(
+                connection_class=address.connection_class,
+                max_connections=2,
+                **{**options, "host": host, "port": port},
+            )
+        )
+        for host, port in address.hosts
+    ]
+    if sentinel:
+        return SentinelPrimary(servers, seconds, address.name)
+    return ClusterPrimary(servers, seconds, hash_tagged(prefix))
+
+
+def hash_tagged(prefix: str) -> str:
+    """Return a prefix whose keys all have one hash slot of a cluster.
+
+    ``kortilla:`` becomes ``{kortilla:}``; one with a hash tag stays as it is.
+    """
+    return prefix if re.search(r"\{[^}]+\}", prefix) else f"{{{prefix}}}"
+
+
+def prefix_for(client: Any, prefix: str) -> str:
+    """Return the beginning of a client's keys, with a hash tag in a cluster."""
+    return hash_tagged(prefix) if _is_clustered(client) else prefix
+
+
+def _is_clustered(client: Any) -> bool:
+    pool = getattr(client, "connection_pool", None)
+    by_url = isinstance(getattr(pool, "primary", None), ClusterPrimary)
+    return by_url or isinstance(client, AbstractRedisCluster)
+
+
+#: Reads which run of Redis executes the script: nil if INFO is forbidden. A primary has
+#: a new replication id from each start, and from each promotion.
+RUN = """
+local info = redis.pcall('INFO', 'replication')
+local run = type(info) == 'string' and string.match(info, 'master_replid:(%x+)')
 """
-#: Writes, reads and names the run: a Redis that is full or read-only fails.
-_PROBE = f"""{RUN_ID}
+#: Writes, and names the run: a Redis that is full or read-only fails. Says whether it
+#: is a node of a cluster.
+_PROBE = f"""{RUN}
 redis.call('SET', KEYS[1], '1', 'PX', 1000)
-return run_id
+local cluster = redis.pcall('INFO', 'cluster')
+local is_node = type(cluster) == 'string' and string.find(cluster, 'cluster_enabled:1')
+return {{run or '', is_node and 1 or 0}}
 """
+_CLUSTER = (
+    "Redis is a node of a cluster: write redis+cluster:// in place of redis://, with "
+    "several nodes."
+)
+
+
+#: When each client began to fail.
+_failing_since: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def asking(seconds: float) -> AsyncIterator[None]:
-    """Limit a command's time. Its errors become ``StoreUnavailableError``."""
+async def asking(client: Any, seconds: float) -> AsyncIterator[None]:
+    """Limit a command's time. Its errors become ``StoreUnavailableError``.
+
+    The log says when a client begins to fail, and after how long it works again.
+    """
     try:
         async with asyncio.timeout(seconds):
             yield
-    except (RedisError, OSError, ValueError) as error:
-        raise StoreUnavailableError(_problem(error)) from error
+    except StoreUnavailableError as error:
+        _log_failure(client, str(error))
+        raise
+    except (RedisError, RedisClusterException, OSError, ValueError) as error:
+        problem = _problem(error)
+        _log_failure(client, problem)
+        raise StoreUnavailableError(problem) from error
+    since = _failing_since.pop(client, None)
+    if since is not None:
+        took = time.monotonic() - since
+        logger.warning("Redis works again, after %.1f seconds.", took)
+
+
+def _log_failure(client: Any, problem: str) -> None:
+    if client not in _failing_since:
+        _failing_since[client] = time.monotonic()
+        logger.error("Redis does not work, and logins are refused: %s", problem)
 
 
 #: What is wrong by the kind of error, and what to do; the first that fits.
@@ -117,7 +266,15 @@ _PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         "it needs.",
     ),
     ((OutOfMemoryError,), "Redis is full: give it more maxmemory."),
-    ((ReadOnlyError,), "Redis is a replica: name the primary in the URL."),
+    (
+        (ReadOnlyError,),
+        "Redis is a replica: name the primary in the URL, or the Sentinels.",
+    ),
+    (
+        (ClusterDownError,),
+        "The cluster is down: look at its nodes with redis-cli --cluster check.",
+    ),
+    ((AskError, ClusterCrossSlotError), _CLUSTER),
     (
         (ConnectionResetError,),
         "Redis closed the connection: if it expects TLS, write rediss:// in place of "
@@ -151,10 +308,13 @@ def _problem(error: BaseException) -> str:
     return f"Redis did not answer as it should: {type(error).__name__}."
 
 
-async def probe(client: Redis, prefix: str, seconds: float) -> None:
+async def probe(client: Any, prefix: str, seconds: float) -> None:
     """Raise ``StoreUnavailableError`` unless Redis takes what the stores write."""
-    async with asking(seconds):
-        check_run(await client.eval(_PROBE, 1, f"{prefix}health"))
+    async with asking(client, seconds):
+        run, is_node = await client.eval(_PROBE, 1, f"{prefix}health")
+    check_run(run)
+    if is_node and not _is_clustered(client):
+        raise StoreUnavailableError(_CLUSTER)
 
 
 def check_run(run: bytes | str | None) -> None:
@@ -162,7 +322,7 @@ def check_run(run: bytes | str | None) -> None:
     if not run:
         raise StoreUnavailableError(
             "Redis does not say which run of it answers: allow the command INFO, which "
-            "has to have run_id."
+            "has to have master_replid."
         )
 
 

@@ -8,13 +8,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.client import NEVER_DECODE
 
 from kortilla.clock import utc_now
 from kortilla.common import JsonObject
 from kortilla.errors import ChallengeNonceNotFoundError, PreparedSignatureNotFoundError
-from kortilla.redis.connection import RUN_ID, asking, check_run, probe, text
+from kortilla.redis.connection import (
+    RUN,
+    asking,
+    check_run,
+    prefix_for,
+    probe,
+    text,
+)
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
 from kortilla.web.prepared import (
@@ -27,23 +34,25 @@ from kortilla.web.prepared import (
 )
 from kortilla.web.sessions import SessionStore, new_session_id
 
+#: A client of a Redis, or of a cluster.
+Client = Redis | RedisCluster
 #: How long an expired nonce is kept, to report it as expired.
 _REMEMBERED = timedelta(minutes=5)
 #: Digits of a session's start, in milliseconds since 1970, before its content.
 _BORN = 13
 
-#: Stores the expiry of a nonce, and the run id.
-_PUT_NONCE = f"""{RUN_ID}
-if run_id then
-  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. run_id, 'PX', ARGV[2])
+#: Stores the expiry of a nonce, and the run.
+_PUT_NONCE = f"""{RUN}
+if run then
+  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. run, 'PX', ARGV[2])
 end
-return run_id
+return run
 """
-#: Removes a nonce and returns its value, with the current run id.
+#: Removes a nonce and returns its value, with the current run.
 _TAKE_NONCE = f"""
 local found = redis.call('GETDEL', KEYS[1])
-{RUN_ID}
-return {{run_id, found}}
+{RUN}
+return {{run, found}}
 """
 #: Replaces the content of a session that still exists; start and expiry stay.
 _SAVE_SESSION = f"""
@@ -73,12 +82,12 @@ end
 redis.call('DEL', KEYS[1])
 return ended
 """
-#: Stores a prepared signature with the run id, and drops the session's oldest beyond
+#: Stores a prepared signature with the run, and drops the session's oldest beyond
 #: its number. The first command is again one that a full Redis refuses.
-_PUT_PREPARED = f"""{RUN_ID}
-if not run_id then return run_id end
+_PUT_PREPARED = f"""{RUN}
+if not run then return run end
 redis.call('ZADD', KEYS[2], ARGV[3] + ARGV[2] * 1000, KEYS[1])
-redis.call('SET', KEYS[1], run_id .. ' ' .. ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[1], run .. ' ' .. ARGV[1], 'PX', ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
 local over = redis.call('ZCARD', KEYS[2]) - ARGV[4]
@@ -88,23 +97,27 @@ if over > 0 then
   end
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, over - 1)
 end
-return run_id
+return run
 """
-#: Removes one and returns it, with the current run id.
+#: Removes one and returns it, with the current run.
 _TAKE_PREPARED = f"""
 local found = redis.call('GETDEL', KEYS[1])
 redis.call('ZREM', KEYS[2], KEYS[1])
-{RUN_ID}
-return {{run_id, found}}
+{RUN}
+return {{run, found}}
 """
 
 
 class _RedisStore:
-    """A client, the beginning of the names in Redis, and a limit in seconds."""
+    """A client, the beginning of the names in Redis, and a limit in seconds.
 
-    def __init__(self, client: Redis, prefix: str, seconds: float) -> None:
-        self._client = client
-        self._prefix = prefix
+    In a cluster all names of a prefix have one hash slot: scripts need it.
+    """
+
+    def __init__(self, client: Client, prefix: str, kind: str, seconds: float) -> None:
+        self._client: Any = client  # its types are incomplete
+        self._base = prefix_for(client, prefix)
+        self._prefix = f"{self._base}{kind}"
         self._seconds = seconds
 
     async def check(self) -> None:
@@ -115,21 +128,21 @@ class _RedisStore:
 class RedisChallengeStore(_RedisStore, ChallengeStore):
     """Nonces in Redis. One GETDEL takes each, in the server run that stored it.
 
-    A Redis without ``run_id`` in INFO is refused: a restored state would go unnoticed.
-    The caller closes ``client``, which should not retry: a retry can only make a nonce
-    fail that had worked. An operation takes at most ``seconds``. ``clock`` returns the
-    time with its zone.
+    A Redis that does not name its run in INFO is refused: a restored state would go
+    unnoticed. The caller closes ``client``, which should not retry: a retry can only
+    make a nonce fail that had worked. An operation takes at most ``seconds``. ``clock``
+    returns the time with its zone.
     """
 
     def __init__(
         self,
-        client: Redis,
+        client: Client,
         *,
         prefix: str = "kortilla:",
         seconds: float = 2,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(client, f"{prefix}challenge:", seconds)
+        super().__init__(client, prefix, "challenge:", seconds)
         self._clock = clock
 
     async def put(self, nonce: str, expires_at: datetime) -> None:
@@ -137,12 +150,12 @@ class RedisChallengeStore(_RedisStore, ChallengeStore):
         until = int(expires_at.timestamp() * 1000)
         lives = (expires_at - self._clock() + _REMEMBERED) // timedelta(milliseconds=1)
         key = self._prefix + nonce
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             check_run(await self._client.eval(_PUT_NONCE, 1, key, until, lives))
 
     async def take(self, nonce: str) -> datetime:
         """Remove a nonce and return its expiry, in one atomic script."""
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             run, found = await self._client.eval(_TAKE_NONCE, 1, self._prefix + nonce)
             check_run(run)
             if found is not None:
@@ -169,7 +182,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
 
     def __init__(
         self,
-        client: Redis,
+        client: Client,
         *,
         prefix: str = "kortilla:",
         seconds: float = 2,
@@ -177,8 +190,8 @@ class RedisSessionStore(_RedisStore, SessionStore):
         lifetime: float = 8 * 3600,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(client, f"{prefix}session:", seconds)
-        self._people = f"{prefix}person:"
+        super().__init__(client, prefix, "session:", seconds)
+        self._people = f"{self._base}person:"
         self._idle = timedelta(seconds=idle)
         self._lifetime = lifetime
         self._clock = clock
@@ -187,7 +200,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
         session_id = new_session_id()
         key, born = self._key(session_id), int(self._clock() * 1000)
         content = f"{born:0{_BORN}}{json.dumps(data)}"
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             if satu is None:
                 await self._client.set(key, content, px=self._idle)
             else:
@@ -200,7 +213,7 @@ class RedisSessionStore(_RedisStore, SessionStore):
     async def load(self, session_id: str) -> JsonObject | None:
         """Return the content of a session. This counts as a use."""
         key = self._key(session_id)
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             content = await self._client.getex(key, px=self._idle)
             if content is None:
                 return None
@@ -213,16 +226,16 @@ class RedisSessionStore(_RedisStore, SessionStore):
             return data
 
     async def save(self, session_id: str, data: JsonObject) -> None:
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             key = self._key(session_id)
             await self._client.eval(_SAVE_SESSION, 1, key, json.dumps(data))
 
     async def delete(self, session_id: str) -> None:
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             await self._client.delete(self._key(session_id))
 
     async def end_sessions(self, satu: str) -> int:
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             return int(await self._client.eval(_END_SESSIONS, 1, self._person(satu)))
 
     def _person(self, satu: str) -> str:
@@ -244,7 +257,7 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
 
     def __init__(
         self,
-        client: Redis,
+        client: Client,
         *,
         prefix: str = "kortilla:",
         seconds: float = 2,
@@ -252,7 +265,7 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(client, f"{prefix}prepared:", seconds)
+        super().__init__(client, prefix, "prepared:", seconds)
         self._lifetime = lifetime
         self._max_bytes = max_bytes
         self._clock = clock
@@ -262,15 +275,15 @@ class RedisPreparedStore(_RedisStore, PreparedStore):
         key, now = new_key(), int(self._clock() * 1_000_000)  # microseconds
         content, lives = prepared.to_bytes(), int(self._lifetime * 1000)
         more = *self._names(session, key), content, lives, now, MOST_PER_SESSION
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             check_run(await self._client.eval(_PUT_PREPARED, 2, *more))
         return key
 
     async def take(self, session: str, key: str) -> PreparedSignature:
         """Remove it, in one atomic script, and return it."""
-        execute: Any = self._client.execute_command  # has no types
+        execute = self._client.execute_command
         words = "EVAL", _TAKE_PREPARED, 2, *self._names(session, key)
-        async with asking(self._seconds):
+        async with asking(self._client, self._seconds):
             # A client that decodes would fail at the bytes of a PDF.
             run, found = await execute(*words, **{NEVER_DECODE: True})
             check_run(run)

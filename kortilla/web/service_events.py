@@ -22,6 +22,8 @@ from kortilla.errors import ConfigurationError, RelyingPartyError
 from kortilla.events import (
     Action,
     ChallengeIssued,
+    ClientAnswered,
+    ClientChanged,
     Event,
     EventHook,
     LoggedIn,
@@ -161,6 +163,19 @@ class ServiceEvents:
         """Report the end of a person's sessions."""
         logger.info("A person's sessions ended: %d (request %s).", sessions, context.id)
         self._send(LoggedOut, context, satu, sessions=sessions)
+
+    def client_answered(self, client_id: str, outcome: str, satu: str | None) -> None:
+        """Report how a login for an OpenID Provider's client ended."""
+        logger.info("A login for %s ended: %s.", client_id, outcome)
+        told = {"client_id": client_id, "outcome": outcome}
+        self._send(ClientAnswered, RequestContext(), satu, **told)
+
+    def client_changed(self, client_id: str, change: str, keys: str) -> None:
+        """Report what became of an OpenID Provider's client."""
+        told = f" ({keys})" if keys else ""
+        logger.info("The client %s was %s%s.", client_id, change, told)
+        changed = {"client_id": client_id, "change": change, "keys": keys}
+        self._send(ClientChanged, RequestContext(), None, **changed)
 
     # -- Signatures, as the service reports them --------------------------------------
 

@@ -143,8 +143,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     card = browser.user_home.card
     browser.user_home.serve(environment=on(screen), anew=True)
     await front.click("#identify")
-    window = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(screen.find_in_front, TITLE)
     await asyncio.to_thread(type_pin, screen, "9999", lambda: card.tries == 4)
     await asyncio.to_thread(type_pin, screen, "1234", lambda: card.tries == 5)
     await front.wait_for("#logout")

@@ -132,8 +132,7 @@ async def _activated_from_the_popup(
     await chromium.evaluate(BUTTON_SHOWS)
     # The first stop is the button in the band, which reads the card again.
     await asyncio.to_thread(screen.press, "Tab", "Tab", "Return")
-    window = await asyncio.to_thread(screen.find, ACTIVATION_TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, window)
+    window = await asyncio.to_thread(screen.find_in_front, ACTIVATION_TITLE)
     await asyncio.to_thread(type_all, screen, window, user_home.card)
     await asyncio.to_thread(screen.press, "Escape")
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(ACTIVATION_TITLE))

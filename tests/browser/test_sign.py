@@ -212,8 +212,7 @@ async def test_the_person_sees_two_windows_and_types_two_pins(
     page = await Page.open(await open_tab(), site.fresh())
     action = "web-eid:authenticate"
     await page.ask({"action": action, "challengeNonce": NONCE, **VERSION})
-    window = await asyncio.to_thread(screen.find, LOGIN_TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(screen.find_in_front, LOGIN_TITLE)
     await asyncio.to_thread(type_pin, screen, "1234", lambda: card.tries == 5)
     await page.heard(f"{action}-success")
     action = "web-eid:get-signing-certificate"
@@ -230,8 +229,7 @@ async def test_the_person_sees_two_windows_and_types_two_pins(
             **VERSION,
         }
     )
-    window = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(screen.find_in_front, TITLE)
     await asyncio.to_thread(type_pin, screen, PIN2, lambda: card.signature_tries == 5)
     verify(certificate, await page.heard(f"{action}-success"), digest)
 

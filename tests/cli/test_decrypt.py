@@ -349,7 +349,7 @@ def test_the_window_names_the_file_and_takes_pin1_by_keyboard(
     """On a real screen, and to a screen reader."""
     (folder / "kirje.pdf.p7m").write_bytes(message(recipient(card)))
     with on_screen("decrypt", "kirje.pdf.p7m") as (screen, bus, process):
-        screen.wait_for_focus(screen.find("Kortilla: open an encrypted file"))
+        screen.find_in_front("Kortilla: open an encrypted file")
         screen.wait_until_shown(lambda: takes_keys(bus, "Open the file"))
         said = " ".join(names_on(bus, LABEL))
         assert "kirje.pdf.p7m" in said

@@ -195,7 +195,7 @@ def test_the_window_asks_again_for_the_next_batch(folder: Path) -> None:
     """On a real screen, by keyboard. Escape in the second part keeps the first."""
     names = pdfs(folder, 21)
     with on_screen("sign", *names) as (screen, bus, process):
-        screen.wait_for_focus(screen.find("Kortilla: sign"))
+        screen.find_in_front("Kortilla: sign")
         screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
         screen.type("123456\r")
         second = "Part 2 of 2. Documents to sign: 1"

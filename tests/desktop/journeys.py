@@ -86,7 +86,7 @@ class Person:
 
     def in_front(self, title: str) -> None:
         """Wait until a window of a title has the focus."""
-        self.screen.wait_for_focus(self.screen.find(title))
+        self.screen.find_in_front(title)
 
     def ready(self, button: str) -> None:
         """Wait until a window takes keys, as its button shows."""

@@ -125,7 +125,7 @@ def announcing(
         text=True,
     ) as program:
         try:
-            screen.wait_for_focus(screen.find("announcing"))
+            screen.find_in_front("announcing")
             orca.wait_for("focus")
             yield program
         finally:
@@ -189,12 +189,11 @@ def test_what_becomes_of_files_is_heard(
         """Press Return at the button to sign, until the window takes PIN2."""
         shows(text("sign.press.one"))
         screen.press("Return")
-        screen.wait_for_focus(screen.find(asking("title")))
+        screen.find_in_front(asking("title"))
         screen.wait_until(partial(takes_keys, bus, asking("confirm")))
 
     try:
-        window = screen.find("– Kortilla$")
-        screen.wait_for_focus(window)
+        window = screen.find_in_front("– Kortilla$")
         subprocess.run([*command, "--sign", original], env=environment, check=True)
         orca.wait_for(text("sign.list.one", name="a.pdf"))
         begin()

@@ -126,8 +126,7 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         try:
-            window = screen.find("^Card – Kortilla$")
-            screen.wait_for_focus(window)
+            window = screen.find_in_front("^Card – Kortilla$")
             screen.wait_until_shown(lambda: "Change PIN1" in names(bus, BUTTON))
             screen.wait_until_shown(lambda: unnamed(bus) == [])
             # Qt's own scroll area crashes at such a request.
@@ -137,7 +136,7 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             second = subprocess.check_output(COMMAND, env=environment)
             assert json.loads(second) == {"open": "raised"}
             screen.press("ctrl+1", "Tab", "Tab", "Return")
-            screen.wait_for_focus(screen.find("Kortilla: change a PIN"))
+            screen.find_in_front("Kortilla: change a PIN")
             screen.press("Escape")
             screen.wait_for_focus(window)
 
@@ -151,7 +150,7 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             screen.wait_until_shown(lambda: "Sign 1 file" in names(bus, BUTTON))
             screen.wait_until_shown(lambda: unnamed(bus) == [])
             screen.press("Return")
-            screen.wait_for_focus(screen.find(TITLE))
+            screen.find_in_front(TITLE)
             # A window that has just received the focus ignores typing, as its button
             # shows. What is typed too late goes to the window behind it.
             screen.wait_until_shown(lambda: takes_keys(bus, "Sign"))
@@ -187,7 +186,7 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             screen.press(*["Tab"] * 6, "space")
             screen.wait_until(lambda: "ask_revocation = false" in read(settings))
             screen.press("shift+Tab", "shift+Tab", "Return")
-            screen.wait_for_focus(screen.find("^Save a report"))
+            screen.find_in_front("^Save a report")
             screen.type(f"{tmp_path / 'out.pdf'}\r")
             screen.wait_until_shown(
                 lambda: any("out.pdf" in each for each in names(bus, LABEL))
@@ -233,8 +232,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
 
         first = subprocess.Popen(COMMAND, env=environment, stderr=subprocess.DEVNULL)
         try:
-            window = screen.find("^Card – Kortilla$")
-            screen.wait_for_focus(window)
+            window = screen.find_in_front("^Card – Kortilla$")
             launch("Encrypt", letter)
             shows("Encrypt 1 file")
             screen.wait_until_shown(
@@ -254,7 +252,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
                 assert shown() == [sealed.as_uri()]
             # Copy the password, print it.
             screen.press("Tab", "Tab", "Return")
-            screen.wait_for_focus(screen.find("^Print"))
+            screen.find_in_front("^Print")
             screen.press("Escape")
             screen.wait_for_focus(window)
             # The password goes only when the person goes on.
@@ -269,7 +267,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
             launch("Decrypt", sealed)
             shows("Open with the card", "Open with the password")
             screen.press("Return")
-            screen.wait_for_focus(screen.find(asking("title")))
+            screen.find_in_front(asking("title"))
             screen.wait_until_shown(lambda: takes_keys(bus, asking("confirm")))
             screen.type("1234\r")
             shows("Open letter.txt", "Show in folder: letter.txt")

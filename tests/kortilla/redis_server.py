@@ -13,15 +13,28 @@ from typing import Any
 
 from redis import Redis
 
+#: Debian has the Sentinel's name in a package of its own.
+_PROGRAMS = {"redis-sentinel": "redis-server"}
+
 
 class RedisServer:
     """Listens on a socket in a folder, and keeps its data only if configured so.
 
-    ``options`` are more of the program's, such as those of ``tcp``.
+    ``options`` are more of the program's, such as those of ``tcp``. ``ready`` is in the
+    line that says that it has started.
     """
 
-    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: Sequence[str] = (),
+        *,
+        program: str = "redis-server",
+        ready: str = "Ready to accept",
+    ) -> None:
         self._folder = folder
+        self._program = program
+        self._ready = ready
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self.url = f"unix://{folder}/socket"
@@ -32,14 +45,17 @@ class RedisServer:
     def start(self) -> None:
         """Start with the kept data."""
         options = ["--port", "0", "--unixsocket", "socket", "--dir", ".", "--logfile"]
+        options += ["", "--save", ""]
+        if self._program == "redis-sentinel":  # it takes them from its file alone
+            options = ["sentinel.conf", "--sentinel"]
         self._process = subprocess.Popen(
-            ["redis-server", *options, "", "--save", "", *self._options],
+            [_PROGRAMS.get(self._program, self._program), *options, *self._options],
             cwd=self._folder,
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self._process.stdout
-        while "Ready to accept" not in (line := self._process.stdout.readline()):
+        while self._ready not in (line := self._process.stdout.readline()):
             assert line, "redis-server ended"
         (self._folder / "dump.rdb").unlink(missing_ok=True)
 
@@ -106,11 +122,13 @@ def tcp() -> tuple[str, list[str]]:
 
 
 @contextlib.contextmanager
-def running_redis(*options: str) -> Iterator[RedisServer]:
+def running_redis(
+    *options: str, program: str = "redis-server"
+) -> Iterator[RedisServer]:
     """Run a server."""
     # Not pytest's folder: the path of a socket has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="redis-"))
-    server = RedisServer(folder, options)
+    server = RedisServer(folder, options, program=program)
     server.start()
     try:
         yield server

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A provider in this process, its clients, and a browser without a network."""
 
+import asyncio
 import base64
 import functools
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from kortilla.events import EventHook
 from kortilla.openid import Settings, create_provider
 from kortilla.openid.keys import KeyFile, Keys
 from kortilla.openid.provider import Provider
+from kortilla.openid.registry import Change
 from kortilla.testing import KortillaCard
 from kortilla.web.http import Headers, Request, Response
+from tests.support.patience import patience
 
 ISSUER = "https://login.example/openid"
 ORIGIN = "https://login.example"
@@ -32,6 +35,13 @@ KEYS = Keys.create()
 FORM = "application/x-www-form-urlencoded"
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLIENT_KEY = ECKey.generate_key("P-256", {"kid": "client-1"})
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Run the event loop until a condition holds that sends no event."""
+    async with asyncio.timeout(patience()):
+        while not happened():  # noqa: ASYNC110 - a state of anything, not an event
+            await asyncio.sleep(0.01)
 
 
 class Clock:
@@ -203,6 +213,7 @@ class LocalOP:
     card: KortillaCard
     clock: Clock
     folder: Path
+    changes: dict[str, Any]
 
     @classmethod
     def create(
@@ -226,7 +237,15 @@ class LocalOP:
             on_event=on_event,
             clock=clock,
         )
-        return cls(provider, card, clock, folder)
+        return cls(provider, card, clock, folder, changes)
+
+    def change(self, change: Callable[[list[Any]], object]) -> list[Change]:
+        """Have the provider take its clients anew, after a change of their list."""
+        content = configuration(**self.changes)
+        change(content["clients"])
+        self.changes["clients"] = content["clients"]
+        settings = Settings.model_validate({**content, "folder": self.folder})
+        return self.provider.update_clients(settings)
 
     async def send(
         self,

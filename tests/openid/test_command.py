@@ -69,6 +69,7 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
         "clients": ["shop"],
         "test": True,
         "store": "memory",
+        "keys": "file",
     }
     [client] = tomllib.loads(operator.config.read_text())["clients"]
     assert client["claims"] == ["name", "urn:oid:1.2.246.22"]
@@ -138,6 +139,46 @@ def test_a_client_with_keys_is_added(settled: Operator) -> None:
     assert status == 0
     assert made == {"client_id": "new", "authentication": "private_key_jwt"}
     assert settled.run("check")[0] == 0
+
+
+def test_a_client_with_keys_at_an_address_is_added(settled: Operator) -> None:
+    url = "http://127.0.0.1:9/jwks"
+    arguments = ("--id", "new", *NAMES, "--redirect-uri", "https://a.example/")
+    status, made = settled.run("client add", *arguments, "--jwks", url)
+    assert (status, made["authentication"]) == (0, "private_key_jwt")
+    assert tomllib.loads(settled.config.read_text())["clients"][-1]["jwks_uri"] == url
+    # ``check`` asks the address, which is private.
+    code, message = settled.failure("check")
+    assert (code, "client new at 127.0.0.1" in message) == ("CONFIGURATION", True)
+
+
+def test_clients_are_listed_and_removed(settled: Operator) -> None:
+    text = "# Above.\n" + settled.config.read_text() + "\n[server]\nport = 1\n"
+    text = text.replace("server = ", "# server = ").replace(
+        'redirect_uris = ["https://office', 'redirect_uris = [\n  "https://office'
+    )
+    settled.config.write_text(text)
+    before = tomllib.loads(text)
+    status, removed = settled.run("client remove", "--id", "office")
+    assert (status, removed) == (0, {"client_id": "office"})
+    left = settled.config.read_text()
+    assert left.startswith("# Above.\n")
+    del before["clients"][1]
+    assert tomllib.loads(left) == before
+    _, listed = settled.run("client list")
+    assert [each["id"] for each in listed["clients"]] == ["shop", "post"]
+    unknown = settled.failure("client remove", "--id", "office")
+    assert unknown[0] == "CLIENT_UNKNOWN"
+    inline = toml({"issuer": "https://a.example", "clients": []})
+    settled.config.write_text(f"{inline}clients = [{_inline(configuration())}]\n")
+    before_text = settled.config.read_text()
+    assert settled.failure("client remove", "--id", "post")[0] == "FILE_UNCLEAR"
+    assert settled.config.read_text() == before_text
+
+
+def _inline(content: dict[str, Any]) -> str:
+    """Return the client ``post`` as one value."""
+    return toml({"x": content["clients"][2]}).removeprefix("x = ").strip()
 
 
 def test_keys_are_rotated(settled: Operator) -> None:

@@ -89,10 +89,22 @@ async def test_the_suites_log_in_a_person_and_one_who_cancels(
     assert count in said
 
 
+def test_the_tests_that_the_guide_names_are_there() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", GUIDE))
+    tests = (file.read_text() for file in Path(__file__).parent.rglob("test_*.py"))
+    there = set(
+        re.findall(r"^(?:async )?def (test_\w+)", "\n".join(tests), re.MULTILINE)
+    )
+    assert len(named) > 40
+    assert named <= there, named - there
+
+
 def test_the_guide_names_each_key_claim_and_choice() -> None:
     rows = re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE)
     named = set(re.findall(r"`([^`]+)`", " ".join(rows)))
-    tables = {f"[{each}]" for each in ("trust", "revocation", "redis", "server")}
+    tables = {
+        f"[{each}]" for each in ("trust", "revocation", "redis", "pkcs11", "server")
+    }
     keys = (
         {*Settings.model_fields}
         - {"folder", "clients"}

@@ -166,11 +166,12 @@ async def test_logins_refusals_and_logouts_are_in_the_audit_log(
     await browser.send("GET", f"/logout?{hint}")
     await op.provider.close()
     events = [json.loads(line) for line in log.read_text().splitlines()]
-    kinds = ["challenge", "refusal", "challenge", "login", "logout"]
+    kinds = ["challenge", "refusal", "challenge", "login", "answer", "logout"]
     assert [each["event"] for each in events] == kinds
     assert events[1]["code"] == "CERTIFICATE_EXPIRED"
     person = pseudonym(KEYS.pseudonym_key, op.card.person.satu)
-    assert [each["person"] for each in events] == [None, None, None, person, person]
+    assert [each["person"] for each in events] == [None, None, None] + 3 * [person]
+    assert (events[4]["client_id"], events[4]["outcome"]) == ("shop", "card")
     assert {each["client"] for each in events} == {None}
     text = json.dumps(events, ensure_ascii=False)
     named = op.card.person.satu, op.card.person.surname
@@ -184,7 +185,30 @@ async def test_a_hook_sees_what_the_simulator_plays(make_op: MakeOP) -> None:
     for hint in ("SPECIMEN-KORHONEN", "revoked-card", "cancelled"):
         await Browser(op).authorize(login_hint=hint)
     await op.provider.close()
-    assert [(event.kind, getattr(event, "code", "")) for event in found] == [
+    told = [getattr(event, "outcome", getattr(event, "code", "")) for event in found]
+    assert list(zip((event.kind for event in found), told, strict=True)) == [
         ("login", ""),
+        ("answer", "card"),
         ("refusal", "USER_CERTIFICATE_REVOKED"),
+        ("answer", "refused"),
+        ("answer", "cancelled"),
     ]
+
+
+async def test_a_user_who_cancels_and_one_who_need_not_log_in_are_in_the_audit_log(
+    make_op: MakeOP, tmp_path: Path
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    op = make_op(audit_log=str(log), sso_minutes=5)
+    browser = Browser(op)
+    page = await browser.page()
+    await browser.submit(f"{page}/cancel")
+    await browser.authorize(prompt="none")  # no login begins, so nothing is told
+    await browser.code()
+    await browser.code()
+    await op.provider.close()
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [each for each in events if each["event"] == "answer"]
+    assert [each["outcome"] for each in told] == ["cancelled", "card", "session"]
+    assert {each["client_id"] for each in told} == {"shop"}
+    assert [each["person"] is None for each in told] == [True, False, False]

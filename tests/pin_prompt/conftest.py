@@ -93,9 +93,7 @@ def a_hash(**changes: Any) -> Document:
 async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) -> str:
     """Open a window on a screen, and return its id once it has the focus."""
     await prompt.open(a_conversation(**changes))
-    shown = await asyncio.to_thread(screen.find, "Kortilla")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
-    return shown
+    return await asyncio.to_thread(screen.find_in_front, "Kortilla")
 
 
 async def ask_in_front(

@@ -69,7 +69,7 @@ def test_the_command_line_is_described_as_it_is(
         words: {
             option
             for row in re.findall(r"^\| (`--.*?) \|", text, re.MULTILINE)
-            for option in re.findall(r"`(--[a-z-]+)`", row)
+            for option in re.findall(r"`(--[a-z0-9-]+)`", row)
         }
         for words, text in command_line.items()
     }

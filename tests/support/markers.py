@@ -40,9 +40,12 @@ _MARKERS = {
     "pdftotext": "programs",
     "pk12util": "programs",
     "pkcs11-tool": "programs",
+    "redis-sentinel": "programs",
     "redis-server": "programs",
+    "softhsm2-util": "programs",
     "thunderbird": "browser",
     "update-desktop-database": "programs",
+    "valkey-server": "programs",
     "xmlsec1": "programs",
 }
 #: Modules of the product whose functions run certutil and modutil.

@@ -67,6 +67,13 @@ class Screen:
         """Wait until a window has the focus."""
         self.wait_until(lambda: self.focused() == window)
 
+    def find_in_front(self, title: str) -> str:
+        """Wait until a window with such a title has the focus, and return its id."""
+        # The id is asked for again: one that was found first may be of a window that
+        # has gone.
+        self.wait_until(lambda: self.focused() in self.ids(title))
+        return self.focused()
+
     def type(self, text: str) -> None:
         """Type into the window that has the focus."""
         self.run("xdotool", "type", "--delay", "8", text)
@@ -126,7 +133,7 @@ class Screen:
                 return
             # A condition that asks other programs takes their time too.
             time.sleep(max(0.02, 2 * (time.monotonic() - begin)))
-        raise AssertionError("nothing happened on the screen")
+        raise AssertionError(f"nothing happened on the screen: {self._state()}")
 
     def wait_until_shown(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that shows in the picture.
@@ -145,6 +152,14 @@ class Screen:
             return condition()
 
         self.wait_until(holds)
+
+    def _state(self) -> str:
+        """Say which windows there are, and which has the focus."""
+        names = {
+            w: self.run("xdotool", "getwindowname", w, check=False).strip()
+            for w in self.ids(".")
+        }
+        return f"{names}, the focus is at {self.focused() or 'none'}"
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a program of the screen, and return what it prints."""

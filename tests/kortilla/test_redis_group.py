@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""The stores in several real servers: what a failover keeps, ends and refuses."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.sentinel import Sentinel
+
+from kortilla.errors import (
+    ChallengeNonceNotFoundError,
+    ConfigurationError,
+    PreparedSignatureNotFoundError,
+    StoreUnavailableError,
+)
+from kortilla.openid.store import RedisStore
+from kortilla.redis import RedisStores
+from kortilla.redis.address import parse_address
+from kortilla.redis.connection import connect
+from kortilla.redis.primary import Primary, View
+from kortilla.web.challenge import Challenges
+from tests.kortilla.pki import SATU
+from tests.kortilla.redis_group import (
+    NAME,
+    Group,
+    cluster,
+    replicated,
+    sentinels,
+    until,
+)
+from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.kortilla.test_stores import MINE, STATE
+
+#: Seconds: longer than any answer takes on a busy machine.
+SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Group]:
+    with cluster() as group:
+        yield group
+
+
+async def works(stores: RedisStores) -> bool:
+    with contextlib.suppress(StoreUnavailableError):
+        await stores.challenges.check()
+        return True
+    return False
+
+
+async def log_in(stores: RedisStores) -> str:
+    """Use each store once. Returns the session's id."""
+    challenges, browser = Challenges(stores.challenges), dict[str, object]()
+    nonce = await challenges.create(browser)
+    assert await challenges.take(browser, nonce=nonce) == nonce
+    key = await stores.prepared.put(MINE, STATE)
+    assert await stores.prepared.take(MINE, key) == STATE
+    session = await stores.sessions.create({"a": 1}, satu=SATU)
+    await stores.sessions.save(session, {"a": 2})
+    return session
+
+
+async def check_failover(
+    group: Group,
+    stores: RedisStores,
+    primary: RedisServer,
+    replica: RedisServer,
+    failing: AbstractContextManager[None],
+) -> None:
+    """What was open begins again, and sessions are kept, with the old primary back."""
+    session = await log_in(stores)
+    challenges, browser = Challenges(stores.challenges), dict[str, object]()
+    nonce = await challenges.create(browser)
+    key = await stores.prepared.put(MINE, STATE)
+    store = RedisStore(stores._client)
+    await store.put("token", "t", {"a": 1}, seconds=60)
+    for kind in ("login", "code", "par"):
+        await store.put(kind, "x", {"a": 1}, seconds=60)
+    assert primary.client.wait(1, 10_000) == 1
+    other = RedisStores.from_url(group.url, seconds=1)
+    with failing:
+        await until(lambda: works(other))
+    # It is the primary still, as far as it knows, and open connections lead to it.
+    await log_in(stores)
+    # The replica has all of it; what is used once is of the earlier run.
+    assert any(nonce.encode() in name for name in replica.client.keys("*"))
+    with pytest.raises(ChallengeNonceNotFoundError):
+        await challenges.take(browser, nonce=nonce)
+    with pytest.raises(PreparedSignatureNotFoundError):
+        await stores.prepared.take(MINE, key)
+    for kind in ("login", "code", "par"):
+        assert not await store.replace(kind, "x", {}, seconds=60)
+        assert await store.get(kind, "x") is None
+        assert await store.take(kind, "x") is None
+    assert await store.get("token", "t") == {"a": 1}
+    assert await other.sessions.load(session) == {"a": 2}
+    await log_in(stores)
+    assert await other.sessions.end_sessions(SATU) == 3
+    await other.close()
+
+
+async def test_sentinels_replace_a_primary_that_froze_and_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with sentinels() as group:
+        primary, replica = group.servers
+        await replicated(replica)
+        stores = RedisStores.from_url(group.url, seconds=SECONDS)
+        await check_failover(group, stores, primary, replica, primary.frozen())
+        said = [record.getMessage() for record in caplog.records]
+        assert any("Redis works again, after " in each for each in said)
+        hosts = [(group.host, 26379 + number) for number in range(3)]
+        watching: Any = Sentinel(hosts)  # type: ignore[no-untyped-call]
+        own = RedisStores.from_client(watching.master_for(NAME), seconds=SECONDS)
+        await log_in(own)
+        # Two of three Sentinels are enough, and one is not.
+        group.watchers[0].kill()
+        await log_in(stores)
+        group.watchers[1].kill()
+        await stores.close()
+        stores = RedisStores.from_url(group.url, seconds=SECONDS)
+        with pytest.raises(StoreUnavailableError, match="1 of the URL's 3 Sentinels"):
+            await log_in(stores)
+        wrong = RedisStores.from_url(f"{group.url}x", seconds=SECONDS)
+        with pytest.raises(StoreUnavailableError, match="correct its name in the URL"):
+            await wrong.challenges.check()
+        for each in (own, stores, wrong):
+            await each.close()
+        for sentinel in watching.sentinels:
+            await sentinel.aclose()
+
+
+async def test_a_cluster_replaces_a_primary_that_was_killed_and_is_back(
+    nodes: Group,
+) -> None:
+    """While a client of redis-py uses it too."""
+    host = nodes.host
+    own = RedisStores.from_client(RedisCluster(host=host, port=7001), seconds=SECONDS)
+    stores = RedisStores.from_url(nodes.url, seconds=SECONDS)
+    await until(lambda: works(stores))
+    await replicated(*nodes.servers[3:])
+    session = await log_in(own)
+    [at] = [number for number in range(3) if nodes.servers[number].client.keys("*")]
+    await own.sessions.end_sessions(SATU)
+    primary, replica = nodes.servers[at], nodes.servers[at + 3]
+    await check_failover(nodes, stores, primary, replica, primary.away())
+    await until(lambda: works(own))
+    assert await own.sessions.load(session) is None
+    await log_in(own)
+    for each in (own, stores):
+        await each.close()
+
+
+async def test_a_client_of_one_server_says_that_there_is_a_cluster(
+    nodes: Group,
+) -> None:
+    for number in range(3):
+        url = f"redis://{nodes.host}:{7001 + number}"
+        for store in (RedisStore(connect(url)), RedisStore(connect(url), prefix="{a}")):
+            with pytest.raises(StoreUnavailableError, match=r"redis\+cluster://"):
+                await store.ping()
+            await store.close()
+
+
+async def test_a_demoted_primary_that_is_promoted_again_knows_no_old_nonce() -> None:
+    """It has the same process, and so the same ``run_id``, all the time."""
+    with running_redis() as server:
+        stores = RedisStores.from_url(server.url, seconds=SECONDS)
+        challenges, browser = Challenges(stores.challenges), dict[str, object]()
+        nonce = await challenges.create(browser)
+        server.client.replicaof("127.0.0.1", "1")
+        server.client.replicaof("NO", "ONE")
+        assert server.client.exists(f"kortilla:challenge:{nonce}")
+        with pytest.raises(ChallengeNonceNotFoundError):
+            await challenges.take(browser)
+        await stores.close()
+
+
+async def test_valkey_works_as_redis_does() -> None:
+    with running_redis(program="valkey-server") as server:
+        assert server.client.info("server")["server_name"] == "valkey"
+        stores = RedisStores.from_url(server.url, seconds=SECONDS)
+        session = await log_in(stores)
+        assert await stores.sessions.load(session) == {"a": 2}
+        store = RedisStore(stores._client)
+        await store.put("login", "x", {"a": 1}, seconds=60)
+        assert await store.replace("login", "x", {"a": 2}, seconds=60)
+        assert await store.take("login", "x") == {"a": 2}
+        await store.ping()
+        await stores.close()
+
+
+# --- without a server
+
+
+class Said(Primary):
+    """A primary by what servers say."""
+
+    kind = "Sentinel"
+
+    async def _view(self, server: Any) -> View:
+        raise NotImplementedError
+
+
+def view(host: str = "a", epoch: int = 1, lease: float = 4, needed: int = 2) -> View:
+    return View((host, 6379), epoch, lease, whole=5, needed=needed)
+
+
+@pytest.mark.parametrize(
+    ("views", "expected"),
+    [
+        ([view(), view(lease=3), view(lease=2)], ("a", 3)),
+        ([view(lease=1), view(lease=-9), view(lease=3)], ("a", 1)),
+        # Two that have not heard of it for long can agree to replace it.
+        ([view(lease=-1), view(lease=-1), view()], "it may be replaced now"),
+        # The newest wins, and the others could not replace it yet.
+        ([view(), view("b", epoch=2), view()], ("b", 5)),
+        ([view(lease=-1), view("b", epoch=2), view(lease=-1)], ("b", 5)),
+        ([view()], "1 of the URL's 3 Sentinels"),
+        ([view(needed=3), view(needed=3)], "sure when 3 say it"),
+    ],
+)
+def test_a_primary_is_one_while_too_few_could_replace_it(
+    views: list[View], expected: tuple[str, float] | str
+) -> None:
+    asked = Said([Redis()] * 3, seconds=1)
+    if isinstance(expected, str):
+        with pytest.raises(StoreUnavailableError, match=expected):
+            asked._judge(views)
+    else:
+        (host, _), lease = asked._judge(views)
+        assert (host, lease) == expected
+
+
+def test_the_parts_of_a_url() -> None:
+    url = "rediss+sentinel://u:p%40@a:1,[::1],c.example/m/3"
+    found = parse_address(f"{url}?sentinel_password=s&ssl_ca_certs=/ca")
+    assert found.kind == "sentinel"
+    assert found.hosts == (("a", 1), ("::1", 26379), ("c.example", 26379))
+    assert found.name == "m"
+    assert found.connection_class.__name__ == "SSLConnection"
+    assert {"username": "u", "password": "p@", "db": 3}.items() <= found.options.items()
+    assert found.options["ssl_ca_certs"] == "/ca"
+    assert found.own == {"password": "s"}
+    found = parse_address("valkey+cluster://a,b:7")
+    assert (found.kind, found.hosts) == ("cluster", (("a", 6379), ("b", 7)))
+    assert parse_address("valkeys://a").connection_class.__name__ == "SSLConnection"
+    for each in ("p@", "secret", "/ca"):
+        assert each not in repr(parse_address(f"{url}?ssl_ca_certs=/ca"))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://a", "begins with none of"),
+        ("redis+sentinels://a/m", "begins with none of"),
+        ("redis://secret@a,b", "has several hosts"),
+        ("redis+sentinel://:secret@a,b,c", "names no primary"),
+        ("redis+sentinel://a,b,a/m", "names a host twice"),
+        ("redis+sentinel://a,b c/m", "names a host that is none"),
+        ("redis+sentinel://a:99999/m", "names a host that is none"),
+        ("redis+sentinel:///m", "names a host that is none"),
+        ("redis+sentinel://a/m/x", "no number of a database"),
+        ("redis+cluster://a,b/1", "a cluster has only 0"),
+        ("redis+cluster://a/m", "no number of a database"),
+        ("redis+cluster://a?sentinel_password=secret", "and no Sentinel"),
+        ("redis+cluster://a?socket_timeout=secret", "Invalid value"),
+    ],
+)
+def test_a_url_that_is_unclear_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        RedisStores.from_url(url)
+    assert "secret" not in str(caught.value)

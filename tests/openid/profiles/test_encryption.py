@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""ID tokens and userinfo that only the client can read, and signed userinfo."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from tests.openid.conftest import MakeOP
+from tests.openid.profiles.parties import (
+    ENCODING,
+    LEVEL,
+    SEALING,
+    SIGNING,
+    ask,
+    broker,
+    decrypted,
+    redeem,
+    request_object,
+    rsa_keys,
+)
+from tests.openid.provider import ISSUER, Browser, LocalOP, configuration
+
+ALGORITHMS = ["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"]
+
+
+async def log_in(op: LocalOP, **changes: Any) -> dict[str, Any]:
+    """Log in for the broker. Returns what the code is exchanged for."""
+    browser = Browser(op)
+    back = await browser.log_in(
+        (await ask(browser, request_object(**changes))).location
+    )
+    answer = await redeem(op, "broker", back.parameters["code"])
+    assert answer.status == 200, answer.text
+    content: dict[str, Any] = answer.json
+    return content
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+async def test_only_the_client_reads_what_it_gets(
+    make_op: MakeOP, keyed: Path, algorithm: str
+) -> None:
+    op = make_op(
+        clients=[
+            broker(
+                id_token_encrypted_response_alg=algorithm,
+                userinfo_encrypted_response_alg=algorithm,
+                userinfo_signed_response_alg="ES256",
+            )
+        ]
+    )
+    content = await log_in(op)
+    told = await op.userinfo(content["access_token"])
+    assert told.headers.all("Content-Type") == ["application/jwt"]
+    assert told.headers.all("Cache-Control") == ["no-store"]
+    kid = "rsa-enc" if algorithm.startswith("RSA") else "enc"
+    for token in (content["id_token"], told.text):
+        inner, header = decrypted(token)
+        assert header["alg"] == algorithm
+        assert (header["enc"], header["cty"], header["kid"]) == (ENCODING, "JWT", kid)
+        assert "zip" not in header
+        claims = await op.claims(inner)
+        person = op.card.person
+        assert (claims["iss"], claims["aud"]) == (ISSUER, "broker")
+        # The profile wants the claims in the ID token as well.
+        assert claims["urn:oid:1.2.246.22"] == person.satu
+        assert claims["urn:oid:2.5.4.4"] == person.surname
+        assert "name" not in claims
+        for stranger in (SIGNING, ECKey.generate_key("P-256"), rsa_keys()[0]):
+            with pytest.raises((JoseError, ValueError)):
+                jwe.decrypt_compact(token, stranger, [algorithm, ENCODING])
+    claims = await op.claims(decrypted(content["id_token"])[0])
+    assert (claims["nonce"], claims["acr"]) == ("a nonce", LEVEL)
+    assert re.fullmatch(r"[\w-]{22}", claims["at_hash"])
+
+
+async def test_userinfo_is_signed_for_a_client_that_asks(make_op: MakeOP) -> None:
+    clients = configuration()["clients"]
+    clients[0]["userinfo_signed_response_alg"] = "ES256"
+    op = make_op(clients=clients)
+    content = await op.tokens()
+    # Its ID token is as ever.
+    assert "name" not in await op.claims(content["id_token"])
+    answer = await op.userinfo(content["access_token"])
+    claims = await op.claims(answer.text)
+    assert (claims["iss"], claims["aud"]) == (ISSUER, "shop")
+    assert claims["name"]
+    head = json.loads(base64.urlsafe_b64decode(answer.text.partition(".")[0] + "=="))
+    assert head["alg"] == "ES256"
+
+
+async def test_a_client_without_its_key_any_more_gets_nothing(op: LocalOP) -> None:
+    client = op.provider.protocol.clients["broker"]
+    assert client.keys is not None
+    kept = list(client.keys.keys)
+    client.keys.keys.remove(next(key for key in kept if key.kid == SEALING.kid))
+    browser = Browser(op)
+    back = await browser.log_in((await ask(browser, request_object())).location)
+    answer = await redeem(op, "broker", back.parameters["code"])
+    assert (answer.status, answer.json["error"]) == (400, "invalid_client")
+    assert "no key to encrypt for by ECDH-ES" in answer.json["error_description"]
+
+
+async def test_the_hint_of_a_decrypted_token_is_taken(
+    make_op: MakeOP, keyed: Path
+) -> None:
+    op = make_op(clients=[broker()], sso_minutes=5)
+    content = await log_in(op)
+    hint = decrypted(content["id_token"])[0]
+    browser = Browser(op)
+    answer = await ask(browser, request_object(id_token_hint=hint))
+    assert "/login/" in answer.location
+    # An encrypted one can't be read here.
+    answer = await ask(browser, request_object(id_token_hint=content["id_token"]))
+    assert answer.parameters["error"] == "invalid_request"
