@@ -278,9 +278,8 @@ def test_an_activation_inside_a_login_has_few_words(
 
     def count() -> None:
         nonlocal words
-        for kind in (QLabel, QPushButton):
-            for each in stage.visible(kind):
-                words += len(each.text().split())
+        for each in (*stage.visible(QLabel), *stage.visible(QPushButton)):
+            words += len(each.text().split())
 
     stage.open(language=language, test_card=False)
     stage.show(Ask(1, ActivationQuestion(False, HOLDER, "99900112X")))
