@@ -278,8 +278,9 @@ def test_an_activation_inside_a_login_has_few_words(
 
     def count() -> None:
         nonlocal words
-        for each in (*stage.visible(QLabel), *stage.visible(QPushButton)):
-            words += len(each.text().split())
+        shown = [each.text() for each in stage.visible(QLabel)]
+        shown += [each.text() for each in stage.visible(QPushButton)]
+        words += len(" ".join(shown).split())
 
     stage.open(language=language, test_card=False)
     stage.show(Ask(1, ActivationQuestion(False, HOLDER, "99900112X")))
