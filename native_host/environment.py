@@ -115,7 +115,7 @@ def _codes(card: CardData) -> dict[str, str]:
 
     PINs that were never set get the values of a new active card.
     """
-    codes = {"PUK": card.puk.value}
+    codes = {"PUK": card.puk.value, "CAN": card.can}
     for name, pin, usual in (
         ("PIN1", card.pin1, "1234"),
         ("PIN2", card.pin2, "123456"),

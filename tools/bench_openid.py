@@ -16,7 +16,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -33,7 +36,17 @@ SECRET = "s" * 43
 #: A verifier and its S256 challenge (RFC 7636, appendix B).
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+#: A request to log in.
+ASKED = {
+    "client_id": "shop",
+    "redirect_uri": CALLBACK,
+    "response_type": "code",
+    "scope": "openid profile",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
 LATENCIES = 1_000
+_ONE_ADDRESS = repeat("")
 _CONFIGURATION = f"""
 issuer = "{ORIGIN}"
 [trust]
@@ -55,20 +68,28 @@ def main() -> None:
     """Measure and print the figures."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--logins", type=int, default=bench_login.LOGINS)
-    measure(arguments.parse_args().logins)
+    arguments.add_argument("--redis", help="The URL of a Redis in place of memory.")
+    chosen = arguments.parse_args()
+    measure(chosen.logins, chosen.redis)
 
 
-def measure(logins: int) -> None:
+def write_files(folder: Path, redis: str | None, *, first: str = "") -> Leaf:
+    """Write a configuration, which ``first`` begins, and return a card's key."""
+    root = CA.create("SPECIMEN Root CA")
+    authority = CA.create("SPECIMEN Issuing CA", parent=root)
+    (folder / "ca").mkdir()
+    (folder / "ca" / "ca.der").write_bytes(authority.der)
+    KeyFile(folder / "keys.json").write(Keys.create())
+    store = f'\n[redis]\nurl = "{redis}"\n' if redis else ""
+    (folder / "openid.toml").write_text(f"{first}{_CONFIGURATION}{store}")
+    return authority.issue(key("P-384"))
+
+
+def measure(logins: int, redis: str | None) -> None:
     """Print latencies, rate and memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        root = CA.create("SPECIMEN Root CA")
-        authority = CA.create("SPECIMEN Issuing CA", parent=root)
-        leaf = authority.issue(key("P-384"))
-        (folder / "ca").mkdir()
-        (folder / "ca" / "ca.der").write_bytes(authority.der)
-        KeyFile(folder / "keys.json").write(Keys.create())
-        (folder / "openid.toml").write_text(_CONFIGURATION)
+        leaf = write_files(folder, redis)
         with server(folder) as (pid, url):
             run(url, leaf, LATENCIES // 10, CONCURRENT)  # warms up
             show("OpenID login, one at a time", run(url, leaf, LATENCIES // 10, 1))
@@ -109,33 +130,64 @@ def run(url: str, leaf: Leaf, count: int, concurrent: int) -> list[float]:
     return asyncio.run(bench_login.repeat(one_login, url, leaf, count, concurrent))
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What a finished login was made of, to try it again. ``session`` is a cookie."""
+
+    seconds: float
+    page: str
+    headers: dict[str, str]
+    token: dict[str, str]
+    form: dict[str, str]
+    session: str
+
+
+class RefusedError(Exception):
+    """A request got another status than it should."""
+
+
 async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
     """Log in from a new browser, and return the duration without the signature."""
+    return (await log_in(http, leaf)).seconds
+
+
+async def log_in(
+    http: aiohttp.ClientSession, leaf: Leaf, addresses: Iterator[str] = _ONE_ADDRESS
+) -> Evidence:
+    """Log in from a new browser, each request to the next address.
+
+    Raises ``RefusedError``.
+    """
+
+    async def send(
+        method: str, path: str, status: int, **options: Any
+    ) -> aiohttp.ClientResponse:
+        where = f"{next(addresses)}{path}"
+        async with http.request(
+            method, where, allow_redirects=False, **options
+        ) as answer:
+            await answer.read()
+        if answer.status != status:
+            raise RefusedError(f"{answer.status} to {method} {path[-10:]}")
+        return answer
+
     begun = time.monotonic()
-    asked = {
-        "client_id": "shop",
-        "redirect_uri": CALLBACK,
-        "response_type": "code",
-        "scope": "openid profile",
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-    }
-    async with http.get("/authorize", params=asked, allow_redirects=False) as answer:
-        page = answer.headers["Location"]
-        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    answer = await send("GET", "/authorize", 303, params=ASKED)
+    page = answer.headers["Location"]
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
     own = {"Cookie": cookie, "Origin": ORIGIN, "Content-Type": "application/json"}
-    async with http.post(f"{page}/challenge", data="{}", headers=own) as answer:
-        nonce = (await answer.json())["nonce"]
+    answer = await send("POST", f"{page}/challenge", 200, data="{}", headers=own)
+    nonce = (await answer.json())["nonce"]
     took = time.monotonic() - begun
     token = {"authToken": leaf.token(origin=ORIGIN, nonce=nonce), "nonce": nonce}
     begun = time.monotonic()
-    async with http.post(f"{page}/login", json=token, headers=own) as answer:
-        if answer.status != 200:
-            raise SystemExit(f"bench_openid: {await answer.text()}")
-        signed = answer.headers["Set-Cookie"].partition(";")[0]
+    answer = await send("POST", f"{page}/login", 200, json=token, headers=own)
+    signed = answer.headers["Set-Cookie"].partition(";")[0]
     own["Cookie"] = f"{cookie}; {signed}"
-    async with http.get(f"{page}/done", headers=own, allow_redirects=False) as answer:
-        [code] = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+    answer = await send("GET", f"{page}/done", 303, headers=own)
+    [code] = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+    cookies = answer.headers.getall("Set-Cookie", [])
+    session = next((each for each in cookies if "-session=" in each), "")
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -144,12 +196,11 @@ async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
         "client_id": "shop",
         "client_secret": SECRET,
     }
-    async with http.post("/token", data=form) as answer:
-        access = (await answer.json())["access_token"]
-    bearer = {"Authorization": f"Bearer {access}"}
-    async with http.get("/userinfo", headers=bearer) as answer:
-        await answer.read()
-    return took + time.monotonic() - begun
+    answer = await send("POST", "/token", 200, data=form)
+    bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+    await send("GET", "/userinfo", 200, headers=bearer)
+    took += time.monotonic() - begun
+    return Evidence(took, page, own, token, form, session.partition(";")[0])
 
 
 if __name__ == "__main__":

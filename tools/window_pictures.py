@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from native_host.gui.tokens import DARK, palette_of
 from native_host.pin_prompt.gui.application import make_application
+from native_host.pin_prompt.gui.can_page import CanPage
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.document_viewer import DocumentPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -50,7 +51,7 @@ def main() -> None:
     window.activateWindow()
     _settle(application)
     window.guard.end()
-    if isinstance(window.page, PinPage):
+    if isinstance(window.page, (CanPage, PinPage)):
         window.page.field.enter("0" * wanted.digits)
     if isinstance(window.page, CodesPage):
         for field, code in zip(

@@ -4,7 +4,7 @@
 
 import { text } from "../shared/texts.js";
 
-/** @import { CardStatus, PinStatus } from "../background/card_tasks.js" */
+/** @import { CardStatus, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
 /** @import { ActiveTask, Outcome } from "../background/extension_pages.js" */
 
 /**
@@ -30,6 +30,7 @@ const PROBLEMS = Object.freeze({
   CARD_MUTE: ["cardMute", "cardMuteMore"],
   CARD_NOT_ACTIVATED: ["cardNew", "cardNewMore"],
   CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
+  CARD_RESET: ["cardReset", "cardResetMore"],
   CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
   HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
   HOST_MISSING: ["missingHeading", "missingExplanation"],
@@ -86,7 +87,7 @@ const KINDS = Object.freeze({
 export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
-  const isNote = NOTES.includes(code);
+  const isNote = NOTES.includes(code) || (isUnsupported && kind === "CONTACTLESS");
   const report = makeReport(names ?? OTHER_PROBLEM, isNote ? "note" : "problem");
   return isNote ? report : { ...report, code };
 }
@@ -146,13 +147,25 @@ function stateReport(card) {
  * @param {CardStatus} card
  * @returns {boolean} whether a login can be prepared with it, as far as is known
  */
-export function canLogIn({ certificates, pins: { PIN1 } }) {
+function canLogIn({ certificates, pins: { PIN1 } }) {
   const now = Date.now();
   const isValid = certificates.some(
     ({ role, isReadable, notAfter }) =>
       role === "authentication" && isReadable && notAfter > now,
   );
   return isValid && PIN1.isSet !== false && PIN1.tries !== 0;
+}
+
+/**
+ * @param {ReaderStatus[]} readers
+ * @returns {string | null} the name of what is said of a login that is prepared, or null
+ *   if none can be. A browser sees no card on a contactless reader before that.
+ */
+export function loginAdvice(readers) {
+  if (readers.some(({ problem }) => problem?.kind === "CONTACTLESS")) {
+    return "prepareContactlessMore";
+  }
+  return readers.some(({ card }) => card && canLogIn(card)) ? "prepareLoginMore" : null;
 }
 
 /**

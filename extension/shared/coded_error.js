@@ -19,6 +19,7 @@ const MESSAGES = Object.freeze({
   CARD_MUTE: "The card does not answer.",
   CARD_NOT_ACTIVATED: "The card is new; its PINs were never set.",
   CARD_REMOVED: "The card was taken out of the reader.",
+  CARD_RESET: "The card was reset, or lost its power.",
   CERTIFICATE_MISMATCH: "The card in the reader has another certificate.",
   CONFIG_BROKEN: "The configuration of the host can't be used.",
   CONFIRMATION_NEEDED: "The last try needs the person's word in a window.",

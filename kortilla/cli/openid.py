@@ -26,7 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _BY_KEY = "private_key_jwt"
-_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY]
+_PUBLIC = "none"
+_METHODS = ["client_secret_basic", "client_secret_post", _BY_KEY, _PUBLIC]
 
 _config_option = click.option(
     "--config",
@@ -124,7 +125,7 @@ def init(
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
     from kortilla.openid.registry import Reloader
-    from kortilla.openid.serving import metrics_served
+    from kortilla.openid.serving import metrics_served, passed_socket
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
@@ -135,6 +136,9 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+
+    # The lines do not have what these cost time for.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
     provider = create_provider(settings, simulator=simulator)
     chosen, metrics = settings.server, {}
@@ -156,6 +160,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 host=chosen.host if host is None else host,
                 port=chosen.port if port is None else port,
                 started=started,
+                listening=passed_socket(),
                 drain_seconds=chosen.drain_seconds,
                 reloader=Reloader(provider, file, settings),
             )
@@ -183,8 +188,9 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 
     settings = Settings.load(file)
     result = asyncio.run(_check(settings, public=public, simulator=simulator))
-    words = f"{file} is in order: {len(settings.clients)} clients."
-    print_result(result, [words])
+    words = [f"{file} is in order: {len(settings.clients)} clients."]
+    words += [result["advice"]] if result["advice"] else []
+    print_result(result, words)
 
 
 @openid.command()
@@ -229,6 +235,26 @@ def client() -> None:
     help="The client's public keys, for private_key_jwt.",
 )
 @click.option(
+    "--profile",
+    type=click.Choice(["default", "fapi2", "ftn"]),
+    default="default",
+    help="What it demands; a message names the keys that are then to be set.",
+)
+@click.option(
+    "--set",
+    "more",
+    multiple=True,
+    metavar="KEY=TEXT",
+    help="Another key of the client, such as acr=… or algorithm=ES256.",
+)
+@click.option("--public", is_flag=True, help="It keeps no secret, as in a browser.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A page's origin that may call this provider, for --public.",
+)
+@click.option(
     "--claims",
     default="",
     metavar="NAMES",
@@ -246,6 +272,10 @@ def add(
     uris: tuple[str, ...],
     authentication: str | None,
     jwks: str | None,
+    profile: str,
+    more: tuple[str, ...],
+    public: bool,
+    origins: tuple[str, ...],
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
@@ -253,8 +283,11 @@ def add(
     from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
 
-    authentication = authentication or (_BY_KEY if jwks else _METHODS[0])
-    secret = None if authentication == _BY_KEY else secrets.token_urlsafe(32)
+    implied = _BY_KEY if jwks else _PUBLIC if public else _METHODS[0]
+    authentication = authentication or implied
+    if public and authentication != _PUBLIC:
+        raise click.UsageError(f"--public is another client than {authentication}.")
+    secret = None if authentication in {_BY_KEY, _PUBLIC} else secrets.token_urlsafe(32)
     lines = [
         "\n[[clients]]",
         f"id = {_toml(name)}",
@@ -269,6 +302,15 @@ def add(
         lines.append(f"jwks_uri = {_toml(jwks)}")
     elif jwks is not None:
         lines.append(f"jwks_file = {_toml(str(Path(jwks).absolute()))}")
+    if profile != "default":
+        lines.append(f"profile = {_toml(profile)}")
+    for each in more:
+        key, equals, value = each.partition("=")
+        if not equals or not re.fullmatch(r"[a-z_]+", key):
+            raise click.UsageError(f"--set {each} is not KEY=TEXT.")
+        lines.append(f"{key} = {_toml(value)}")
+    if origins:
+        lines.append(f"origins = [{', '.join(map(_toml, origins))}]")
     if claims:
         lines.append(f"claims = [{', '.join(map(_toml, claims.split(',')))}]")
     content = file.read_text(encoding="utf-8") + "\n".join(lines) + "\n"
@@ -337,6 +379,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
     provider = create_provider(settings, simulator=simulator)
     try:
         await provider.store.ping()
+        advice = await provider.store.advice()
         for each in provider.protocol.clients.values():
             await each.check_keys()
         if public:
@@ -351,6 +394,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
         "test": settings.trust.test,
         "store": "memory" if settings.redis is None else "redis",
         "keys": "file" if settings.pkcs11 is None else "token",
+        "advice": advice,
     }
 
 

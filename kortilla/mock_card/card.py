@@ -60,6 +60,11 @@ class MockCard:
     command. Raises ``MockCardBrokenError`` if the folder can't be used.
     """
 
+    #: Whether the card is on the contactless side of its reader.
+    contactless = False
+
+    spoils_padding = False
+
     def __init__(
         self, state: MockCardState, *, style: Style | str = Style.DIRECT
     ) -> None:

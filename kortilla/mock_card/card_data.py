@@ -11,6 +11,9 @@ from kortilla.mock_card.profiles import PROFILES, PinReference
 
 MAX_TRIES = 5
 
+#: The card access number of each mock card.
+CAN = "654321"
+
 
 class _Model(BaseModel):
     # Bytes are hexadecimal digits, so that testers can compare them with traces.
@@ -38,6 +41,7 @@ class KeyData(_Model):
 class CardData(_Model):
     """The content of ``card.json``.
 
+    ``can`` opens the contactless side; ``wrong_cans`` counts wrong ones in a row.
     ``revoked`` is when the authority revoked the certificates. ``key_agreement`` is the
     form of a point that the card takes: as it is, or in a template of ISO/IEC 7816-8.
     """
@@ -51,6 +55,8 @@ class CardData(_Model):
     pin1: PinData
     pin2: PinData
     puk: PinData
+    can: str = Field(default=CAN, pattern="^[0-9]{6}$", repr=False)
+    wrong_cans: int = Field(default=0, ge=0)
     revoked: datetime | None = None
     key_agreement: Literal["plain", "template"] = "plain"
     keys: tuple[KeyData, ...] = Field(strict=False)

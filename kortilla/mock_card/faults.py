@@ -30,7 +30,10 @@ _USUAL_DELAY = 1.0  # seconds
 
 
 class FaultName(StrEnum):
-    """The kinds of fault. The last three are status words of the card."""
+    """The kinds of fault. The last three are status words of the card.
+
+    Those of the checksum, the padding and the repeated answer are of a secure channel.
+    """
 
     CARD_PULLED = "card-pulled"
     READER_PULLED = "reader-pulled"
@@ -40,6 +43,9 @@ class FaultName(StrEnum):
     GARBLED = "garbled"
     TOO_SHORT = "too-short"
     TOO_LONG = "too-long"
+    WRONG_CHECKSUM = "wrong-checksum"
+    WRONG_PADDING = "wrong-padding"
+    REPLAYED = "replayed"
     MORE_DATA = "61xx"
     WRONG_LE = "6Cxx"
     NO_DIAGNOSIS = "6F00"
@@ -65,7 +71,10 @@ class CommandName(StrEnum):
         """Return the name of a command APDU, or ``any``."""
         ins, p1_p2 = apdu[1:2], apdu[2:4]
         if ins == b"\x20":
-            return cls.VERIFY if len(apdu) > 5 else cls.PIN_INFO
+            secure = apdu[0] & 0x0C and apdu[5:6] != b"\x87"
+            return cls.VERIFY if len(apdu) > 5 and not secure else cls.PIN_INFO
+        if ins + p1_p2 == b"\x22\xc1\xa4":  # it chooses PACE, and no key
+            return cls.ANY
         if ins == b"\x2a":
             return _BY_OPERATION.get(p1_p2, cls.ANY)
         return _BY_INS.get(ins, cls.ANY)
@@ -186,8 +195,16 @@ def load(content: bytes) -> tuple[Fault, ...]:
         raise ValueError(str(error)) from None
 
 
+# The faults that only a secure channel has.
+_OF_CHANNEL = frozenset(
+    {FaultName.WRONG_CHECKSUM, FaultName.WRONG_PADDING, FaultName.REPLAYED}
+)
+
+#: The faults of a card in the slot.
+IN_SLOT = tuple(name for name in FaultName if name not in _OF_CHANNEL)
+
 # With these the card executes the command in any case.
-_ANSWERED = frozenset({FaultName.DELAY, FaultName.POWER_LOST})
+_ANSWERED = frozenset({FaultName.DELAY, FaultName.POWER_LOST}) | _OF_CHANNEL
 
 
 class CardGoneError(Exception):
@@ -211,6 +228,7 @@ class FaultyCard:
         self._reader_stays = reader_stays
         self._insertion = card.state.presence().insertions
         self._answer = b""  # the host has only received its 61xx
+        self._last = b""  # the answer before
         self._impatient = threading.Event()
 
     @property
@@ -242,7 +260,7 @@ class FaultyCard:
         fault that is impossible here.
         """
         self._check_presence()
-        answer = self._transmit(apdu)
+        self._last = answer = self._transmit(apdu)
         self._check_presence()
         return answer
 
@@ -264,6 +282,8 @@ class FaultyCard:
             return self._card.transmit(apdu)
         if fault.name == FaultName.READER_PULLED and self._reader_stays:
             raise InvalidArgumentError("A virtual reader of PC/SC can't be pulled out.")
+        if fault.name in _OF_CHANNEL and not self._card.contactless:
+            raise InvalidArgumentError("A card in the slot has no secure channel.")
         logger.info("Fault %s %s the command %s.", fault.name, fault.when, command)
         return self._strike(fault, command, apdu)
 
@@ -272,6 +292,7 @@ class FaultyCard:
             self._wait(fault.seconds)
         if fault.name == FaultName.POWER_LOST and not fault.executed:
             self.reset()
+        self._card.spoils_padding = fault.name == FaultName.WRONG_PADDING
         if fault.executed or fault.name in _ANSWERED:
             answer = self._card.transmit(apdu)
         else:
@@ -289,6 +310,8 @@ class FaultyCard:
                 self._wait(fault.seconds)
             case FaultName.POWER_LOST if fault.executed:
                 self.reset()
+            case FaultName.REPLAYED:
+                return self._last
             case FaultName.MORE_DATA:
                 return self._keep(answer, fault)
             case FaultName.WRONG_LE:
@@ -321,7 +344,7 @@ class FaultyCard:
         match command:
             case CommandName.SELECT:
                 return _FILE_CONTROL_SIZE if apdu[3:4] == b"\x04" else 0
-            case CommandName.READ | CommandName.PIN_INFO:
+            case CommandName.READ | CommandName.PIN_INFO if not self._card.contactless:
                 return len(self._card.transmit(apdu)) - 2
             case CommandName.SIGN:
                 return self._card.signature_size
@@ -342,6 +365,11 @@ def _shorten(answer: bytes) -> bytes:
     return data[: len(data) // 2] + end if data else end[:1]
 
 
+def _invalidate(answer: bytes) -> bytes:
+    """Change the last byte of the data, which is of the checksum."""
+    return answer[:-3] + bytes(byte ^ 1 for byte in answer[-3:-2]) + answer[-2:]
+
+
 def _lengthen(answer: bytes) -> bytes:
     return answer[:-2] + _SURPLUS + answer[-2:]
 
@@ -350,5 +378,6 @@ _ALTERATIONS: dict[str, Callable[[bytes], bytes]] = {
     FaultName.GARBLED: _garble,
     FaultName.TOO_SHORT: _shorten,
     FaultName.TOO_LONG: _lengthen,
+    FaultName.WRONG_CHECKSUM: _invalidate,
     FaultName.NO_DIAGNOSIS: lambda _: status(SW.NO_DIAGNOSIS),
 }

@@ -15,6 +15,7 @@ APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 MASTER_FILE = 0x3F00
 ROOT_CA_FILE = 0x4334  # in the master file
 ISSUING_CA_FILE = 0x4336  # in the master file
+CARD_ACCESS_FILE = 0x011C  # in the master file, on the contactless side
 OBJECT_DIRECTORY_FILE = 0x5031  # in the application
 TOKEN_INFO_FILE = 0x5032  # in the application
 

@@ -8,14 +8,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kortilla.common import JsonObject
+from kortilla.openid.claims_parameter import Wanted
 from kortilla.openid.profiles import PROFILES, satisfies
 from kortilla.openid.settings import LONGEST_URI, ClientSettings
-from kortilla.web.http import Response
+from kortilla.web.http import Response, json_response
 
 SCOPES = ("openid", "profile", "email")
 
@@ -47,6 +48,7 @@ _KNOWN = {
     "ui_locales": 128,
     "login_hint": 256,
     "id_token_hint": 2048,
+    "claims": 2048,
     "acr_values": 512,
     "dpop_jkt": 64,
     "ftn_spname": 160,
@@ -72,6 +74,8 @@ class RefusedError(Exception):
         self.description = description
         self.status = status
         self.headers = tuple(headers)
+        #: Whose request it was, and why, for the log only.
+        self.about = ""
 
 
 def parse(text: str) -> dict[str, str]:
@@ -105,6 +109,24 @@ def redirect(url: str) -> Response:
     return Response(303, b"", headers)
 
 
+def oauth_error(error: str, description: str, status: int) -> Response:
+    """Return an error for a program (RFC 6749 §5.2)."""
+    content = {"error": error}
+    if description:
+        content["error_description"] = description
+    return json_response(content, status=status)
+
+
+def public_json(content: JsonObject) -> Response:
+    """Return a document that clients may keep for a short time."""
+    answer = json_response(content)
+    headers = [
+        (name, "max-age=300" if name == "Cache-Control" else value)
+        for name, value in answer.headers
+    ]
+    return Response(answer.status, answer.body, tuple(headers))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReturnAddress:
     """Where the answer to a request goes: a redirect URI that the client has."""
@@ -134,6 +156,10 @@ class AuthorizationRequest(ReturnAddress):
     ui_locales: str = ""
     login_hint: str = ""
     id_token_hint: str = ""
+    #: What the parameter ``claims`` asks for, as in ``Wanted``.
+    claims: str = ""
+    subject: str = ""
+    levels: str = ""
     dpop_jkt: str = ""
     ftn_spname: str = ""
 
@@ -185,8 +211,13 @@ class AuthorizationRequest(ReturnAddress):
             raise RefusedError(
                 "invalid_request", "prompt has unknown or opposed values"
             )
+        try:
+            wanted = Wanted.read(given.pop("claims", "{}"))
+        except ValueError:
+            raise RefusedError("invalid_request", "claims is malformed") from None
         return cls(
             **given,
+            **vars(wanted),
             scope=" ".join(each for each in SCOPES if each in scopes),
             max_age=None if max_age is None else int(max_age),
         )
@@ -204,7 +235,7 @@ class AuthorizationRequest(ReturnAddress):
 
     def to_json(self) -> JsonObject:
         """Return a dictionary for the store, without what is empty."""
-        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
+        return {k: v for k, v in vars(self).items() if v is not None and v != ""}
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:

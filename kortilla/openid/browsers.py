@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Browsers: the cookies that bind logins to one, and the session where it is wanted."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from kortilla.openid.records import Login
 from kortilla.openid.store import Store
@@ -15,10 +15,14 @@ _NO_COOKIE: SetCookie = ("Set-Cookie", None)
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """A session of single sign-on: its id, and who logged in."""
+    """A session of single sign-on: its id, and who logged in.
+
+    ``id`` is new at each login. ``sid`` stays when the same person logs in again.
+    """
 
     id: str
     login: Login
+    sid: str
 
 
 class Browsers:
@@ -69,18 +73,38 @@ class Browsers:
         if not self._session_seconds or session_id is None:
             return None
         data = await self._store.get("session", session_id)
-        return None if data is None else BrowserSession(session_id, Login(**data))
+        if data is None:
+            return None
+        sid = data.pop("sid", session_id)
+        return BrowserSession(session_id, Login(**data), sid)
 
-    async def begin(self, headers: Headers, login: Login) -> SetCookie:
-        """Begin a session in place of another. Returns the header for its cookie."""
+    async def begin(
+        self, headers: Headers, login: Login
+    ) -> tuple[BrowserSession | None, BrowserSession | None]:
+        """Begin a session in place of another.
+
+        Returns it, and another person's that it ends. Without sessions both are None.
+        """
         if not self._session_seconds:
-            return _NO_COOKIE
-        old = self.session_cookie.id_of(headers.all("Cookie"))
+            return None, None
+        old, ended = await self.session(headers), None
+        new = new_session_id()
+        session = BrowserSession(new, login, new)
         if old is not None:
-            await self._store.delete("session", old)
-        new, data = new_session_id(), asdict(login)
+            await self.end(old)
+            if old.login.satu == login.satu:
+                session = BrowserSession(new, login, old.sid)
+            else:
+                ended = old
+        data = {**vars(login), "sid": session.sid}
         await self._store.put("session", new, data, seconds=self._session_seconds)
-        return "Set-Cookie", self.session_cookie.set(new)
+        return session, ended
+
+    def remember(self, session: BrowserSession | None) -> SetCookie:
+        """Return the header for a session's cookie."""
+        if session is None:
+            return _NO_COOKIE
+        return "Set-Cookie", self.session_cookie.set(session.id)
 
     async def end(self, session: BrowserSession) -> None:
         """End a session."""

@@ -6,16 +6,18 @@ Authlib has no types; ``Client`` and ``Assertion`` have.
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from authlib.oauth2.rfc6749 import ClientMixin, InvalidClientError, OAuth2Request
+from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc.jwk import KeySet
 from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
-from kortilla.openid.client_keys import FetchedKeys
+from kortilla.errors import ConfigurationError
+from kortilla.openid.client_keys import FetchedKeys, check_encryption
 from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
 from kortilla.openid.profiles import PROFILES, Profile
 from kortilla.openid.settings import ClientSettings, hash_secret
@@ -60,7 +62,12 @@ class Client(ClientMixin):
     async def check_keys(self) -> None:
         """Fetch the keys if they are at an address. Raises ``ConfigurationError``."""
         if isinstance(self._keys, FetchedKeys):
-            await self._keys.fetch()
+            found = await self._keys.fetch()
+            try:
+                check_encryption(self.settings, found)
+            except ValueError as error:
+                where = f"The keys of the client {self.settings.id}"
+                raise ConfigurationError(f"{where}: {error}.") from None
 
     def get_client_id(self) -> str:
         return self.settings.id
@@ -88,6 +95,37 @@ def peek(assertion: str) -> tuple[str, str | None]:
         return str(claims["sub"]), kid if isinstance(kid, str) else None
     except (*MALFORMED, LookupError):
         return "", None
+
+
+def claimed_id(
+    clients: Mapping[str, Client], form: Mapping[str, str], authorization: str
+) -> str:
+    """Return the registered client that a request says it is from, or no text."""
+    try:
+        [user, _] = extract_basic_authorization({"Authorization": authorization})
+    except MALFORMED:
+        user = None
+    named = (peek(form.get("client_assertion", ""))[0], form.get("client_id"), user)
+    return next((each for each in named if each and each in clients), "")
+
+
+def about(
+    clients: Mapping[str, Client], form: Mapping[str, str], authorization: str
+) -> str:
+    """Return whose request was refused, and perhaps why, for the log."""
+    name = claimed_id(clients, form, authorization)
+    if not name:
+        return "no client of the configuration"
+    own, method = clients[name].settings.authentication, "none"
+    if authorization:
+        method = "client_secret_basic"
+    elif "client_secret" in form:
+        method = "client_secret_post"
+    elif "client_assertion" in form:
+        method = "private_key_jwt"
+    if method in {own, "none"}:
+        return f"client {name}"
+    return f"client {name}: it came with {method}, and is registered with {own}"
 
 
 class Assertion(JWTBearerClientAssertion):

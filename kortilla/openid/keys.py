@@ -215,8 +215,7 @@ class KeyFile:
                     ) from None
 
     async def ready(self) -> None:
-        """Check the file, and that its keys sign now. Raises as ``check_signing``."""
-        self.check()
+        """Check that a token's keys sign now. Raises as ``check_signing``."""
         if self._thread is None:
             return
         if time.monotonic() >= self._proved + _PROVED_SECONDS:

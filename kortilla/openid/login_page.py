@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from kortilla.common import JsonObject
@@ -27,7 +26,8 @@ from kortilla.openid.authorization import (
     parse,
     redirect,
 )
-from kortilla.openid.browsers import Browsers
+from kortilla.openid.backchannel import Logouts
+from kortilla.openid.browsers import Browsers, BrowserSession
 from kortilla.openid.metrics import note
 from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
@@ -74,6 +74,7 @@ class LoginPage:
         protocol: Protocol,
         store: Store,
         browsers: Browsers,
+        logouts: Logouts,
         service: LoginService,
         pages: Pages,
         simulator: "Simulator | None" = None,
@@ -82,6 +83,7 @@ class LoginPage:
         self.protocol = protocol
         self.store = store
         self.browsers = browsers
+        self.logouts = logouts
         self.service = service
         self.pages = pages
         self._simulator = simulator
@@ -117,10 +119,21 @@ class LoginPage:
         return redirect(f"{self.pages.prefix}/login/{login_id}").with_headers(cookie)
 
     async def finish(
-        self, asked: AuthorizationRequest, login: Login, *, by: str = "session"
+        self,
+        asked: AuthorizationRequest,
+        login: Login,
+        session: BrowserSession | None,
+        *,
+        by: str = "session",
     ) -> Response:
         """Send the browser back to the client with a code, by a session or a card."""
-        code, record = self.protocol.code(asked, login)
+        client = self.protocol.client(asked.client_id)
+        sid = self.logouts.sid(session, client)
+        try:
+            code, record = self.protocol.code(asked, login, sid)
+        except RefusedError as error:
+            return self.refuse(asked, error)
+        await self.logouts.join(session, client)
         await self.store.put("code", code, record.to_json(), seconds=CODE_SECONDS)
         self.service.events.client_answered(asked.client_id, by, login.satu)
         return asked.answer(self.protocol.issuer, {"code": code})
@@ -204,7 +217,7 @@ class LoginPage:
             challenges = data["challenges"]
             identity = await self.service.login(challenges, token, nonce=nonce)
             signer, cookie = self.browsers.signed(login_id, seconds=LOGIN_SECONDS)
-            data["login"] = asdict(self._login_of(identity))
+            data["login"] = dict(vars(self._login_of(identity)))
             data["signer"] = _digest(signer)
             await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)
@@ -226,8 +239,11 @@ class LoginPage:
     async def _end(
         self, request: Request, asked: AuthorizationRequest, login: Login
     ) -> Response:
-        answer = await self.finish(asked, login, by="card")
-        return answer.with_headers(await self.browsers.begin(request.headers, login))
+        session, ended = await self.browsers.begin(request.headers, login)
+        if ended is not None:
+            await self.logouts.end(ended)
+        answer = await self.finish(asked, login, session, by="card")
+        return answer.with_headers(self.browsers.remember(session))
 
     async def _cancel(self, request: Request, login_id: str, data: Data) -> Response:
         return self.refuse(_request_of(await self._take(login_id)), _CANCELLED)

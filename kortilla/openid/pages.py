@@ -96,9 +96,9 @@ class Pages:
         base = f"{self.prefix}/login/{login_id}"
         name = client.name.of(language)
         content = _paragraph("lead", text["asks"], name=name)
+        content += f'<p class="hosts">{html.escape(", ".join(client.hosts))}</p>\n'
         if service:
             content += _paragraph("lead", text["service"], name=name, service=service)
-        content += f'<p class="hosts">{html.escape(", ".join(client.hosts))}</p>\n'
         if self._simulator is None:
             content += self._card_part(text, base, name, client)
         else:

@@ -8,14 +8,14 @@ demand with its test.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 ProfileName = Literal["default", "fapi2", "ftn"]
 RequestAlgorithm = Literal["RS256", "PS256", "ES256"]
-EncryptionAlgorithm = Literal["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"]
+EncryptionAlgorithm = Literal["RSA-OAEP-256", "RSA-OAEP", "ECDH-ES", "ECDH-ES+A256KW"]
 
-REQUEST_ALGORITHMS: tuple[str, ...] = ("RS256", "PS256", "ES256")
-ENCRYPTION_ALGORITHMS: tuple[str, ...] = ("RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW")
+REQUEST_ALGORITHMS: tuple[str, ...] = get_args(RequestAlgorithm)
+ENCRYPTION_ALGORITHMS: tuple[str, ...] = get_args(EncryptionAlgorithm)
 
 _FTN = "http://ftn.ficora.fi/2017/"
 #: The levels of the Finnish Trust Network, and what each of them satisfies.

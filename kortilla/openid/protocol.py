@@ -47,7 +47,7 @@ TOKEN_SECONDS = 300
 
 T = TypeVar("T")
 
-_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 Parameters = Mapping[str, str]
@@ -127,10 +127,16 @@ class _IdToken(OpenIDToken):
     def encode_id_token(self, token: JsonObject, request: _Request) -> str:
         # Read once: a rotation between two reads would give another key's kid.
         self._client = request.client.settings
+        self._wishes = request.authorization_code.wishes()
         self._key = self._keys.read().current(self._client.algorithm)
         encoded: str = super().encode_id_token(token, request)
         algorithm = self._client.id_token_encrypted_response_alg
         return encrypted(encoded, request.client.keys, algorithm)
+
+    def get_authorization_code_claims(self, code: CodeRecord) -> JsonObject:
+        """Return the claims of a code, with the session's name for the client."""
+        claims: JsonObject = super().get_authorization_code_claims(code)
+        return claims | ({"sid": code.sid} if code.sid else {})
 
     def resolve_client_private_key(self, client: Client) -> SigningKey:
         return self._key
@@ -147,7 +153,7 @@ class _IdToken(OpenIDToken):
         The Finnish profile wants all claims here, and encrypted.
         """
         if PROFILES[self._client.profile].finnish:
-            return user.claims(self._client, scope.split())
+            return user.claims(self._client, self._wishes)
         return {"sub": user.subject}
 
 
@@ -207,6 +213,7 @@ class Protocol:
         self.clients = clients
         self.clock = clock
         self._simulator = simulator
+        self._sessions = settings.sso_minutes > 0
         kind = "test" if settings.trust.test else "citizen-certificate"
         self._acr = f"urn:kortilla:acr:{'simulator' if simulator else kind}"
         self._server = _Server(clients)
@@ -255,12 +262,15 @@ class Protocol:
             ),
             "ui_locales_supported": ["fi", "sv", "en"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
-            "claims_parameter_supported": False,
+            "claims_parameter_supported": True,
             "request_parameter_supported": True,
             "request_uri_parameter_supported": False,
             "require_request_uri_registration": False,
             "authorization_response_iss_parameter_supported": True,
         }
+        if self._sessions:
+            content["backchannel_logout_supported"] = True
+            content["backchannel_logout_session_supported"] = True
         if self._simulator:
             content["kortilla_simulator"] = True
         OpenIDProviderMetadata(content).validate(
@@ -284,9 +294,29 @@ class Protocol:
 
     # -- Authorization ----------------------------------------------------------------
 
-    def code(self, asked: AuthorizationRequest, login: Login) -> tuple[str, CodeRecord]:
-        """Return a new code for a login, and what it stands for."""
+    def check_level(self, asked: AuthorizationRequest) -> None:
+        """Check that a client gets a level that its request demands by ``claims``.
+
+        Raises ``RefusedError``.
+        """
+        level = self.acr(self.client(asked.client_id))
+        if asked.levels and level not in asked.levels.split():
+            raise RefusedError(
+                "unmet_authentication_requirements",
+                f"claims demands another acr than {level}",
+            )
+
+    def code(
+        self, asked: AuthorizationRequest, login: Login, sid: str = ""
+    ) -> tuple[str, CodeRecord]:
+        """Return a new code for a login, and what it stands for.
+
+        Raises ``RefusedError`` if the request demands another person by ``claims``.
+        """
         client = self.client(asked.client_id)
+        own = login.seen_by(client.settings, self.keys)
+        if asked.subject not in ("", own.subject):
+            raise RefusedError("access_denied", "claims demands another sub")
         record = CodeRecord(
             client_id=asked.client_id,
             redirect_uri=asked.redirect_uri,
@@ -295,7 +325,9 @@ class Protocol:
             code_challenge=asked.code_challenge,
             acr=self.acr(client),
             dpop_jkt=asked.dpop_jkt,
-            login=login.seen_by(client.settings, self.keys),
+            login=own,
+            claims=asked.claims,
+            sid=sid,
         )
         return secrets.token_urlsafe(32), record
 
@@ -330,6 +362,8 @@ class Protocol:
             ) from None
         if form.get("client_id") not in (None, client.settings.id):
             raise RefusedError("invalid_request", "client_id is another client's")
+        if request.auth_method == "none" and any(used):
+            raise RefusedError("invalid_request", "A public client has no secret")
         by_key = request.auth_method == "private_key_jwt"
         return client, self._assertion.jti if by_key else None
 
@@ -368,7 +402,7 @@ class Protocol:
         client = self.clients.get(token.client_id)
         if client is None:
             raise RefusedError("invalid_token", "The client is gone", status=401)
-        claims = token.login.claims(client.settings, token.scope.split())
+        claims = token.login.claims(client.settings, token.wishes())
         algorithm = client.settings.userinfo_signed_response_alg
         if algorithm is None:
             return claims
@@ -399,6 +433,8 @@ class Protocol:
         claims = found.id_token_claims
         if claims is not None and claims.get("iss") != self.issuer:
             raise RefusedError("invalid_request", "id_token_hint is of another issuer")
+        if claims is not None and "events" in claims:  # a logout token
+            raise RefusedError("invalid_request", "id_token_hint is no ID token")
         return Logout(found.client, claims, found.redirect_uri)
 
     def _request(

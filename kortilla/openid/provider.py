@@ -10,25 +10,27 @@
 Nothing that a browser or a client sends raises an error here.
 """
 
-import base64
 import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from urllib.parse import unquote, urlencode
+from functools import partial
+from urllib.parse import urlencode
 
-from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
+from kortilla.openid import cors
 from kortilla.openid.authorization import (
     AuthorizationRequest,
     RefusedError,
     ReturnAddress,
+    oauth_error,
     parse,
+    public_json,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client, peek
+from kortilla.openid.clients import ASSERTION_SECONDS, Client, about, claimed_id, peek
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
 from kortilla.openid.login_page import BODY_SECONDS, LoginPage
@@ -91,9 +93,9 @@ class Provider:
         ] = {
             "/.well-known/openid-configuration": ("GET, HEAD", self._discovery),
             "/jwks": ("GET, HEAD", self._jwks),
-            "/authorize": ("GET, POST", self._authorize),
-            "/par": ("POST", self._par),
-            "/token": ("POST", self._token),
+            "/authorize": ("GET, POST", partial(self._asked, self._authorize)),
+            "/par": ("POST", partial(self._asked, self._par)),
+            "/token": ("POST", partial(self._asked, self._token)),
             "/userinfo": ("GET, POST", self._userinfo),
             "/logout": ("GET, POST", self._logout),
             "/healthz": ("GET, HEAD", self._healthz),
@@ -115,8 +117,9 @@ class Provider:
 
         ``query`` is the raw query, without its question mark.
         """
+        clients = self.protocol.clients
         if not self.request_hooks:
-            return await self._answer(request, query)
+            return cors.shared(request, await self._answer(request, query), clients)
         with observing(request.path) as observed:
             try:
                 answer = await self._answer(request, query)
@@ -124,7 +127,7 @@ class Provider:
             finally:
                 for hook in self.request_hooks:
                     hook(observed)
-        return answer
+        return cors.shared(request, answer, clients)
 
     async def _answer(self, request: Request, query: str) -> Response:
         try:
@@ -134,7 +137,7 @@ class Provider:
         except StoreUnavailableError as error:
             logger.error("A request was refused: %s", error)
             if request.path in _MACHINE:
-                return _oauth_error("temporarily_unavailable", "", 503)
+                return oauth_error("temporarily_unavailable", "", 503)
             return error_response(error, request.headers)
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
@@ -159,6 +162,8 @@ class Provider:
     async def _dispatch(self, request: Request, query: str) -> Response:
         if request.path in self._endpoints:
             methods, endpoint = self._endpoints[request.path]
+            if allowed := cors.preflight(request, self.protocol.clients):
+                return allowed
             check_method(request, methods)
             return await endpoint(request, query)
         if file := static_files().get(request.path):
@@ -171,20 +176,22 @@ class Provider:
     def _refuse(self, request: Request, error: RefusedError) -> Response:
         note(error=error.error)
         page = request.path.startswith("/login/")  # its id stays out of logs
-        logger.info("%s was refused: %s", "/login/…" if page else request.path, error)
+        where = "/login/…" if page else request.path
+        why = error.about and f" ({error.about})"
+        logger.info("%s was refused: %s%s", where, error, why)
         if request.path not in _MACHINE:
             return self._pages.mistake(request, error)
         headers = [each for each in error.headers if each[0] == "WWW-Authenticate"]
-        answer = _oauth_error(error.error, error.description, error.status)
+        answer = oauth_error(error.error, error.description, error.status)
         return answer.with_headers(*headers)
 
     # -- Discovery --------------------------------------------------------------------
 
     async def _discovery(self, request: Request, query: str) -> Response:
-        return _public_json(self.protocol.metadata())
+        return public_json(self.protocol.metadata())
 
     async def _jwks(self, request: Request, query: str) -> Response:
-        return _public_json(self.protocol.keys.read().public())
+        return public_json(self.protocol.keys.read().public())
 
     async def _healthz(self, request: Request, query: str) -> Response:
         return json_response({"status": "ok"})
@@ -193,6 +200,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
+            self.protocol.keys.check()
             await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
@@ -208,20 +216,35 @@ class Provider:
 
     # -- Authorization ----------------------------------------------------------------
 
-    async def _authorize(self, request: Request, query: str) -> Response:
+    async def _asked(
+        self,
+        endpoint: Callable[[Request, Parameters], Awaitable[Response]],
+        request: Request,
+        query: str,
+    ) -> Response:
+        """Answer a client's request. A refusal of it knows which client it was."""
         by_form = request.method == "POST"
         form = parse(await self._form(request, query) if by_form else query)
+        try:
+            return await endpoint(request, form)
+        except RefusedError as error:
+            authorization = request.headers.joined("Authorization")
+            error.about = about(self.protocol.clients, form, authorization)
+            raise
+
+    async def _authorize(self, request: Request, form: Parameters) -> Response:
+        by_form = request.method == "POST"
         uri = form.get("request_uri", "")
         if by_form and uri.startswith(_PAR):
             return self._by_link(form.get("client_id", ""), uri)
         if uri.startswith(_PAR):
             asked = await self._take_pushed(uri, form.get("client_id", ""))
         else:
-            form, signed = await self._open(form)
+            client = self._client(form)
+            form, signed = await opened(form, client, self.store, self.protocol)
             back = self._return_address(form)
-            client = self._client(form).settings
             try:
-                asked = AuthorizationRequest.check(form, client, signed=signed)
+                asked = AuthorizationRequest.check(form, client.settings, signed=signed)
             except RefusedError as error:
                 return self._login_page.refuse(back, error)
         if by_form:
@@ -244,14 +267,16 @@ class Provider:
     async def _log_in(self, request: Request, asked: AuthorizationRequest) -> Response:
         """Answer by the session's login if the client takes it, or begin a new one."""
         client = self.protocol.client(asked.client_id)
+        self.protocol.check_level(asked)
         session = await self._browsers.session(request.headers)
         login = session.login if session else None
         subject = self.protocol.hinted_subject(asked)
         if login is not None:
             own = login.subject_for(client.settings, self.protocol.keys)
             now = self.protocol.clock()
-            if subject in (None, own) and asked.accepts(login.auth_time, now=now):
-                return await self._login_page.finish(asked, login)
+            same = subject in (None, own) and asked.subject in ("", own)
+            if same and asked.accepts(login.auth_time, now=now):
+                return await self._login_page.finish(asked, login, session)
         if asked.is_silent:
             raise RefusedError("login_required", "The user has to log in")
         return await self._login_page.begin(request, asked)
@@ -278,14 +303,6 @@ class Provider:
             raise RefusedError("invalid_request", "client_id is missing or unknown")
         note(client=client.settings.id)
         return client
-
-    async def _open(self, form: Parameters) -> tuple[Parameters, bool]:
-        """Return the parameters of a request, and whether the client signed them.
-
-        Raises ``RefusedError``, for our own page: nobody knows where else to go.
-        """
-        issuer, now = self.protocol.issuer, self.protocol.clock()
-        return await opened(form, self._client(form), self.store, issuer, now)
 
     def _return_address(self, parameters: Parameters) -> ReturnAddress:
         """Return where the answer goes: to a client and a redirect URI that are known.
@@ -314,12 +331,11 @@ class Provider:
 
     # -- The clients' requests --------------------------------------------------------
 
-    async def _par(self, request: Request, query: str) -> Response:
-        form = parse(await self._form(request, query))
+    async def _par(self, request: Request, form: Parameters) -> Response:
         client = await self._authenticate(request, form)
         form["client_id"] = client.settings.id
-        proof = await self._proof(request)
-        form, signed = await self._open(form)
+        proof = await dpop.proved(request, self.store, self.protocol)
+        form, signed = await opened(form, client, self.store, self.protocol)
         self._return_address(form)
         if proof is not None and form.setdefault("dpop_jkt", proof) != proof:
             raise dpop.refused("DPoP is by another key than dpop_jkt")
@@ -331,11 +347,11 @@ class Provider:
             {"request_uri": uri, "expires_in": PAR_SECONDS}, status=201
         )
 
-    async def _token(self, request: Request, query: str) -> Response:
-        form = parse(await self._form(request, query))
+    async def _token(self, request: Request, form: Parameters) -> Response:
         client = await self._authenticate(request, form)
+        cors.check_origin_of(request, client)
         check_token(form)
-        proof = await self._proof(request)
+        proof = await dpop.proved(request, self.store, self.protocol)
         if proof is None and client.profile.bound:
             raise dpop.refused("DPoP is missing: the client has to prove its key")
         code = form["code"]
@@ -353,7 +369,9 @@ class Provider:
         )
         assert record is not None  # noqa: S101 - Authlib refuses the request without
         own = client.settings.id
-        token = TokenRecord(own, record.scope, record.login, digest, proof or "")
+        token = TokenRecord(
+            own, record.scope, record.login, digest, proof or "", claims=record.claims
+        )
         await self.store.put(
             "token", answer["access_token"], token.to_json(), seconds=TOKEN_SECONDS
         )
@@ -373,7 +391,9 @@ class Provider:
         if record is not None:
             note(client=record.client_id)
         if record and kind.lower() == "dpop":
-            proof = await self._proof(request, access_token=value.strip())
+            proof = await dpop.proved(
+                request, self.store, self.protocol, access_token=value.strip()
+            )
             if proof is None or proof != record.jkt:
                 raise dpop.refused("DPoP is missing or by another key", value)
         if record and (owner := self.protocol.clients.get(record.client_id)):
@@ -387,25 +407,13 @@ class Provider:
             return Response(200, told.encode(), tuple(headers))
         return json_response(told)
 
-    async def _proof(
-        self, request: Request, *, access_token: str | None = None
-    ) -> str | None:
-        """Return the thumbprint of the key that a request proves, which is new.
-
-        Raises ``RefusedError``.
-        """
-        issuer, now = self.protocol.issuer, self.protocol.clock()
-        return await dpop.proved(request, self.store, issuer, now, access_token)
-
     async def _authenticate(self, request: Request, form: Parameters) -> Client:
         """Return the client, whose assertion was not used before."""
         named, kid = peek(form.get("client_assertion", ""))
         if claimed := self.protocol.clients.get(named):
             await claimed.refresh_keys(kid)
-        names = (named, form.get("client_id", ""), _user_id(_authorization(request)))
-        for name in names:
-            if name in self.protocol.clients:
-                note(client=name)  # also where its secret is wrong
+        own = claimed_id(self.protocol.clients, form, _authorization(request))
+        note(client=own)  # also where its secret is wrong
         endpoint = request.path.removeprefix("/")
         client, jti = self.protocol.authenticate(
             endpoint, form, _authorization(request)
@@ -444,6 +452,7 @@ class Provider:
                         "invalid_request", "id_token_hint is another person's"
                     )
             await self._browsers.end(session)
+            await self._login_page.logouts.end(session)
             events = self.service.events
             context = events.context(request.headers, request.client)
             events.logged_out(context, session.login.satu)
@@ -470,29 +479,3 @@ def _authorization(request: Request) -> str:
     if len(found) > 1:
         raise RefusedError("invalid_request", "Authorization is repeated")
     return found[0] if found else ""
-
-
-def _user_id(authorization: str) -> str:
-    """Return the user-id of Basic authentication, or nothing (RFC 7617 §2)."""
-    try:
-        text = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
-        return unquote(text.decode().partition(":")[0])
-    except ValueError:
-        return ""
-
-
-def _oauth_error(error: str, description: str, status: int) -> Response:
-    content = {"error": error}
-    if description:
-        content["error_description"] = description
-    return json_response(content, status=status)
-
-
-def _public_json(content: JsonObject) -> Response:
-    """Return a document that clients may keep for a short time."""
-    answer = json_response(content)
-    headers = [
-        (name, "max-age=300" if name == "Cache-Control" else value)
-        for name, value in answer.headers
-    ]
-    return Response(answer.status, answer.body, tuple(headers))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who has logged in, and what codes and access tokens stand for."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from kortilla.common import JsonObject
@@ -41,8 +41,11 @@ class Login:
         """Return this login with its subject for a client."""
         return replace(self, subject=self.subject_for(client, keys))
 
-    def claims(self, client: ClientSettings, scopes: list[str]) -> JsonObject:
-        """Return what userinfo answers: what the operator allows and scopes ask for."""
+    def claims(self, client: ClientSettings, wishes: list[str]) -> JsonObject:
+        """Return what userinfo answers: what the operator allows and the client wants.
+
+        ``wishes`` are scopes, and names of claims.
+        """
         values = {
             "name": f"{self.given_names} {self.surname}",
             "given_name": self.given_names,
@@ -54,9 +57,9 @@ class Login:
         }
         claims: JsonObject = {"sub": self.subject}
         for name in client.claims:
-            if CLAIMS[name] in scopes:
+            if CLAIMS[name] in wishes or name in wishes:
                 claims[name] = values[name]
-        if client.email is not None and "email" in scopes:
+        if client.email is not None and {"email", "email_verified"} & {*wishes}:
             claims["email"] = client.email.replace("{sub}", self.subject)
             claims["email_verified"] = False
         return claims
@@ -70,13 +73,25 @@ class _Record:
     client_id: str
     scope: str
     login: Login
+    #: Names that the parameter ``claims`` asked for, with spaces between them.
+    claims: str = field(default="", kw_only=True)
+
+    def wishes(self) -> list[str]:
+        """Return the scopes and the names of claims that the client wants."""
+        return [*self.scope.split(), *self.claims.split()]
 
     def get_scope(self) -> str:
         return self.scope
 
     def to_json(self) -> JsonObject:
-        """Return a dictionary for the store."""
-        return asdict(self)
+        """Return a dictionary for the store, without what is as by default."""
+        data: JsonObject = {
+            # A default is an attribute of the class. ``asdict`` copies deeply: slow.
+            name: value
+            for name, value in vars(self).items()
+            if value != getattr(type(self), name, None)
+        }
+        return data | {"login": dict(vars(self.login))}
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:
@@ -92,6 +107,8 @@ class CodeRecord(_Record):
     nonce: str
     code_challenge: str
     acr: str
+    #: The session's name for the client, if there is a session.
+    sid: str = field(default="", kw_only=True)
     #: The thumbprint of the key that redeems it, if the request named one.
     dpop_jkt: str = ""
     code_challenge_method: ClassVar[str] = "S256"

@@ -5,6 +5,7 @@ import array
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import struct
@@ -30,6 +31,8 @@ _HANDSHAKE = 0.2
 #: Seconds that open requests have to end.
 _SHUTDOWN = 10
 _SO_ATTACH_FILTER = 26
+#: The first file that systemd passes to a service.
+_FIRST_PASSED = 3
 
 
 def sub_application(provider: Provider) -> web.Application:
@@ -127,12 +130,28 @@ class AccessLogger(AbstractAccessLogger):
         return path if name == below else f"/{name}" if "…" in name else name
 
 
+def passed_socket() -> socket.socket | None:
+    """Return the socket that systemd listens on for this process, if there is one.
+
+    See sd_listen_fds(3). Raises ``ConfigurationError`` if it passes several.
+    """
+    number, process = os.environ.get("LISTEN_FDS"), os.environ.get("LISTEN_PID")
+    if number is None or process != str(os.getpid()):
+        return None
+    if number != "1":
+        raise ConfigurationError(
+            f"systemd passes {number} sockets: write one ListenStream in the .socket."
+        )
+    return socket.socket(fileno=_FIRST_PASSED)
+
+
 async def serve(
     provider: Provider,
     *,
     host: str,
     port: int,
     started: Callable[[str], None],
+    listening: socket.socket | None = None,
     drain_seconds: float = 5,
     reloader: Reloader | None = None,
 ) -> None:
@@ -141,9 +160,10 @@ async def serve(
     After SIGTERM the provider says that it is not ready, and serves all that comes for
     ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
     Then nothing new is accepted, and open requests have ten seconds to end.
-    SIGINT, or a second SIGTERM, ends the first of the two at once. ``started`` is
-    called with the address once it listens. ``reloader`` reads the clients anew at
-    SIGHUP, and when their files have changed.
+    SIGINT, or a second SIGTERM, ends the first of the two at once. Connections to
+    ``listening``, in place of host and port, wait meanwhile for the next process.
+    ``started`` is called with the address once it listens. ``reloader`` reads the
+    clients anew at SIGHUP, and when their files have changed.
     """
     asked, hurried = asyncio.Event(), asyncio.Event()
 
@@ -182,7 +202,10 @@ async def serve(
     listener: asyncio.Server | None = None
     try:
         assert runner.server is not None  # noqa: S101 - it was set up
-        listener = await loop.create_server(runner.server, host, port, backlog=1024)
+        if listening is None:
+            listener = await loop.create_server(runner.server, host, port, backlog=1024)
+        else:
+            listener = await loop.create_server(runner.server, sock=listening)
         name, number = listener.sockets[0].getsockname()[:2]
         started(f"http://{name}:{number}{provider.prefix}")
         while not asked.is_set():
@@ -193,7 +216,7 @@ async def serve(
         provider.stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), drain_seconds)
-        await _close(listener, runner.server)
+        await _close(listener, runner.server, shared=listening is not None)
     finally:
         if listener is not None:
             listener.close()
@@ -224,12 +247,15 @@ def _drop_new_connections(listener: socket.socket) -> None:
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
-async def _close(listener: asyncio.Server, server: web.Server) -> None:
-    """Stop listening, and serve the connections that were made before."""
-    kept = [each.dup() for each in listener.sockets]
+async def _close(listener: asyncio.Server, server: web.Server, *, shared: bool) -> None:
+    """Stop listening, and serve the connections that were made before.
+
+    What waits at a ``shared`` socket is for the next process.
+    """
+    kept = [] if shared else [each.dup() for each in listener.sockets]
     for each in kept:
         _drop_new_connections(each)
-    await asyncio.sleep(_HANDSHAKE)
+    await asyncio.sleep(0 if shared else _HANDSHAKE)
     waiting = []
     listener.close()
     for each in kept:

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 Language = Literal["fi", "sv", "en"]
 ClientAuthentication = Literal[
-    "client_secret_basic", "client_secret_post", "private_key_jwt"
+    "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
 ]
 
 #: What a client may get beside ``sub``, and the scope that asks for it.
@@ -173,7 +173,9 @@ class ClientSettings(_Model):
     secrets: list[Secret] = Field(default=[], max_length=2)
     jwks_file: str | None = None
     jwks_uri: Url | None = None
+    backchannel_logout_uri: Url | None = None
     allow_private_addresses: bool = False
+    origins: list[Annotated[str, AfterValidator(check_origin)]] = []
     algorithm: Literal["RS256", "ES256"] = "RS256"
     request_object_signing_alg: RequestAlgorithm | None = None
     id_token_encrypted_response_alg: EncryptionAlgorithm | None = None
@@ -196,6 +198,12 @@ class ClientSettings(_Model):
     def _check_authentication(self) -> Self:
         by_key = self.authentication == "private_key_jwt"
         keys = [each for each in (self.jwks_file, self.jwks_uri) if each is not None]
+        if self.authentication == "none":
+            if keys or self.secrets:
+                raise ValueError("none is for clients without secrets and keys")
+            return self
+        if self.origins:
+            raise ValueError('origins are for public clients: authentication = "none"')
         if by_key and (len(keys) != 1 or self.secrets):
             raise ValueError(
                 "private_key_jwt needs jwks_file or jwks_uri, and no secrets"
@@ -335,6 +343,11 @@ class Settings(_Model):
             raise ValueError(f"have the id {twice[0]} twice")
         trust = info.data.get("trust")
         for client in clients:
+            if client.backchannel_logout_uri and info.data.get("sso_minutes") == 0:
+                raise ValueError(
+                    f"{client.id}: backchannel_logout_uri needs sso_minutes: without "
+                    "it there is no session that could end"
+                )
             if trust is None or client.acr is None:
                 continue
             if trust.test and not _TEST_LEVEL.fullmatch(client.acr):

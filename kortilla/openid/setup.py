@@ -17,6 +17,7 @@ from kortilla.errors import (
     TrustConfigurationError,
 )
 from kortilla.events import EventHook
+from kortilla.openid.backchannel import Logouts
 from kortilla.openid.browsers import Browsers
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login_page import LoginPage
@@ -90,6 +91,16 @@ def create_provider(
     closing.push_async_callback(service.close)
     closing.push_async_callback(store.close)
     closing.push_async_callback(keys.close)
+    logouts = Logouts(
+        issuer=settings.issuer,
+        clients=clients,
+        keys=keys,
+        store=store,
+        fetchers=fetchers,
+        seconds=settings.sso_minutes * 60,
+        clock=clock,
+    )
+    closing.push_async_callback(logouts.close)
     browsers = Browsers(
         store, settings.origin, session_seconds=settings.sso_minutes * 60
     )
@@ -99,6 +110,7 @@ def create_provider(
         protocol=protocol,
         store=store,
         browsers=browsers,
+        logouts=logouts,
         service=service,
         pages=Pages(settings, played),
         simulator=played,

@@ -137,6 +137,10 @@ class Store(ABC):
     async def ping(self) -> None:
         """Return if the store works. Raises ``StoreUnavailableError``."""
 
+    async def advice(self) -> str:
+        """Return a sentence about what could be better, or nothing."""
+        return ""
+
     @abstractmethod
     async def close(self) -> None:
         """Close the connections."""
@@ -176,6 +180,10 @@ class _Table:
         self._remove(name)
         self._entries[name] = (self._clock() + seconds, content)
         self._bytes += size
+
+    def has(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is not None and self._clock() < entry[0]
 
     def get(self, name: str) -> Data | None:
         return self._living(self._entries.get(name))
@@ -243,13 +251,13 @@ class MemoryStore(Store):
         self._of(kind).put(_name(kind, key), data, seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
-        if await self.get(kind, key) is None:
+        if not self._of(kind).has(_name(kind, key)):
             return False
         await self.put(kind, key, data, seconds=seconds)
         return True
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        if await self.get(kind, key) is not None:
+        if self._of(kind).has(_name(kind, key)):
             return False
         await self.put(kind, key, {}, seconds=seconds)
         return True
@@ -349,6 +357,9 @@ class RedisStore(Store):
 
     async def ping(self) -> None:
         await self._connection.probe(self._client, self._prefix, self._seconds)
+
+    async def advice(self) -> str:
+        return await self._connection.advice(self._client, self._prefix, self._seconds)
 
     async def close(self) -> None:
         await self._client.aclose()

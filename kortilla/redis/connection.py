@@ -317,6 +317,26 @@ async def probe(client: Any, prefix: str, seconds: float) -> None:
         raise StoreUnavailableError(_CLUSTER)
 
 
+async def advice(client: Any, prefix: str, seconds: float) -> str:
+    """Return a sentence about replicas that lose logins or refuse them, or nothing."""
+    async with asking(client, seconds):
+        read = "return redis.call('INFO', 'replication')"
+        said = text(await client.eval(read, 1, f"{prefix}health"))
+    count = int(said.partition("connected_slaves:")[2].split("\r")[0] or 0)
+    waits = "min_slaves_good_slaves:" in said  # it is there if the setting is
+    if count == 1 and waits:
+        return (
+            "Redis has one replica and min-replicas-to-write: after a failover it "
+            "refuses logins."
+        )
+    if count > 1 and not waits:
+        return (
+            f"Redis has {count} replicas: with min-replicas-to-write 1, a primary that "
+            "is cut off loses no login."
+        )
+    return ""
+
+
 def check_run(run: bytes | str | None) -> None:
     """Raise ``StoreUnavailableError`` if Redis does not name its run."""
     if not run:

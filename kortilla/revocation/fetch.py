@@ -122,13 +122,21 @@ class Fetcher:
             await resolver.close()
 
     async def post(
-        self, address: str, body: bytes, *, headers: Mapping[str, str], limits: Limits
+        self,
+        address: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str],
+        limits: Limits,
+        accepted: Collection[int] = (200,),
     ) -> bytes:
-        """Return the body of a POST's response with status 200.
+        """Return the body of a POST's response with an accepted status.
 
         Raises ``NoAnswerError``.
         """
-        async with self._answer("POST", address, limits, headers, body) as answer:
+        async with self._answer(
+            "POST", address, limits, headers, body, accepted=accepted
+        ) as answer:
             return b"".join([chunk async for chunk in self._chunks(answer, limits)])
 
     @asynccontextmanager
@@ -152,6 +160,8 @@ class Fetcher:
         limits: Limits,
         headers: Mapping[str, str],
         body: bytes | None = None,
+        *,
+        accepted: Collection[int] = (200,),
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self._check_address(address)
         # A compressed body could decompress to any size.
@@ -175,7 +185,7 @@ class Fetcher:
             ) as answer:
                 try:
                     if not (answer.status == 304 and method == "GET" and headers):
-                        _check_head(answer, limits)
+                        _check_head(answer, limits, accepted)
                     yield answer
                 except BaseException:
                     # Do not return the connection of a faulty host to the pool.
@@ -299,14 +309,16 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-def _check_head(answer: aiohttp.ClientResponse, limits: Limits) -> None:
+def _check_head(
+    answer: aiohttp.ClientResponse, limits: Limits, accepted: Collection[int]
+) -> None:
     if answer.status in {301, 302, 303, 307, 308}:
         raise NoAnswerError(
             Reason.REDIRECTED,
             "it sends on to another address, which is not followed; is there a portal "
             "or a proxy on the way?",
         )
-    if answer.status != 200:
+    if answer.status not in accepted:
         raise NoAnswerError(
             Reason.HTTP_STATUS,
             f"HTTP status {answer.status}; it, or a proxy on the way, may be out of "

@@ -25,6 +25,7 @@ INS_MANAGE_SECURITY_ENVIRONMENT = 0x22
 INS_CHANGE_REFERENCE_DATA = 0x24
 INS_PERFORM_SECURITY_OPERATION = 0x2A
 INS_RESET_RETRY_COUNTER = 0x2C
+INS_GENERAL_AUTHENTICATE = 0x86
 INS_SELECT = 0xA4
 INS_READ_BINARY = 0xB0
 INS_GET_RESPONSE = 0xC0
@@ -36,8 +37,12 @@ PIN_INSTRUCTIONS = frozenset(
 )
 
 # A repeated signature command might sign twice, and one signature uses up PIN2. A
-# repeated part of a chain might be deciphered twice.
-_NEVER_REPEATED = PIN_INSTRUCTIONS | {INS_PERFORM_SECURITY_OPERATION}
+# repeated part of a chain might be deciphered twice. After a wrong CAN the card delays
+# the next try.
+_NEVER_REPEATED = PIN_INSTRUCTIONS | {
+    INS_PERFORM_SECURITY_OPERATION,
+    INS_GENERAL_AUTHENTICATE,
+}
 
 # The longest responses are signatures of RSA-4096, 512 bytes. A reader that chains on
 # its own may return more than one APDU's data at once.
@@ -111,10 +116,18 @@ class Command:
 class CommandChannel:
     """Sends commands over a connection and assembles their responses.
 
-    ``protocol`` is 0 or 1 for T=0 or T=1.
+    ``protocol`` is 0 or 1 for T=0 or T=1. Without ``repeats``, no command is sent again
+    after 6Cxx: that is for protected commands, which count.
     """
 
-    def __init__(self, connection: Transport, protocol: int) -> None:
+    def __init__(
+        self, connection: Transport, protocol: int, *, repeats: bool = True
+    ) -> None:
+        self.use(connection, protocol)
+        self._repeats = repeats
+
+    def use(self, connection: Transport, protocol: int) -> None:
+        """Send the next commands over this connection."""
         self._connection = connection
         self._protocol = protocol
 
@@ -163,7 +176,8 @@ class CommandChannel:
 
     def _once(self, command: Command) -> tuple[bytes, int]:
         data, status = self._receive(command.encode(self._protocol))
-        if status & 0xFF00 == SW.WRONG_LE and command.ins not in _NEVER_REPEATED:
+        wrong_le = self._repeats and status & 0xFF00 == SW.WRONG_LE
+        if wrong_le and command.ins not in _NEVER_REPEATED:
             repeated = replace(command, le=status & 0xFF or 256)
             return self._receive(repeated.encode(self._protocol))
         return data, status
@@ -186,6 +200,8 @@ def _check_size(data: bytes) -> None:
 
 logger = logging.getLogger(__name__)
 
+_HIDDEN = PIN_INSTRUCTIONS | {INS_GENERAL_AUTHENTICATE}
+
 # Responses without personal data: file control parameters and PIN information. Of all
 # others (certificates, serial numbers, signatures) only the length is logged.
 _SHOWN_ANSWERS = frozenset({INS_SELECT, INS_GET_DATA})
@@ -194,7 +210,8 @@ _SHOWN_ANSWERS = frozenset({INS_SELECT, INS_GET_DATA})
 class TracingConnection:
     """Forwards commands to a connection and logs them at level ``TRAFFIC``.
 
-    For commands that carry a PIN, only the four header bytes are logged.
+    For commands that carry a PIN, and for the steps of PACE, only the four header bytes
+    are logged.
     """
 
     def __init__(self, connection: Transport) -> None:
@@ -216,7 +233,7 @@ class TracingConnection:
         if instruction != INS_GET_RESPONSE:
             self._instruction = instruction
         header, body = apdu[:4].hex().upper(), apdu[4:]
-        if instruction is None or instruction in PIN_INSTRUCTIONS:
+        if instruction is None or instruction in _HIDDEN:
             return f"{header} [{len(body)} bytes]"
         return f"{header} {body.hex().upper()}"
 

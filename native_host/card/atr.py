@@ -76,10 +76,16 @@ def parse_atr(atr: bytes) -> Atr:
     return Atr(atr[2:position], atr[position:end])
 
 
-def identify(atr: bytes) -> Generation:
+def is_contactless(atr: bytes) -> bool:
+    """Whether a card lies on the contactless side of a reader. Raises ``AtrError``."""
+    return parse_atr(atr).contactless
+
+
+def identify(atr: bytes, *, contactless: bool = False) -> Generation:
     """Return the generation of a citizen card. Raises ``UnsupportedCardError``.
 
-    The error's ``kind`` names the card if the ATR identifies it. A bank card's ATR, for
+    With ``contactless``, one on the contactless side of a reader is accepted, too. The
+    error's ``kind`` names the card if the ATR identifies it. A bank card's ATR, for
     example, does not (see ``FineidCard``).
     """
     try:
@@ -89,15 +95,16 @@ def identify(atr: bytes) -> Generation:
             "This card is not a FINEID citizen card: its answer to reset is odd."
         ) from error
     historical = parsed.historical
-    if parsed.contactless:
-        if historical.startswith(_MULTIAPP):
+    multiapp = historical.startswith(_MULTIAPP)
+    if parsed.contactless and not (contactless and multiapp):
+        if multiapp:
             raise UnsupportedCardError(
-                "The card lies on the contactless side of the reader; it has to be put "
-                "into the slot.",
+                "The card lies on the contactless side of the reader, which nothing "
+                "here may open.",
                 kind=CardKind.CONTACTLESS,
             )
         raise _unsupported(CardKind.CONTACTLESS_OTHER)
-    if historical.startswith(_MULTIAPP) and len(historical) > len(_MULTIAPP):
+    if multiapp and len(historical) > len(_MULTIAPP):
         number = historical[len(_MULTIAPP)]
         if number == 0x03:
             raise _unsupported(CardKind.MULTIAPP_V3)

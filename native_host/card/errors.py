@@ -48,13 +48,38 @@ class CardMuteError(CardError):
 
 
 class CardResetError(CardError):
-    """The card was reset, or lost its power, and so has forgotten the session."""
+    """The card was reset, or lost its power, and so has forgotten the session.
+
+    No try was spent.
+    """
+
+    code = "CARD_RESET"
+
+
+class CardResetAtPinError(CardResetError):
+    """The card was reset while it had a PIN: a try may have been spent."""
 
 
 class CardBusyError(CardError):
     """Another program holds the card."""
 
     code = "CARD_BUSY"
+
+
+class ChannelError(CardError):
+    """The secure channel to a contactless card can't be opened, or has ended.
+
+    Interference on the way or a card that was moved can be the cause, or an attack.
+    Nothing more is sent. A new session needs the CAN again.
+    """
+
+
+class WrongCanError(CardError):
+    """The CAN is not the one of this card. It costs no try.
+
+    The CAN must not be sent again by itself: with each wrong one the card takes longer
+    before it answers, up to 45 seconds.
+    """
 
 
 #: These end a session with a card at any command.
@@ -64,6 +89,7 @@ CONNECTION_ERRORS = (
     CardMuteError,
     CardResetError,
     CardBusyError,
+    ChannelError,
 )
 
 

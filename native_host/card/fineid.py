@@ -7,6 +7,7 @@ sent.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +27,7 @@ from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
+    CardResetError,
     UnsupportedCardError,
 )
 from native_host.card.files import FileReader, Tlv, TlvError
@@ -55,6 +57,10 @@ APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
 
 TOKEN_INFO = bytes.fromhex("5032")
+#: The number of bytes at the start of EF.TokenInfo, or of a certificate, that hold its
+#: serial number (PKCS#15 v1.1 §6.9, RFC 5280 §4.1). Cards give them in one answer.
+_NUMBER_WITHIN = 64
+_LACKS_FILES = "The card lacks a file that it had, so it may have lost its power."
 
 #: In the master file: the certificates of the issuing CA and of the root.
 AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
@@ -70,7 +76,6 @@ _TAG_KEY = 0x84
 # MSE's P2: the template of keys for signatures, and of those for confidentiality.
 _FOR_SIGNING, _FOR_DECRYPTION = 0xB6, 0xB8
 _CHAINED = 0x10  # CLA of a command whose data go on in the next (ISO/IEC 7816-4 §5.3.3)
-_LONGEST_DATA = 255  # bytes
 
 # Status words of cards without the application, when it is selected.
 _NO_APPLICATION = frozenset(
@@ -93,8 +98,9 @@ _NO_SUCH_KEY = frozenset(
 class FineidCard(Pins):
     """A citizen card whose application is selected.
 
-    ``connection`` needs only ``send_and_receive``; its ``protocol`` (0 or 1), ``atr``
-    and ``pin_pad`` are used if it has them. All methods block and raise ``CardError``,
+    ``connection`` needs only ``send_and_receive``; of ``CardConnection`` its
+    ``protocol``, ``atr``, ``pin_pad``, ``contactless`` and ``longest_data`` are used if
+    it has them. All methods block and raise ``CardError``,
     its subclasses, and the connection's errors. Raises ``UnsupportedCardError`` if the
     card is not a citizen card.
     """
@@ -107,9 +113,13 @@ class FineidCard(Pins):
         )
         self._files = FileReader(self._channel)
         atr: bytes | None = getattr(connection, "atr", None)
+        self._contactless: bool = getattr(connection, "contactless", False)
+        self._longest_data: int = getattr(connection, "longest_data", 255)
         try:
             #: The card's generation, or None if the connection knows no ATR.
-            self.generation = identify(atr) if atr else None
+            self.generation = (
+                identify(atr, contactless=self._contactless) if atr else None
+            )
             self._select_application()
         except UnsupportedCardError as error:
             if error.kind == CardKind.UNKNOWN and self._is_bank_card():
@@ -122,6 +132,41 @@ class FineidCard(Pins):
         self._known = KNOWN_KEYS[self.generation or Generation.MULTIAPP_V5]
         self._listed: tuple[CardKey, ...] | None = None
         self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
+        self._identity: tuple[bytes, bytes] | None = None
+
+    # -- Other programs ---------------------------------------------------------------
+
+    def remember(self) -> None:
+        """Read what tells this card from others, once, before others may use it.
+
+        That is the start of EF.TokenInfo, which holds the serial number, or of a
+        certificate that has been read. Raises ``CardResetError`` if it has neither now.
+        """
+        certificates = (key.certificate_path for key in self._settled)
+        for path in (TOKEN_INFO, *certificates):
+            if self._identity is not None:
+                return
+            with suppress(UnsupportedCardError):  # there is no such file
+                if start := self._files.read(path, limit=_NUMBER_WITHIN):
+                    self._identity = path, start
+        if self._identity is None:
+            raise CardResetError(_LACKS_FILES)
+
+    def resume(self, connection: Transport) -> bool:
+        """Go on after others may have used the card. Return whether it is the same.
+
+        No tries are known any more. ``remember`` was called before.
+        """
+        protocol = getattr(connection, "protocol", 0)
+        self._channel.use(TracingConnection(connection), protocol)
+        self._pin_pad = getattr(connection, "pin_pad", None)
+        self._tries.clear()
+        self._select_application()
+        path, start = self._identity or (TOKEN_INFO, b"")
+        try:
+            return self._files.read(path, limit=_NUMBER_WITHIN) == start
+        except UnsupportedCardError as error:
+            raise CardResetError(_LACKS_FILES) from error
 
     # -- Keys and certificates --------------------------------------------------------
 
@@ -229,9 +274,12 @@ class FineidCard(Pins):
 
         They are in DER and are not validated. The cards of 2026 have only the root's. A
         certificate that can't be read is left out. Afterwards no PIN is verified any
-        more.
+        more. A contactless card gives none: the selection of the master file would end
+        its secure channel.
         """
         found: list[bytes] = []
+        if self._contactless:
+            return ()
         for identifier in AUTHORITIES:
             try:
                 content = self._files.read_object(identifier, limit=_MAX_CERTIFICATE)
@@ -302,8 +350,8 @@ class FineidCard(Pins):
         named = b"" if algorithm is None else Tlv(_TAG_ALGORITHM, bytes([algorithm]))
         self._choose_key(key, _FOR_DECRYPTION, named)
         *first, last = [
-            data[start : start + _LONGEST_DATA]
-            for start in range(0, len(data), _LONGEST_DATA)
+            data[start : start + self._longest_data]
+            for start in range(0, len(data), self._longest_data)
         ]
         operation, step = INS_PERFORM_SECURITY_OPERATION, "the decryption"
         for part in first:

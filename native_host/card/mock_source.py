@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from kortilla.mock_card import errors
 from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.contactless import ContactlessCard, contactless_atr
 from kortilla.mock_card.faults import CardGoneError, CardSilentError, FaultyCard
 from kortilla.mock_card.folder import Presence, locked
 from kortilla.mock_card.profiles import PROFILES
@@ -58,8 +59,9 @@ def host_errors() -> Iterator[None]:
 class MockCardConnection(CardConnection):
     """An exclusive connection to the mock card in a folder.
 
-    Raises ``CardBusyError`` if another process holds the card for longer than
-    ``patience`` seconds, and ``MockCardBrokenError``.
+    With ``contactless`` it lies on a contactless reader. Raises ``CardBusyError`` if
+    another process holds the card for longer than ``patience`` seconds, and
+    ``MockCardBrokenError``.
     """
 
     @host_errors()
@@ -69,8 +71,11 @@ class MockCardConnection(CardConnection):
         *,
         style: Style | str = Style.DIRECT,
         patience: float = _PATIENCE,
+        contactless: bool = False,
     ) -> None:
-        self._card = FaultyCard(MockCard(state, style=style))
+        card = ContactlessCard(state) if contactless else MockCard(state, style=style)
+        self.protocol = int(contactless)
+        self._card = FaultyCard(card)
         self.atr = self._card.atr
         self._held = ExitStack()
         deadline = time.monotonic() + patience
@@ -121,6 +126,7 @@ class MockCardConnection(CardConnection):
 class MockCardSource(CardSource):
     """A single reader with the mock card of a folder.
 
+    With ``contactless`` it is a contactless reader.
     The folder records whether the card or the reader is pulled. Raises
     ``MockCardBrokenError`` if there is no usable card in the folder. Another card may
     take its place later; without a usable one the reader is empty.
@@ -135,8 +141,10 @@ class MockCardSource(CardSource):
         *,
         style: Style | str = Style.DIRECT,
         patience: float = _PATIENCE,
+        contactless: bool = False,
     ) -> None:
         self._state = MockCardState.open(folder)
+        self._contactless = contactless
         self._style = style
         self._patience = patience
         self._file = self._state.folder / "card.json"
@@ -169,7 +177,8 @@ class MockCardSource(CardSource):
         if data.serial != self._serial:
             self._serial = data.serial
             self._replacements += 1
-        return self._atr or PROFILES[data.profile].atr
+        atr = self._atr or PROFILES[data.profile].atr
+        return contactless_atr(atr) if self._contactless else atr
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
         """Wait until the card or its reader is inserted, pulled or replaced."""
@@ -210,7 +219,10 @@ class MockCardSource(CardSource):
         opening = asyncio.get_running_loop().run_in_executor(
             None,
             lambda: MockCardConnection(
-                self._state, style=self._style, patience=self._patience
+                self._state,
+                style=self._style,
+                patience=self._patience,
+                contactless=self._contactless,
             ),
         )
         self._openings.add(opening)

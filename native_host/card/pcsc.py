@@ -28,7 +28,7 @@ from native_host.card.pcsc_connection import (
 )
 from native_host.card.pcsc_threads import Worker, call_soon, in_thread
 from native_host.card.service_watch import ServiceWatch, socket_path
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 
 logger = logging.getLogger(__name__)
 
@@ -224,6 +224,23 @@ class PcscSource(CardSource):
 
     async def connect(self, reader: Reader) -> PcscConnection:
         """Connect to the card in a reader, exclusively (see ``CardSource``)."""
+        return await self._connect(reader)
+
+    async def resume(
+        self, reader: Reader, connection: CardConnection
+    ) -> PcscConnection:
+        """Hold the card of a released connection again (see ``CardSource``)."""
+        released = next(c for c in self._connections if c is connection)
+        # From here on an attempt has it, also where nobody waits for that any more.
+        self._connections.remove(released)
+        if reader.name in self._attempts:
+            await self.run(released.close)
+            return await self._connect(reader)
+        return await self._connect(reader, released)
+
+    async def _connect(
+        self, reader: Reader, released: PcscConnection | None = None
+    ) -> PcscConnection:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_PATIENCE
         while (attempt := self._attempts.get(reader.name)) and attempt.wanted:
@@ -235,7 +252,7 @@ class PcscSource(CardSource):
             await asyncio.wait({attempt.future}, timeout=left)
         taken_up = attempt is not None
         if attempt is None:
-            attempt = self._attempts[reader.name] = _Attempt(reader.name)
+            attempt = self._attempts[reader.name] = _Attempt(reader.name, released)
         attempt.wanted = True
         try:
             left = deadline - loop.time()
@@ -303,16 +320,22 @@ class PcscSource(CardSource):
 
 
 class _Attempt:
-    """A connection being established, and whether a caller still waits for it."""
+    """A connection being established, and whether a caller still waits for it.
 
-    def __init__(self, reader: str) -> None:
+    ``released`` is a connection that is to hold its card again.
+    """
+
+    def __init__(self, reader: str, released: PcscConnection | None) -> None:
         self.reader = reader
+        self._released = released
         self.wanted = False
         self.too_late = threading.Event()
         self.future = in_thread(self._connect)
 
     def _connect(self) -> PcscConnection:
-        connection = PcscConnection(self.reader)
+        connection = self._released or PcscConnection(self.reader)
+        if self._released is not None:
+            connection.hold()
         if self.too_late.is_set():
             connection.close()
             raise PcscUnavailableError(_CLOSED)

@@ -192,33 +192,51 @@ _GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; its number depends on the sy
 
 
 class PcscConnection(CardConnection):
-    """A card in a PC/SC transaction, which no other program can interrupt."""
+    """A card in a PC/SC transaction, which no other program can interrupt.
 
-    def __init__(
-        self, reader: str, *, patience: float = BUSY_PATIENCE, only_look: bool = False
-    ) -> None:
-        """Connect exclusively, and begin a transaction.
+    After ``release`` it is still connected, so that the card keeps its power.
+    """
+
+    def __init__(self, reader: str, *, patience: float = BUSY_PATIENCE) -> None:
+        """Connect, and begin a transaction.
 
         Waits ``patience`` seconds while another program has the card exclusively, and
         for as long as another program's transaction lasts.
-
-        ``only_look`` is as in ``CardConnection``.
 
         Raises ``CardBusyError``, ``CardRemovedError``, ``CardMuteError``,
         ``PcscUnavailableError``.
         """
         self._reader = reader
-        self.only_look = only_look
-        self._used = False
+        self.needs_reset = False
+        self._in_transaction = False
         self._card: int | None = None
-        self._context = establish_context()
+        self._context: int | None = establish_context()
+        self._connect(patience)
+
+    def hold(self) -> None:
+        """Begin another transaction after ``release``; wait as the constructor does.
+
+        A card that was reset, or changed for another one, is connected to anew. Raises
+        as the constructor does, and is closed then.
+        """
+        if self._card is not None:
+            result = scard().SCardBeginTransaction(self._card)
+            self._in_transaction = code_of(result) == Code.OK
+        if not self._in_transaction:
+            logger.debug("A transaction needs another connection.")
+            self.close()
+            self._context = establish_context()
+            self._connect(BUSY_PATIENCE)
+
+    def _connect(self, patience: float) -> None:
         try:
-            self._connect(time.monotonic() + patience)
+            self._begin(time.monotonic() + patience)
         except BaseException:
-            scard().SCardReleaseContext(self._context)
+            self.close()
             raise
 
-    def _connect(self, deadline: float) -> None:
+    def _begin(self, deadline: float) -> None:
+        """Connect, and begin a transaction."""
         api = scard()
         while True:
             result, card, protocol = api.SCardConnect(
@@ -240,6 +258,7 @@ class PcscConnection(CardConnection):
                 check(result, step)
             time.sleep(_BUSY_RETRY)
         self._card = card
+        self._in_transaction = True
         self._pci = api.SCARD_PCI_T1
         self.protocol = 1
         if protocol == api.SCARD_PROTOCOL_T0:
@@ -253,14 +272,13 @@ class PcscConnection(CardConnection):
     @property
     def open(self) -> bool:
         """Whether ``close`` has not been called."""
-        return self._card is not None
+        return self._context is not None
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Send a command APDU; return the response's data and its status word."""
-        if self._card is None:
+        if not self._in_transaction:
             raise CardError("The connection to the card is closed.")
-        if not self.only_look or apdu[1] in PIN_INSTRUCTIONS:
-            self._used = True
+        self.needs_reset |= apdu[1] in PIN_INSTRUCTIONS
         result, answer = scard().SCardTransmit(self._card, self._pci, list(apdu))
         if code_of(result) != Code.OK:
             self._explain(code_of(result), "SCardTransmit")
@@ -271,9 +289,9 @@ class PcscConnection(CardConnection):
 
     def _control(self, control_code: int, data: bytes) -> bytes:
         """Send the reader a control code; it may cause a command to the card."""
-        if self._card is None:
+        if not self._in_transaction:
             raise CardError("The connection to the card is closed.")
-        self._used = self._used or bool(data)
+        self.needs_reset |= bool(data)
         result, answer = scard().SCardControl(self._card, control_code, list(data))
         if code_of(result) != Code.OK:
             if not data:
@@ -281,21 +299,34 @@ class PcscConnection(CardConnection):
             self._explain(code_of(result), "SCardControl")
         return bytes(answer)
 
-    def close(self) -> None:
-        """Reset the card if it was used, and release it."""
-        if self._card is None:
+    def release(self) -> None:
+        """End the transaction, with a reset if the card has received a PIN."""
+        if not self._in_transaction:
             return
-        api, card = scard(), self._card
-        self._card = None
+        api = scard()
+        self._in_transaction = False
         # The reset precedes another program's turn, so that finds no verified PIN.
-        ending = api.SCARD_RESET_CARD if self._used else api.SCARD_LEAVE_CARD
-        result = api.SCardEndTransaction(card, ending)
+        ending = api.SCARD_RESET_CARD if self.needs_reset else api.SCARD_LEAVE_CARD
+        result = api.SCardEndTransaction(self._card, ending)
         if code_of(result) == Code.OK:
-            ending = api.SCARD_LEAVE_CARD
+            self.needs_reset = False
         else:
             logger.debug("The transaction ended with %08X.", code_of(result))
-        api.SCardDisconnect(card, ending)
-        api.SCardReleaseContext(self._context)
+            self._disconnect(ending)
+
+    def close(self) -> None:
+        """End the transaction as ``release`` does, and disconnect."""
+        if self._context is None:
+            return
+        self.release()
+        self._disconnect(scard().SCARD_LEAVE_CARD)
+        scard().SCardReleaseContext(self._context)
+        self._context = None
+
+    def _disconnect(self, ending: int) -> None:
+        if self._card is not None:
+            scard().SCardDisconnect(self._card, ending)
+        self._card = None
 
     def _explain(self, code: int, step: str) -> NoReturn:
         """Raise the error for a failed command by the reader's state.
@@ -306,7 +337,7 @@ class PcscConnection(CardConnection):
             check(code, step)
         deadline = time.monotonic() + _REMOVAL_PATIENCE
         state = 0
-        while (left := deadline - time.monotonic()) > 0:
+        while self._context and (left := deadline - time.monotonic()) > 0:
             change, found = status_change(
                 self._context, int(left * 1000) + 1, [(self._reader, state)]
             )

@@ -24,6 +24,8 @@ from native_host.card.apdu import (
 from native_host.card.errors import (
     CardError,
     CardNotActivatedError,
+    CardResetAtPinError,
+    CardResetError,
     NewPinRefusedError,
     PinBlockedError,
     PinNotEnteredError,
@@ -90,6 +92,8 @@ class Pins(ABC):
         self._pin_pad = pin_pad
         self._pad_unused: set[PadUse] = set()
         self._tries: dict[PinRole, int] = {}
+        #: Whether a command with a PIN has been sent, or was typed on the reader.
+        self.pin_sent = False
 
     @abstractmethod
     def _select_application(self) -> None:
@@ -142,8 +146,8 @@ class Pins(ABC):
         The tries left are read before, unless they are known. The caller wipes ``pin``.
         Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
         ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
-        ``PinTriesUnreadableError``, and with the reader's PIN pad
-        ``PinNotEnteredError``. If the reader refuses to use it, it is left unused.
+        ``PinTriesUnreadableError``, ``CardResetAtPinError``, and with the reader's PIN
+        pad ``PinNotEnteredError``. If the reader refuses to use it, it is left unused.
         """
         if role is PinRole.PUK:
             raise InvalidArgumentError("The PUK is not for verifying.")
@@ -240,8 +244,11 @@ class Pins(ABC):
         self._tries.pop(role, None)
         if tries == 0:
             raise _blocked(at_stake, SW.BLOCKED)
+        self.pin_sent = True
         try:
             status = self._present(ins, role, pins, digits)
+        except CardResetError as error:
+            raise CardResetAtPinError(str(error)) from error
         except PinNotEnteredError:  # the reader refuses its PIN pad
             self._check_refusal(ins, at_stake, tries)
             raise

@@ -10,9 +10,11 @@ from native_host.card.pin_pad import PinPad
 
 
 class CardConnection(ABC):
-    """An exclusive connection to one card, until ``close()``.
+    """An exclusive connection to one card, until ``release()`` or ``close()``.
 
-    Calls block, and only one thread may make them at a time.
+    Calls block, and only one thread may make them at a time. A card that has received a
+    PIN is reset at the end, so that no verified PIN remains. Another one is not reset:
+    that would disturb the programs that share it.
     """
 
     #: The transmission protocol, 0 or 1 for T=0 or T=1 (ISO/IEC 7816-3).
@@ -24,9 +26,15 @@ class CardConnection(ABC):
     #: The reader's PIN pad, if it has one.
     pin_pad: PinPad | None = None
 
-    #: A caller that only reads sets this: the card is not reset at the end, unless it
-    #: received a PIN after all. A reset disturbs the programs that share the card.
-    only_look: bool = False
+    #: Whether this is a secure channel to a card on the contactless side.
+    contactless: bool = False
+
+    #: The longest data of one command, in bytes.
+    longest_data: int = 255
+
+    #: Whether the card is to be reset when it is released: it has received a PIN, or it
+    #: has a secure channel.
+    needs_reset: bool = False
 
     @abstractmethod
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
@@ -37,9 +45,13 @@ class CardConnection(ABC):
         if the card was removed, ``CardMuteError`` if it does not respond.
         """
 
+    def release(self) -> None:
+        """Let other programs use the card until ``CardSource.resume``."""
+        self.close()
+
     @abstractmethod
     def close(self) -> None:
-        """Reset the card, so that no verified PIN remains, and release it."""
+        """Release the card for good. May be called twice."""
 
 
 P = ParamSpec("P")
@@ -104,6 +116,16 @@ class CardSource(ABC):
         Raises ``CardBusyError`` when another program keeps the card for longer than a
         brief wait, ``CardRemovedError``, ``CardMuteError``, ``PcscUnavailableError``.
         """
+
+    async def resume(
+        self, reader: Reader, connection: CardConnection
+    ) -> CardConnection:
+        """Hold the card of a released connection again, which the source takes over.
+
+        The card may have been reset, or be another one. Raises as ``connect`` does, and
+        then closes the connection.
+        """
+        return await self.connect(reader)
 
     @abstractmethod
     async def run(

@@ -167,7 +167,7 @@ async def _managed(
 
 async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
     from native_host.environment import open_source
-    from native_host.operations.card_session import SILENT_AFTER
+    from native_host.operations.card_access.card_session import SILENT_AFTER
     from native_host.operations.card_status import card_status
 
     loop = asyncio.get_running_loop()

@@ -143,7 +143,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     report: JsonObject = {}
 
     def make() -> str:
-        report.update(_read_card(config, texts))
+        report.update(_read_card(config, texts, language))
         return write_text(report)
 
     try:
@@ -162,17 +162,36 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     return 0 if report["complete"] else 1
 
 
-def _read_card(config: Config, texts: dict[str, str]) -> JsonObject:
-    """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
+def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObject:
+    """Make the report. A signal ends it. Raises ``KeyboardInterrupt``.
+
+    The CAN of a card on a contactless reader is asked for in the terminal. Raises
+    ``PromptError`` without one, and ``UserCancelledError``.
+    """
     from native_host.card_report.reading import read_the_one_card
     from native_host.card_report.report import make_report
     from native_host.environment import open_source
+    from native_host.pin_prompt.model import CanQuestion, Conversation
+    from native_host.pin_prompt.terminal import TerminalPrompt
 
     async def make() -> JsonObject:
+        prompt = TerminalPrompt()
         say(texts["reading"])
         async with open_source(config) as source:
-            content = await read_the_one_card(source)
-            return make_report(content, texts, mock_card=source.test_card)
+            test_card = source.test_card
+
+            async def ask_can(wrong: bool) -> bytearray:
+                if not wrong:
+                    await prompt.open(
+                        Conversation("change-pin", "", language, test_card)
+                    )
+                return await prompt.ask_can(CanQuestion(wrong=wrong))
+
+            try:
+                content = await read_the_one_card(source, ask_can)
+            finally:
+                await prompt.close()
+            return make_report(content, texts, mock_card=test_card)
 
     return run_until_signal(make)
 

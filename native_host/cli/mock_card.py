@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -212,18 +213,28 @@ def fault(
 @click.option(
     "--plain-reader", is_flag=True, help="The reader refuses what T=0 can't carry."
 )
+@click.option(
+    "--contactless", is_flag=True, help="The card lies on a contactless reader."
+)
 @json_option
-def serve(port: int, plain_reader: bool) -> None:
+def serve(port: int, plain_reader: bool, contactless: bool) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
     from kortilla.mock_card.apdu import Style
     from kortilla.mock_card.card import MockCard
+    from kortilla.mock_card.contactless import ContactlessCard
     from kortilla.mock_card.errors import NoVirtualReaderError
     from kortilla.mock_card.state import MockCardState
     from kortilla.mock_card.vpcd import VirtualReader
 
+    if contactless and plain_reader:
+        raise click.UsageError("A contactless reader is never plain.")
     card = MockCardState.open()
     style = Style.FETCHED if plain_reader else Style.DIRECT
-    reader = VirtualReader(MockCard(card, style=style), port=port)
+    if contactless:
+        inserted: MockCard = ContactlessCard(card, wait=time.sleep)
+    else:
+        inserted = MockCard(card, style=style)
+    reader = VirtualReader(inserted, port=port)
     print_result(
         {"port": port, "folder": str(card.folder)},
         ["The mock card is in the virtual reader. Ctrl-C takes it out."],

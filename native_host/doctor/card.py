@@ -139,6 +139,8 @@ def _unusable(told: Failure) -> Finding:
         return error(told["code"])
     if told["code"] == "UNSUPPORTED_CARD":
         kind = told.get("kind", "")
+        if kind == CardKind.CONTACTLESS.name:
+            return info("CARD_CONTACTLESS")
         return error("CARD_UNSUPPORTED", kind=kind if kind in _KINDS else "UNKNOWN")
     return error("CARD_UNREADABLE", code=told["code"])
 

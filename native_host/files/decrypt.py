@@ -58,7 +58,7 @@ from native_host.files.sources import (
     shown_path,
 )
 from native_host.files.targets import Target
-from native_host.operations.card_session import UsableCards
+from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation

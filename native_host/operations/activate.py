@@ -29,11 +29,11 @@ from native_host.operations.activation_table import (
     event_of,
     scheme_of,
 )
-from native_host.operations.card_session import (
-    HeldCard,
+from native_host.operations.card_access.card_session import (
     SecondChoiceError,
     check_validity,
 )
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,
@@ -151,7 +151,7 @@ class Activation(PinSetting):
             test_card=certificate.test,
         )
         try:
-            await held_card.race_removal(self._prompt.offer_activation(question))
+            await held_card.ask(self._prompt.offer_activation, question)
         except DeclinedError:
             decline(certificate)
             raise
@@ -304,7 +304,7 @@ class ActivationOffer:
                 )
                 note(held_card.reader)
                 question = ActivationQuestion(partly)
-                await held_card.race_removal(self._prompt.offer_activation(question))
+                await held_card.ask(self._prompt.offer_activation, question)
                 self._begun = True
             await self._activation.work(held_card)
         except CardError:

@@ -14,7 +14,7 @@ from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.errors import InvalidArgumentError
 from native_host.history import recorded
-from native_host.operations.card_session import UsableCards, check_validity
+from native_host.operations.card_access.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context, Request, begin
 

@@ -20,6 +20,7 @@ from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.operations.activation_table import scheme_of
+from native_host.operations.card_access.secure_channel import connect_unasked
 
 # PROTOCOL.md §3 names the fields.
 
@@ -124,7 +125,7 @@ async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
         if reader.mute:
             raise CardMuteError("The card does not answer.")
         if reader.atr is not None:
-            generation = identify(reader.atr).name
+            generation = identify(reader.atr, contactless=True).name
             content = await _content(source, reader)
             found["card"] = {"generation": generation, **content}
             # Only its certificates identify a mock card in a PC/SC reader.
@@ -144,8 +145,7 @@ async def _content(source: CardSource, reader: Reader) -> CardContent:
 
 
 async def _read_once(source: CardSource, reader: Reader) -> CardContent:
-    connection = await source.connect(reader)
-    connection.only_look = True
+    connection = await connect_unasked(source, reader)
     try:
         return await source.run(_read, connection)
     finally:

@@ -19,9 +19,9 @@ from native_host.card.pin_pad import PadUse
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
-from native_host.hardening import wipe
 from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import HeldCard, SecondChoiceError
+from native_host.operations.card_access.card_session import SecondChoiceError
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
@@ -77,6 +77,8 @@ class PinAsker:
         self.prompt = context.prompt
         self.role = role
         self.refusals = refusals or Refusals()
+        #: Whether the last PIN was typed and not sent.
+        self.unsent = False
         self.offer = ActivationOffer(context)
         self.unlock_offer = UnlockOffer(context, role)
 
@@ -131,6 +133,7 @@ class PinTries:
         batch: Progress | None,
         can_allow: bool,
     ) -> None:
+        self._asker = asker
         self.prompt = asker.prompt
         self.role = asker.role
         self._refusals = asker.refusals
@@ -151,19 +154,42 @@ class PinTries:
     async def __anext__(self) -> "PinAttempt":
         if self._over:
             raise StopAsyncIteration
-        question = self._question or await self._first_question()
-        attempt = await self._ask(question)
-        while self._refusals.holds(self._certificate, attempt.digits):
-            await attempt.wipe()
-            question = replace(question, repeated=True)
+        while True:
+            question = self._question or await self._first_question()
             attempt = await self._ask(question)
+            if self._refusals.holds(self._certificate, attempt.digits):
+                self._question = replace(question, repeated=True)
+                await attempt.wipe()
+                continue
+            self._asker.unsent = attempt.pin is not None
+            if await self._is_as_asked(question, attempt):
+                self._asker.unsent = False
+                break
+            self._question, self._unlocked = None, False
+            await attempt.wipe()
         if question.pad_problem == "refused":
             # By typing here, the person has agreed to do so with this reader.
             unused_pads.note(self.held_card.reader.name, PadUse.VERIFY)
-        self._question = replace(question, repeated=False, unlocked=False)
+        self._question = replace(question, repeated=False, unsent=False, unlocked=False)
         if attempt.pin is not None:
             self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
         return attempt
+
+    async def _is_as_asked(self, question: PinQuestion, attempt: "PinAttempt") -> bool:
+        """Whether the PIN has the tries that the person has seen.
+
+        Another program may have used the card meanwhile. The digits are wiped if this
+        raises an error, for example since another card is in the reader.
+        """
+        card, run = self.held_card.card, self.held_card.run
+        try:
+            info = await self.prompt.watch(run(usable_pin, card, self.role))
+        except (CardNotActivatedError, PinBlockedError):
+            return False
+        except BaseException:
+            await attempt.wipe()
+            raise
+        return info.tries_left == question.tries_left
 
     async def _first_question(self) -> PinQuestion:
         await self.held_card.confirm(self._certificate)
@@ -175,6 +201,7 @@ class PinTries:
             satu=self._certificate.satu,
             tries_left=tries_left,
             wrong=self._refusals.meet(self._certificate, tries_left),
+            unsent=self._asker.unsent,
             min_length=digits[0],
             max_length=digits[-1],
             documents=self._documents,
@@ -221,10 +248,10 @@ class PinTries:
             return typed[-1]
 
         try:
-            return PinAttempt(self, await self.held_card.race_removal(ask()))
+            return PinAttempt(self, await self.held_card.ask(ask))
         except BaseException:
             for digits in typed:
-                await self.held_card.run(wipe, digits)
+                await self.held_card.wipe(digits)
             raise
 
     def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
@@ -351,9 +378,5 @@ class PinAttempt:
         )
 
     async def wipe(self) -> None:
-        """Wipe the digits.
-
-        This runs on the card's thread, after a command that still uses the PIN for a
-        cancelled caller. Sending a wiped PIN would cost a try.
-        """
-        await self._held_card.run(wipe, self.digits)
+        """Wipe the digits, after a command that still uses them."""
+        await self._held_card.wipe(self.digits)

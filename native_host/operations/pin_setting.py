@@ -2,9 +2,8 @@
 """Sets PINs with a code: the common part of activating, changing and unblocking.
 
 The person types all codes of a page. Then one command sets each PIN. Before each
-command the program checks that the card and its state are still the same, within the
-transaction in which the person was asked (docs/reference/card.md, "Activation
-schemes").
+command the program checks that the card and its state are still the ones that the
+person was asked about (docs/reference/card.md, "Activation schemes").
 """
 
 import logging
@@ -27,9 +26,9 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.hardening import wipe
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.card_access.card_session import UsableCards
+from native_host.operations.card_access.held_card import HeldCard, OtherCardError
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
@@ -134,7 +133,7 @@ class PinSetting(ABC):
         self._refusals = Refusals()
         self._unanswered: _Attempt | None = None
         # The messages of the next page.
-        self._wrong = self._in_doubt = False
+        self._wrong = self._in_doubt = self._unsent = False
 
     @abstractmethod
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
@@ -164,17 +163,18 @@ class PinSetting(ABC):
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []
             try:
-                codes = await held_card.race_removal(self._ask(question, typed))
+                codes = await held_card.ask(self._ask, question, typed)
                 if question.pad_problem == "refused":
                     # By typing here, the person has agreed to do so with this reader.
                     unused_pads.note(held_card.reader.name, PadUse.MODIFY)
                 if repeated := self._is_refused(plan, seen, codes):
                     continue
-                self._wrong = self._in_doubt = False
+                self._wrong = self._in_doubt = self._unsent = False
                 await self._write_all(held_card, plan, seen, codes)
                 return
             except _StateChangedError:
                 logger.info("The card has changed since the person was asked.")
+                self._unsent = True
             except PinNotEnteredError as error:
                 if error.why == "cancelled":
                     raise DeclinedError("Cancelled on the reader.") from error
@@ -188,7 +188,7 @@ class PinSetting(ABC):
                 # On the card's thread, after any command there that still uses the
                 # codes.
                 for code in typed:
-                    await held_card.run(wipe, code)
+                    await held_card.wipe(code)
 
     # -- The card, on its thread ------------------------------------------------------
 
@@ -270,6 +270,7 @@ class PinSetting(ABC):
             done=plan.done,
             wrong=self._wrong,
             repeated=repeated,
+            unsent=self._unsent,
             in_doubt=self._in_doubt,
             pin_pad=plan.pin_pad,
             pad_unused=plan.pad_unused,

@@ -8,11 +8,12 @@ lower case, no default port, punycode) is refused.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from native_host.card.source import CardSource
 from native_host.errors import OriginRefusedError
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.model import Conversation, Operation, Progress
 from native_host.pin_prompt.prompt import Prompt
@@ -36,6 +37,7 @@ class Context:
     source: CardSource
     prompt: Prompt
     progress: Report = report_nothing
+    numbers: AccessNumbers = field(default_factory=AccessNumbers, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

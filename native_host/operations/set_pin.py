@@ -16,7 +16,7 @@ from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import HeldCard
+from native_host.operations.card_access.held_card import HeldCard
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,
@@ -200,8 +200,12 @@ class UnlockOffer:
     ) -> bool:
         """Offer it once. Return False if the person goes back from the codes."""
         await self._prompt.watch(held_card.run(setting.check, held_card.card))
-        offer = self._prompt.offer_unlock(question)
-        await held_card.race_removal(race(offer, self._other_card(held_card)))
+
+        async def offer() -> None:
+            unlock = self._prompt.offer_unlock(question)
+            await race(unlock, self._other_card(held_card))
+
+        await held_card.ask(offer)
         try:
             await setting.work(held_card)
         except DeclinedError:

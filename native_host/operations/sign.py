@@ -32,7 +32,7 @@ from native_host.card.signature import (
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.history import recorded
 from native_host.log import log_unexpected
-from native_host.operations.card_session import UsableCards
+from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.pin import PinAsker, PinAttempt, prefer_usable
 from native_host.operations.request import Context, Request, begin
@@ -275,6 +275,8 @@ async def _sign(context: Context, request: SignRequest) -> Signatures:
             key, certificate = await context.prompt.watch(
                 held_card.run(_choose_key, held_card.card, request)
             )
+            if request.documents is not None:  # large ones take a while
+                await held_card.release()
             shown, things = await _things(context, request, certificate)
             batch = _Batch(certificate, things)
             try:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -31,7 +30,8 @@ from native_host.card.signature import (
 )
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import InvalidArgumentError
-from native_host.operations.card_session import UsableCards, check_validity
+from native_host.operations.card_access.card_session import UsableCards, check_validity
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import ConsentQuestion
 
@@ -149,8 +149,7 @@ async def _look_for(
     if reader.atr is None:
         return None
     try:
-        identify(reader.atr)
-        connection = await source.connect(reader)
+        connection = await connect_unasked(source, reader)
         try:
             return await source.run(_read, connection, identified_by)
         finally:
@@ -177,7 +176,7 @@ async def _ask(context: Context, request: CertificateRequest) -> CardCertificate
             question = ConsentQuestion(
                 certificate.name, certificate.satu, test_card=certificate.test
             )
-            await held_card.race_removal(prompt.ask_consent(question))
+            await held_card.ask(prompt.ask_consent, question)
     return certificate
 
 

@@ -21,9 +21,9 @@ class AutomaticPrompt(Prompt):
     """Answers with the given PINs and codes, once each.
 
     ``codes`` has ``PIN1`` and ``PIN2``, and ``activation`` and ``PUK`` for the card's
-    codes. A new PIN is ``new-PIN1`` or ``new-PIN2``, or else the PIN of that number.
-    It confirms the mock card's last try too. When a person would have to act, it
-    raises ``PromptError``, so that nothing waits.
+    codes, ``CAN`` for a contactless reader. A new PIN is ``new-PIN1`` or ``new-PIN2``,
+    or else the PIN of that number. It confirms the mock card's last try too. When a
+    person would have to act, it raises ``PromptError``, so that nothing waits.
     """
 
     attended = False
@@ -57,6 +57,11 @@ class AutomaticPrompt(Prompt):
     async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         """Choose the first."""
         return 0
+
+    async def ask_can(self, question: model.CanQuestion) -> bytearray:
+        if question.wrong or "CAN" not in self._codes:
+            raise PromptError("No CAN was set up, or the card refused it.")
+        return bytearray(self._codes["CAN"], "ascii")
 
     async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
         raise PromptError("Nobody is there to say which card is meant.")

@@ -60,8 +60,9 @@ def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> li
 
 def is_calm(question: CodesQuestion) -> bool:
     """Return whether there is nothing to warn of: most tries are left, no error."""
-    trouble = question.wrong or question.repeated or question.in_doubt
-    return question.tries_left > _WARNED and not (trouble or question.pad_problem)
+    trouble = question.wrong or question.repeated or question.unsent
+    trouble = trouble or question.in_doubt or question.pad_problem != ""
+    return question.tries_left > _WARNED and not trouble
 
 
 def tries_left(tries: int, text: Texts) -> str:
@@ -78,6 +79,8 @@ def status(question: CodesQuestion, text: Texts) -> list[str]:
         said.append(text("repeated"))
     elif question.wrong:
         said.append(text("wrong"))
+    elif question.unsent:
+        said.append(text("unsent"))
     if question.in_doubt:
         said.append(text("in_doubt"))
     tries = question.tries_left

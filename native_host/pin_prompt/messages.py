@@ -29,6 +29,10 @@ are the answers that the window writes::
                                      → {"type": "agreed", "number": 6}
     {"type": "confirm-other-card", "number": 7, "question": {…}}
                                      → {"type": "agreed", "number": 7}
+    {"type": "ask-can", "number": 8, "question": {…}}
+                                     → {"type": "pin", "number": 8, "digits": "123456"}
+                                     or "allowed" in place of "pin", if the question
+                                     has "can_remember"
     {"type": "caller-timed-out"}
     {"type": "connections", "count": 3}
     {"type": "close"}
@@ -72,6 +76,7 @@ T = TypeVar("T", bound="DataclassInstance")
 
 #: The questions by the type of their lines.
 _QUESTIONS: dict[str, type[model.Question]] = {
+    "ask-can": model.CanQuestion,
     "confirm-other-card": model.OtherCardQuestion,
     "ask-consent": model.ConsentQuestion,
     "ask-pin": model.PinQuestion,

@@ -7,10 +7,12 @@ process imports this module too, so it must import nothing heavy.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 #: No PIN or code has more digits than this (``native_host.card.pins``).
 MAX_CODE_DIGITS = 12
+#: The digits of a card access number (``native_host.card.contactless.pace``).
+CAN_DIGITS = 6
 
 #: The purpose of a window. Each operation has its own texts and style.
 Operation = Literal[
@@ -78,9 +80,9 @@ class CodesQuestion:
     ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
     ``tries_left`` is the number that the card reported just before. With one try left
     the person confirms explicitly. ``issued`` is the year in which the card's
-    certificate begins. ``wrong``, ``repeated``, ``pin_pad``, ``pad_problem`` and
-    ``pad_unused`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
-    the lengths that the reader accepts. ``done`` are the PINs that
+    certificate begins. ``wrong``, ``repeated``, ``unsent``, ``pin_pad``,
+    ``pad_problem`` and ``pad_unused`` are the same as in ``PinQuestion``; with a PIN
+    pad, the fields give the lengths that the reader accepts. ``done`` are the PINs that
     are set already, ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True
     when the person removed the card before it confirmed the new PIN: either PIN may be
     valid now. With ``can_decline`` the person can go back to the question before this
@@ -98,6 +100,7 @@ class CodesQuestion:
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     wrong: bool = False
     repeated: bool = False
+    unsent: bool = False
     in_doubt: bool = False
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "different", "refused"] = ""
@@ -114,6 +117,7 @@ class Step(StrEnum):
     RECEIVING = "receiving"  # the page sends documents; has progress in bytes
     PREPARING = "preparing"  # the signatures of the person's own files
     READING = "reading"
+    CONTACTLESS = "contactless"  # reading, on a contactless reader
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
     READY = "ready"  # the PIN is right, and kept; has progress in decryptions
@@ -187,6 +191,22 @@ class ConsentQuestion:
 
 
 @dataclass(frozen=True)
+class CanQuestion:
+    """A request for the CAN of the card on a contactless reader, six digits.
+
+    Nothing is known of the card before. ``wrong`` is True when the card refused the
+    last one, and ``recalled`` when the person has not typed that one: it was
+    remembered. With ``can_remember`` the person may have it remembered
+    (``Prompt.allowed``).
+    """
+
+    wrong: bool = False
+    recalled: bool = False
+    can_remember: bool = False
+    test_card: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class OtherCardQuestion:
     """A request to confirm that another card is meant than the one asked about before.
 
@@ -238,7 +258,8 @@ class PinQuestion:
 
     ``tries_left`` is the number that the card reported just before. ``min_length`` and
     ``max_length`` are in digits. ``wrong`` is True when the card refused the last PIN;
-    ``repeated`` when the person typed a refused PIN again, which was not sent.
+    ``repeated`` when the person typed a refused PIN again, which was not sent;
+    ``unsent`` when the last PIN was not sent since something had changed meanwhile.
     ``documents`` are what PIN2 signs. ``batch`` says how many batches of the person's
     files were signed before them, of how many; None is the only one. With ``pin_pad``
     the person agrees in the prompt and then types the PIN on the reader;
@@ -260,6 +281,7 @@ class PinQuestion:
     max_length: int
     wrong: bool = False
     repeated: bool = False
+    unsent: bool = False
     documents: tuple[Document, ...] = ()
     batch: Progress | None = None
     pin_pad: bool = False
@@ -272,7 +294,8 @@ class PinQuestion:
 
 
 Question = (
-    OtherCardQuestion
+    CanQuestion
+    | OtherCardQuestion
     | ConsentQuestion
     | PinQuestion
     | CodesQuestion

@@ -39,7 +39,8 @@ class Prompt(ABC):
     #: unusable card is then shown, and is an error.
     patient: bool = True
 
-    #: Whether the person, with the last PIN, has allowed the same for a while.
+    #: Whether the person, with the last PIN, has allowed the same for a while; or with
+    #: the last CAN, that it is remembered.
     allowed: bool = False
 
     def cancel(self) -> bool:
@@ -85,6 +86,13 @@ class Prompt(ABC):
     @abstractmethod
     async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         """Ask which of several cards to use; return its index."""
+
+    @abstractmethod
+    async def ask_can(self, question: model.CanQuestion) -> bytearray:
+        """Ask for the CAN; return its ASCII digits in a buffer that the caller wipes.
+
+        With ``can_remember``, ``allowed`` then says whether it is to be remembered.
+        """
 
     @abstractmethod
     async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:

@@ -42,7 +42,7 @@ class TerminalPrompt(Prompt):
         #: How the terminal was before its echo was switched off.
         self._before: list[Any] | None = None
         self._last_progress: tuple[model.Step, model.Progress] | None = None
-        self._late = False
+        self._late = self._contactless = False
         #: What the pending question ends with, where the answer is typed.
         self._words = ""
 
@@ -98,6 +98,7 @@ class TerminalPrompt(Prompt):
         if (step, problem) == self._shown and not again:
             return
         text = self._managing or self._texts
+        text.contactless = self._follow(step)
         if (step, problem) != self._shown or step is model.Step.PIN_PAD:
             heading, body = text.problem(problem) if problem else text.step(step)
             if problem and f"terminal.{problem.code}" in text:
@@ -113,6 +114,12 @@ class TerminalPrompt(Prompt):
             self._write(text.progress(step, again))
         if step in (model.Step.EXPIRED, model.Step.FAILED):
             self._over.set()  # the text stays in the terminal
+
+    def _follow(self, step: model.Step) -> bool:
+        """Return whether the card lies on a contactless reader."""
+        if step in (model.Step.READING, model.Step.CONTACTLESS):
+            self._contactless = step is model.Step.CONTACTLESS
+        return self._contactless
 
     def show_caller_timeout(self) -> None:
         if self._late:
@@ -146,6 +153,24 @@ class TerminalPrompt(Prompt):
         if given not in numbers:
             raise UserCancelledError
         return numbers.index(given)
+
+    async def ask_can(self, question: model.CanQuestion) -> bytearray:
+        """Ask, with the digits shown, which are printed on the card too."""
+        text = self._texts
+        self._shown = self._managing = None
+        if question.wrong:
+            wrong = text("can.recalled" if question.recalled else "can.wrong")
+            self._write(f"\n{wrong} {text('can.wrong.more')}")
+        self._write(f"{text('can.heading')}. {text('can.body')} {text('can.where')}")
+        self._write(text("terminal.cancel"))
+        self._show_typing()
+        while True:
+            can = await self._ask(f"{text('can.field')}: ")
+            if not can:
+                raise UserCancelledError
+            if can.isdigit() and len(can) == model.CAN_DIGITS:
+                return can
+            self._write(text("can.wrong_length"))
 
     async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
         text = self._texts
@@ -328,7 +353,13 @@ class TerminalPrompt(Prompt):
             raise UserCancelledError
         return answer
 
-    def _write_person(self, question: model.Question) -> None:
+    def _write_person(
+        self,
+        question: model.OtherCardQuestion
+        | model.ConsentQuestion
+        | model.PinQuestion
+        | model.CodesQuestion,
+    ) -> None:
         name, satu = printable(question.name), printable(question.satu)
         self._write(f"{self._texts('person.name')}: {name}")
         self._write(f"{self._texts('person.satu')}: {satu}")

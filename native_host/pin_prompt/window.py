@@ -93,6 +93,14 @@ class WindowPrompt(Prompt):
 
     confirm_other_card = ask_consent = offer_unlock = _agree
 
+    async def ask_can(self, question: model.CanQuestion) -> bytearray:
+        also = ("allowed",) if question.can_remember else ()
+        can = await self._ask_about(messages.Ask, question, "pin", *also)
+        if len(can) != model.CAN_DIGITS:
+            wipe(can)
+            raise PromptError("The PIN window sent a CAN of another length.")
+        return can
+
     async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         wanted = "agreed" if question.pin_pad else "pin"
         also = ("allowed",) if question.can_allow and not question.pin_pad else ()

@@ -7,6 +7,7 @@ is moved. A PIN that a card has refused is not sent to it again.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,18 +15,22 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardRemovedError, WrongPinError
+from native_host.card.errors import CardRemovedError, CardResetError, WrongPinError
 from native_host.card.fineid import CardKey, FineidCard, PinRole
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
-from native_host.operations.card_session import same_card
+from native_host.operations.card_access.access_numbers import AccessNumbers
+from native_host.operations.card_access.held_card import closing_on_error, same_card
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.pin import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.tasks import TaskSet
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 #: The number of signatures of a kept PIN: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
@@ -89,10 +94,12 @@ class PinCache:
         source: CardSource,
         turn: asyncio.Lock,
         refusals: Refusals,
+        numbers: AccessNumbers,
         *,
         seconds: float,
     ) -> None:
         self._source = source
+        self._numbers = numbers
         self._turn = turn
         self._refusals = refusals
         self._seconds = seconds
@@ -263,8 +270,7 @@ class PinCache:
         A PIN that the card has refused before is not sent.
         """
         certificate = known.certificate
-        async with self._card(known) as card:
-            tries_left = await self._source.run(_tries_left, card)
+        async with self._card(known) as (card, tries_left):
             self._refusals.meet(certificate, tries_left)
             if not any(known.pin):  # wiped, since the card has refused it meanwhile
                 raise RequestCancelledError("The PIN has been forgotten.")
@@ -280,23 +286,34 @@ class PinCache:
             return result
 
     @asynccontextmanager
-    async def _card(self, known: KnownPin) -> AsyncIterator[FineidCard]:
+    async def _card(self, known: KnownPin) -> AsyncIterator[tuple[FineidCard, int]]:
         """Hold the card of a PIN, if it was not moved, and reset it at the end.
 
-        Raises ``CardRemovedError`` if it was moved.
+        Yields it and PIN1's tries. If it is reset before, it is used anew, once. Raises
+        ``CardRemovedError`` if it was moved.
         """
         async with self._turn:
             if not same_card(known.reader, await self._source.readers()):
                 raise CardRemovedError("The card is not in its reader any more.")
-            connection = await self._source.connect(known.reader)
             try:
-                card = await self._source.run(FineidCard, connection)
-                _, found = await self._source.run(authentication_key, card)
-                if found.der != known.certificate.der:
-                    raise CardRemovedError("Another card is in the reader.")
-                yield card
+                connection, card, tries_left = await self._hold(known)
+            except CardResetError:
+                logger.info("The card was reset; it is used anew.")
+                connection, card, tries_left = await self._hold(known)
+            try:
+                yield card, tries_left
             finally:
                 await asyncio.shield(self._source.run(connection.close))
+
+    async def _hold(self, known: KnownPin) -> tuple[CardConnection, FineidCard, int]:
+        """Connect to the card of a PIN, which gets no PIN yet."""
+        connection = await connect_unasked(self._source, known.reader, self._numbers)
+        async with closing_on_error(self._source, connection):
+            card = await self._source.run(FineidCard, connection)
+            _, found = await self._source.run(authentication_key, card)
+            if found.der != known.certificate.der:
+                raise CardRemovedError("Another card is in the reader.")
+            return connection, card, await self._source.run(_tries_left, card)
 
     def _watch_cards(self) -> None:
         """Restart the watch over the cards of all known PINs."""

@@ -30,12 +30,12 @@ from kortilla.errors import (
 )
 from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust, certificate_files
-from native_host.card.atr import identify
 from native_host.card.errors import CardError
 from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
@@ -205,9 +205,7 @@ async def own_card(source: CardSource) -> list[Person]:
 async def _read_card(source: CardSource, reader: Reader) -> bytes | None:
     if reader.atr is None:
         return None
-    identify(reader.atr)
-    connection = await source.connect(reader)
-    connection.only_look = True
+    connection = await connect_unasked(source, reader)
 
     def read(connection: CardConnection) -> bytes:
         card = FineidCard(connection)

@@ -166,14 +166,14 @@ async def test_a_look_resets_no_card_that_another_program_shares(pcscd: Pcscd) -
 
 
 @isolated
-async def test_a_connection_that_was_to_look_resets_after_a_pin_all_the_same(
+async def test_a_connection_that_has_sent_a_pin_resets_the_card_at_its_end(
     pcscd: Pcscd,
 ) -> None:
     card = Watched(make(pcscd, "active"))
     pcscd.insert(card)
     pcscd.settle()
     other = Handle()
-    connection = PcscConnection(READER, only_look=True)
+    connection = PcscConnection(READER)
     assert connection.send_and_receive(SELECT) == (b"", 0x9000)
     assert connection.send_and_receive(VERIFY_1234) == (b"", 0x9000)
     connection.close()

@@ -93,7 +93,8 @@ async def test_a_request_that_ends_early_takes_window_host_and_card_along(
         await page.ask(authenticate(id))
         window = await listener.opened()
         await window.hear("ask-pin")
-        assert not browser.user_home.card.is_free
+        # Other programs may use the card while the user thinks.
+        assert browser.user_home.card.is_free
         return window
 
     async def all_gone(window: Window) -> None:

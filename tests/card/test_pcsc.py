@@ -10,13 +10,17 @@ from contextlib import suppress
 import pytest
 
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.card_data import CAN
+from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
+from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import (
     CardBusyError,
     CardMuteError,
     CardRemovedError,
     PcscUnavailableError,
+    WrongCanError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
@@ -75,6 +79,32 @@ async def test_each_kind_of_key_signs(pcscd: Pcscd) -> None:
             await reader_where(source, is_empty)
 
 
+@isolated
+async def test_a_card_on_a_contactless_reader_signs(pcscd: Pcscd) -> None:
+    state = pcscd.new_card("v5-2026")
+    pcscd.insert(ContactlessCard(state))
+    async with PcscSource() as source:
+        for role, key_type, size in (
+            (KeyRole.AUTHENTICATION, None, 96),
+            (KeyRole.SIGNATURE, KeyType.RSA, 512),
+        ):
+            signature = await sign(source, role, key_type, can=CAN.encode())
+            assert len(signature) == size
+        with pytest.raises(WrongCanError):
+            await sign(source, can=b"000000")
+        # A reset ends the channel, also after a mere look.
+        connection = await source.connect(await reader_where(source, has_card))
+        look = await source.run(open_channel, connection, bytearray(CAN.encode()))
+        select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
+        assert await source.run(look.send_and_receive, select) == (b"", 0x9000)
+        await source.run(look.close)
+        connection = await source.connect(await reader_where(source, has_card))
+        assert connection.protocol == 1
+        for _ in range(2):
+            answer = await source.run(connection.send_and_receive, select)
+            assert answer == (b"", 0x6982)
+
+
 class BlockCard(MockCard):
     """A card that speaks T=1 only, in a reader without extended lengths.
 
@@ -110,24 +140,34 @@ async def test_a_card_that_speaks_t1_signs_too(pcscd: Pcscd) -> None:
 
 
 @isolated
-async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
+async def test_the_card_is_reset_before_others_so_that_no_pin_stays_verified(
     pcscd: Pcscd,
 ) -> None:
     mock = Counting(pcscd.new_card())
     pcscd.insert(mock)
     source = PcscSource()
-    for close in ("connection", "source"):
+    for close in ("release", "connection", "source"):
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
         resets = mock.resets
-        if close == "connection":
+        if close == "release":
+            await source.run(connection.release)
+            # Meanwhile another program has its turn.
+            other = await asyncio.to_thread(OtherProgram, exclusive=False)
+        elif close == "connection":
             await source.run(connection.close)
         else:
             await source.close()
         assert mock.resets > resets
         # Another program finds the card reset: no application, no verified PIN.
         assert mock.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
+        if close == "release":
+            other.close()
+            held = await source.resume(Reader(READER), connection)
+            resets = mock.resets
+            await source.run(held.close)
+            assert mock.resets == resets  # nothing was verified since
     await source.close()
 
 

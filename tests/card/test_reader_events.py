@@ -293,9 +293,9 @@ async def test_a_card_is_reset_before_another_program_has_its_turn(
         connection = await source.connect(Reader("one"))
         assert (connection.atr, connection.protocol) == (ATR, protocol)
         assert fake.transaction_codes == [], "its transaction began after the other's"
-        answer = await source.run(connection.send_and_receive, b"\x00\xa4")
+        answer = await source.run(connection.send_and_receive, b"\x00\x20")
         assert answer == (b"", 0x9000)
-        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
+        assert fake.sent == [(f"T{protocol}", b"\x00\x20")]
         fake.endings.clear()
         await source.run(connection.close)
         await source.run(connection.close)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from unittest import mock
 
+from native_host.card.contactless.pace import open_channel
 from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.service_watch import ServiceWatch
 from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from tests.support.patience import patience
 from tests.support.pcsc import READER
 
@@ -40,14 +41,19 @@ async def sign(
     source: PcscSource,
     role: KeyRole = KeyRole.AUTHENTICATION,
     key_type: KeyType | None = None,
+    *,
+    can: bytes = b"",
 ) -> bytes:
     """Run the steps of an operation; return the signature, which the session verifies.
 
-    By default it is a login.
+    By default it is a login. With a CAN, the card lies on a contactless reader.
     """
+    connection: CardConnection
     connection = await source.connect(await reader_where(source, has_card))
     assert connection.pin_pad is None
     try:
+        if can:
+            connection = await source.run(open_channel, connection, bytearray(can))
         card = await source.run(FineidCard, connection)
         key = await source.run(card.key, role, key_type)
         certificate = await source.run(card.certificate, key)

@@ -12,7 +12,7 @@ from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import Reader
 from native_host.cli import card
-from native_host.operations import card_session
+from native_host.operations.card_access import card_session
 from tests.cli.conftest import Run
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}

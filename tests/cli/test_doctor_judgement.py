@@ -117,3 +117,12 @@ def test_of_several_cards_a_finding_says_whose_it_is_and_a_report_no_name() -> N
 )
 def test_a_readers_serial_number_is_left_out(name: str, shown: str) -> None:
     assert reader_name(name) == shown
+
+
+def test_a_card_on_a_contactless_reader_is_no_fault() -> None:
+    problem = {"code": "UNSUPPORTED_CARD", "message": "", "kind": "CONTACTLESS"}
+    readers: Any = [{"reader": "A", "testCard": False, "card": None, "error": problem}]
+    found = {
+        each.code: each.severity.value for each in findings_in_readers(readers, NOW)
+    }
+    assert found == {"READER": "info", "CARD_CONTACTLESS": "info"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kortilla.mock_card.card_data import CardState
+from kortilla.mock_card.contactless import contactless_atr
 from kortilla.mock_card.faults import Fault
 from kortilla.mock_card.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN, Run
@@ -120,23 +121,26 @@ def test_a_command_takes_a_fault_once(run: Run, mock_card: MockCardState) -> Non
     assert run(*identify, *options).status == 0
 
 
+@pytest.mark.parametrize("side", [[], ["--contactless"]])
 def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
-    run: Run, mock_card: MockCardState
+    run: Run, mock_card: MockCardState, side: list[str]
 ) -> None:
+    atr = contactless_atr(mock_card.profile.atr) if side else mock_card.profile.atr
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         serve = ("mock-card", "serve", "--port", port)
-        with commands.running(*serve, "--json") as process:
+        with commands.running(*serve, *side, "--json") as process:
             listener.settimeout(patience())
             reader, _ = listener.accept()
             with reader:
                 reader.sendall(b"\x00\x01\x04")  # the command for the ATR
-                frame = reader.makefile("rb").read(2 + len(mock_card.profile.atr))
-                assert frame[2:] == mock_card.profile.atr
+                frame = reader.makefile("rb").read(2 + 20)
+                assert frame[2:] == atr
                 assert json.loads(process.stdout.readline())["port"] == int(port)
                 process.send_signal(signal.SIGINT)
                 ended = commands.end(process)
     assert (ended.returncode, ended.stdout) == (0, "")
     # Without a virtual reader.
-    outcome = run(*serve)
+    outcome = run(*serve, *side)
     assert (outcome.status, outcome.error) == (1, "PCSC_UNAVAILABLE")
+    assert run(*serve, "--contactless", "--plain-reader").status == 2

@@ -319,3 +319,24 @@ def test_a_page_that_is_left_follows_no_card(
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
     old._show(Cards())
     assert "Kortet är klart att användas" in words(new)
+
+
+def test_a_card_on_a_contactless_reader_is_no_fault_and_offers_everything(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, ...]] = []
+    monkeypatch.setattr(page, "_start", lambda *words: started.append(words))
+    show(page, cards_of(failed("UNSUPPORTED_CARD", "CONTACTLESS")))
+    assert any("card access number (CAN)" in each for each in words(page))
+    offered = [*buttons(page)][1:]
+    assert offered == [
+        *("Activate the card", "Change PIN1", "Change PIN2"),
+        *("Unlock PIN1", "Unlock PIN2"),
+    ]
+    for each in offered:
+        buttons(page)[each].click()
+    assert started == [
+        (READER, "activate"),
+        *((READER, "change-pin", pin) for pin in ("pin1", "pin2")),
+        *((READER, "unblock", pin) for pin in ("pin1", "pin2")),
+    ]

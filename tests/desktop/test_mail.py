@@ -4,7 +4,6 @@
 The bus and the descriptors are real. The portal and xdg-email are stand-ins.
 """
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,27 +17,19 @@ from native_host.desktop.window import Window
 from native_host.gui.panels import Notice
 from tests.desktop.conftest import Open, buttons, hear, page_of, until, visible
 from tests.support.mail_portal import PORTAL, open_mail_portal
+from tests.support.session_bus import open_session_bus
 
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a bus that the window is on."""
-    words = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address")
-    with subprocess.Popen(
-        [*words, f"--address=unix:dir={tmp_path}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as daemon:
-        assert daemon.stdout is not None
-        address = daemon.stdout.readline().strip()
+    with open_session_bus() as address:
         name = f"{tmp_path}"
         monkeypatch.setattr(
             mail, "session_bus", lambda: QDBusConnection.connectToBus(address, name)
         )
         yield address
         QDBusConnection.disconnectFromBus(name)
-        daemon.terminate()
 
 
 @dataclass

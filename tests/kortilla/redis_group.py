@@ -36,33 +36,35 @@ class Group:
 
 
 @contextlib.contextmanager
-def sentinels(*, down: int = 2000, through: int = 0) -> Iterator[Group]:
+def sentinels(
+    *options: str, down: int = 2000, through: int = 7001, program: str = "redis-server"
+) -> Iterator[Group]:
     """Run a primary, a replica and three Sentinels, which watch port ``through``.
 
-    A primary that does not answer for ``down`` milliseconds is replaced.
+    A primary that does not answer for ``down`` milliseconds is replaced. Replica and
+    Sentinels connect from the address at which they listen. ``options`` are more of
+    the two servers.
     """
     host = _host()
     with _running() as run:
-        port = through or 7001
-        primary = run(
-            *("--bind", host, "--port", "7001", "--replica-announce-ip", host),
-            *_AT_ONCE,
-        )
-        replica = run(
-            *("--bind", host, "--port", "7002", "--replicaof", host, str(port)),
-            *("--replica-announce-ip", host, *_AT_ONCE),
-        )
+        own = ["--bind", host, "--bind-source-addr", host, "--replica-announce-ip"]
+        own += [host, *_AT_ONCE, *options]
+        announced = ["--port", "7001", "--replica-announce-port", str(through)]
+        of = ["--port", "7002", "--replicaof", host, str(through)]
+        primary = run(*own, *announced, program=program)
+        replica = run(*own, *of, program=program)
         names = [f"{number:040x}" for number in range(1, 4)]
         watchers = []
         for number, name in enumerate(names):
             lines = [
                 f"bind {host}",
+                f"bind-source-addr {host}",
                 f"port {26379 + number}",
                 "unixsocket socket",
                 "dir .",
                 f"sentinel announce-ip {host}",
                 f"sentinel myid {name}",
-                f"sentinel monitor {NAME} {host} {port} 2",
+                f"sentinel monitor {NAME} {host} {through} 2",
                 f"sentinel down-after-milliseconds {NAME} {down}",
                 f"sentinel failover-timeout {NAME} 5000",
                 f"sentinel known-replica {NAME} {host} 7002",
@@ -72,7 +74,8 @@ def sentinels(*, down: int = 2000, through: int = 0) -> Iterator[Group]:
                     if known != name
                 ),
             ]
-            watchers.append(run(file=("sentinel.conf", lines)))
+            watcher = run(file=("sentinel.conf", lines), program="redis-sentinel")
+            watchers.append(watcher)
         hosts = ",".join(f"{host}:{26379 + number}" for number in range(3))
         url = f"redis+sentinel://{hosts}/{NAME}"
         yield Group(host, [primary, replica], watchers, url)
@@ -139,17 +142,20 @@ def _running() -> Iterator[Callable[..., RedisServer]]:
     top = Path(tempfile.mkdtemp(prefix="redis-"))
     servers: list[RedisServer] = []
 
-    def run(*options: str, file: tuple[str, list[str]] | None = None) -> RedisServer:
+    def run(
+        *options: str,
+        program: str = "redis-server",
+        file: tuple[str, list[str]] | None = None,
+    ) -> RedisServer:
         folder = top / str(len(servers))
         folder.mkdir()
-        sentinel = file is not None and file[0] == "sentinel.conf"
         if file is not None:
             (folder / file[0]).write_text("\n".join(file[1]) + "\n")
         server = RedisServer(
             folder,
             options,
-            program="redis-sentinel" if sentinel else "redis-server",
-            ready="+monitor" if sentinel else "Ready to accept",
+            program=program,
+            ready="+monitor" if program == "redis-sentinel" else "Ready to accept",
         )
         servers.append(server)
         server.start()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The stores in several real servers: what a failover keeps, ends and refuses."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -82,7 +83,11 @@ async def check_failover(
     assert primary.client.wait(1, 10_000) == 1
     other = RedisStores.from_url(group.url, seconds=1)
     with failing:
+        pending = asyncio.create_task(stores.sessions.create({}))
         await until(lambda: works(other))
+    # A primary that was frozen answers now: it counts no more.
+    with pytest.raises(StoreUnavailableError):
+        await pending
     # It is the primary still, as far as it knows, and open connections lead to it.
     await log_in(stores)
     # The replica has all of it; what is used once is of the earlier run.
@@ -109,6 +114,10 @@ async def test_sentinels_replace_a_primary_that_froze_and_is_back(
         primary, replica = group.servers
         await replicated(replica)
         stores = RedisStores.from_url(group.url, seconds=SECONDS)
+        store = RedisStore(stores._client)
+        assert await store.advice() == ""
+        with primary.configured(min_replicas_to_write="1"):
+            assert "after a failover it refuses logins" in await store.advice()
         await check_failover(group, stores, primary, replica, primary.frozen())
         said = [record.getMessage() for record in caplog.records]
         assert any("Redis works again, after " in each for each in said)

@@ -12,11 +12,11 @@ from kortilla.mock_card.apdu import Style
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
 from kortilla.mock_card.faults import (
+    IN_SLOT,
     CardGoneError,
     CardSilentError,
     CommandName,
     Fault,
-    FaultName,
     FaultyCard,
 )
 from kortilla.mock_card.state import MockCardState
@@ -51,7 +51,7 @@ SESSION = [
     ("sign", SIGN),
 ]
 #: The faults with which the card has executed nothing, unless they come after it.
-LOSING = [name for name in FaultName if name not in {"delay", "power-lost"}]
+LOSING = [name for name in IN_SLOT if name not in {"delay", "power-lost"}]
 
 
 def powered(state: MockCardState, *, style: str = Style.DIRECT) -> FaultyCard:
@@ -131,7 +131,7 @@ def test_before_means_that_the_card_knows_nothing_of_the_command(
             faulty = powered(state)
 
 
-@pytest.mark.parametrize("name", list(FaultName))
+@pytest.mark.parametrize("name", IN_SLOT)
 def test_after_means_that_the_command_has_had_its_effect(
     state: MockCardState, faulty: FaultyCard, name: str
 ) -> None:
@@ -375,7 +375,7 @@ def test_faults_and_commands_are_logged_without_what_was_sent(
     ):
         strike(faulty, apdu)
     assert "00200011 -> 63c4" in caplog.text
-    for name in FaultName:
+    for name in IN_SLOT:
         seconds = 0.0 if name == "delay" else None
         state.set_faults(Fault(name, when="after", seconds=seconds))
         state.insert()

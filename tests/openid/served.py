@@ -4,6 +4,7 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -35,16 +36,34 @@ class Running:
         return self.process.wait(patience())
 
 
+#: Runs a module with a socket as systemd passes it; its number is in the place of {}.
+_ACTIVATED = """
+import os, runpy
+os.dup2({}, 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+runpy.run_module("kortilla.cli", run_name="__main__", alter_sys=True)
+"""
+
+
 @contextlib.contextmanager
-def running(config: Path, *arguments: str) -> Iterator[Running]:
-    """Run a provider on a free port, and check that it ends well."""
+def running(
+    config: Path, *arguments: str, listening: socket.socket | None = None
+) -> Iterator[Running]:
+    """Run a provider on a free port, and check that it ends well.
+
+    It gets its connections from ``listening``, if that is given.
+    """
     log = config.with_name(f"log-{len(list(config.parent.glob('log-*')))}")
-    command = [sys.executable, "-m", "kortilla.cli", "openid", "serve", "--json"]
+    program = ["-m", "kortilla.cli"]
+    if listening is not None:
+        program = ["-c", _ACTIVATED.format(listening.fileno())]
+    command = [sys.executable, *program, "openid", "serve", "--json"]
     with log.open("w") as errors:
         process = warm_python.popen(
             [*command, "--config", config, "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
+            pass_fds=[] if listening is None else [listening.fileno()],
         )
     try:
         line = process.stdout.readline()

@@ -69,6 +69,7 @@ def test_an_operator_sets_up_a_provider(operator: Operator, card: KortillaCard) 
         "clients": ["shop"],
         "test": True,
         "store": "memory",
+        "advice": "",
         "keys": "file",
     }
     [client] = tomllib.loads(operator.config.read_text())["clients"]
@@ -150,6 +151,30 @@ def test_a_client_with_keys_at_an_address_is_added(settled: Operator) -> None:
     # ``check`` asks the address, which is private.
     code, message = settled.failure("check")
     assert (code, "client new at 127.0.0.1" in message) == ("CONFIGURATION", True)
+
+
+def test_a_public_client_is_added(settled: Operator) -> None:
+    page = ("--redirect-uri", "https://a.example/", "--origin", "https://a.example")
+    arguments = ("--id", "app", *NAMES, *page)
+    _, message = settled.failure("client add", *arguments)
+    assert "origins are for public clients" in message
+    status, made = settled.run("client add", *arguments, "--public")
+    assert (status, made) == (0, {"client_id": "app", "authentication": "none"})
+    assert settled.run("check")[0] == 0
+
+
+def test_a_client_with_a_profile_is_added(settled: Operator) -> None:
+    keys = str(settled.folder / "office.json")
+    arguments = (
+        *("--id", "bank", *NAMES, "--redirect-uri", "https://a.example/"),
+        *("--profile", "fapi2", "--jwks", keys),
+    )
+    _, message = settled.failure("client add", *arguments)
+    assert 'profile fapi2 needs algorithm = "ES256"' in message
+    assert settled.run("client add", *arguments, "--set", "algorithm=ES256")[0] == 0
+    [client] = tomllib.loads(settled.config.read_text())["clients"][-1:]
+    assert (client["profile"], client["algorithm"]) == ("fapi2", "ES256")
+    assert settled.run("client add", *arguments, "--set", "a]=x")[0] == 2
 
 
 def test_clients_are_listed_and_removed(settled: Operator) -> None:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The blocks of ``docs/openid/`` work as they stand, with two real clients."""
 
+import ast
 import asyncio
 import contextlib
 import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,47 @@ def test_the_tests_that_the_guide_names_are_there() -> None:
     )
     assert len(named) > 40
     assert named <= there, named - there
+
+
+def _text(node: ast.expr | None) -> str:
+    """Return a message in the program, with ``…`` for what is put in."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(_text(each) or "…" for each in parts)
+    return ""
+
+
+def _messages(source: str) -> Iterator[str]:
+    """Yield each message of a refusal in a module."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name(id="RefusedError"), args=[_, text, *_]):
+                yield _text(text)
+            case ast.Call(func=ast.Name(id="InvalidClientError")):
+                yield _text(node.keywords[0].value)
+            case ast.Call(func=ast.Attribute(attr="refused"), args=[text, *_]):
+                yield _text(text)
+            case ast.Call(func=ast.Name(id="_refused" | "refused"), args=[text, *_]):
+                yield _text(text)
+            case ast.FunctionDef(name="_problem"):
+                yield from (
+                    _text(each.value)
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Return)
+                )
+            case ast.Assign(targets=[ast.Name(id="problem")], value=text):
+                yield _text(text)
+
+
+def test_each_message_is_in_the_table() -> None:
+    [table] = [each.read_text() for each in PAGES if each.stem == "messages"]
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)
+    told = {each for row in rows for each in row.split("<br>")} - {"message"}
+    modules = (ROOT / "kortilla" / "openid").rglob("*.py")
+    sources = [each.read_text() for each in modules if each.name != "backchannel.py"]
+    assert told == {*chain(*map(_messages, sources))} - {""}
 
 
 def test_the_guide_names_each_key_claim_and_choice() -> None:

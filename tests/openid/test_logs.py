@@ -19,7 +19,16 @@ from kortilla.events import Event, pseudonym
 from kortilla.openid.provider import Provider
 from kortilla.openid.serving import serve
 from tests.openid.conftest import MakeOP
-from tests.openid.provider import BEARER, KEYS, Answer, Browser, LocalOP, assertion
+from tests.openid.provider import (
+    BEARER,
+    KEYS,
+    SECRET,
+    Answer,
+    Browser,
+    LocalOP,
+    assertion,
+    basic,
+)
 
 #: A line that a client would like to add to the log.
 LINE = "\n2026-01-01 ERROR kortilla: forged\u2028\x1b[31m"
@@ -111,6 +120,11 @@ async def late(op: LocalOP) -> Answer:
     return await op.token("c" * 48, "v" * 43, authorization="", **form)
 
 
+async def by_post(op: LocalOP) -> Answer:
+    form = {"client_id": "shop", "client_secret": SECRET}
+    return await op.token("c" * 48, "v" * 43, authorization="", **form)
+
+
 #: What a client sends, and what the log says.
 IN_THE_LOG: dict[str, tuple[Any, str]] = {
     "a foreign origin": (
@@ -130,6 +144,19 @@ IN_THE_LOG: dict[str, tuple[Any, str]] = {
         r"shop was refused: .* the client has to use PKCE \(RFC 7636\)",
     ),
     "no verifier": (lambda op: op.token("c", ""), "code_verifier is .* use PKCE"),
+    "another method": (
+        by_post,
+        r"^/token was refused: .* \(client shop: it came with client_secret_post, and "
+        r"is registered with client_secret_basic\)$",
+    ),
+    "a wrong secret": (
+        lambda op: op.token("c", "v" * 43, authorization=basic(secret="x")),
+        r"\(client shop\)$",
+    ),
+    "no client": (
+        lambda op: op.token("c", "v" * 43, authorization=basic(LINE)),
+        r"\(no client of the configuration\)$",
+    ),
     "another clock": (late, "compare the clocks; here it is ..:..:.. UTC"),
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
+from tests.kortilla.redis_group import Group, replicated, sentinels, until
 from tests.kortilla.redis_server import RedisServer
 from tests.openid.provider import (
     ISSUER,
@@ -35,7 +37,9 @@ from tests.support.guide import DOCS
 PACKAGING = DOCS.parent / "packaging" / "openid"
 
 
-def config(folder: Path, card: KortillaCard, redis: RedisServer, **server: Any) -> Path:
+def config(
+    folder: Path, card: KortillaCard, redis: RedisServer | Group, **server: Any
+) -> Path:
     """Write a configuration, with a limit that the test's own logins don't reach."""
     write_files(folder, card)
     file = folder / "openid.toml"
@@ -185,6 +189,45 @@ async def test_while_the_store_is_away_the_answer_is_503(
     assert (await op.token(found, verifier)).status == 200
 
 
+async def test_three_processes_go_on_through_a_failover(
+    tmp_path: Path, card: KortillaCard
+) -> None:
+    async def is_ready() -> bool:
+        answers = [await session.get(f"{each.url}/readyz") for each in processes]
+        return all(answer.status == 200 for answer in answers)
+
+    async def userinfo(process: Running) -> int:
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        where = f"{process.url}/userinfo"
+        async with session.get(where, headers=headers) as answer:
+            return answer.status
+
+    with contextlib.ExitStack() as stack:
+        group = stack.enter_context(sentinels())
+        await replicated(group.servers[1])
+        file = config(tmp_path, card, group)
+        processes = [
+            stack.enter_context(running(file, "--simulator")) for _ in range(3)
+        ]
+        async with visitor() as session:
+            _, form = await code(session, processes[0].url)
+            _, tokens = await redeem(session, processes[1].url, form)
+            _, unused = await code(session, processes[2].url)
+            assert group.servers[0].client.wait(1, 10_000) == 1
+            group.servers[0].kill()
+            assert not await is_ready()
+            await until(is_ready)
+            # An open login begins again, and who was logged in stays so.
+            for process in processes:
+                assert (await redeem(session, process.url, unused))[0] == 400
+                assert await userinfo(process) == 200
+            _, form = await code(session, processes[1].url)
+            assert (await redeem(session, processes[2].url, form))[0] == 200
+        for process in processes:
+            said = process.log.read_text()
+            assert re.search(r"Redis works again, after \d+\.\d seconds", said)
+
+
 # --- a process that is asked to end loses no request
 
 
@@ -227,7 +270,40 @@ async def test_rolling_restarts_lose_no_login(
                 processes[number % 2] = await asyncio.to_thread(start)
             ended.set()
             await asyncio.gather(*visitors)
-    assert finished > 4
+    assert finished >= 4
+
+
+async def test_a_restart_at_systemds_socket_refuses_nobody(
+    tmp_path: Path, card: KortillaCard, redis: RedisServer
+) -> None:
+    """One process alone, and clients that try nothing twice."""
+    file = config(tmp_path, card, redis, drain_seconds=0.1)
+    finished = 0
+
+    async def log_in_until(ended: asyncio.Event) -> None:
+        nonlocal finished
+        while not ended.is_set():
+            _, form = await code(session, url)
+            assert (await redeem(session, url, form))[0] == 200
+            finished += 1
+
+    with contextlib.ExitStack() as stack:
+        own = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def start() -> Running:
+            return stack.enter_context(running(file, "--simulator", listening=own))
+
+        process = start()
+        url = process.url
+        assert urlsplit(url).port == own.getsockname()[1]
+        async with visitor(force_close=True) as session:
+            ended = asyncio.Event()
+            visitors = [asyncio.create_task(log_in_until(ended)) for _ in range(4)]
+            assert await asyncio.to_thread(process.end) == 0
+            await asyncio.to_thread(start)
+            ended.set()
+            await asyncio.gather(*visitors)
+    assert finished >= 4
 
 
 async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
@@ -298,6 +374,9 @@ def test_the_examples_leave_time_to_end() -> None:
         re.search(r"--stop-timeout (\d+)", container),
     ]
     assert [each and int(each[1]) for each in found] == [30, 30, 30]
+    socket_unit = (PACKAGING / "kortilla-openid@.socket").read_text()
+    assert "Requires=kortilla-openid@%i.socket" in unit
+    assert "ListenStream=127.0.0.1:%i" in socket_unit
     # And nginx closes idle connections before a process does.
     proxy = (PACKAGING / "nginx.conf").read_text()
     idle = re.search(r"keepalive_timeout (\d+)s", proxy)

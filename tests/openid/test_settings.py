@@ -57,7 +57,7 @@ WRONG: list[tuple[str, dict[Any, str]]] = [
         },
     ),
     ("clients[0].secrets", {(SECRET, SECRET, SECRET): ""}),
-    ("clients[0].authentication", {"none": ""}),
+    ("clients[0].authentication", {"tls_client_auth": ""}),
     (
         "clients[0].redirect_uris[0]",
         {

@@ -96,7 +96,7 @@ class Recorded(CardConnection):
         state: MockCardState,
         then: Callable[[], CardConnection],
     ) -> None:
-        self._inner, self._record, self._then = inner, record, then
+        self.inner, self._record, self._then = inner, record, then
         self._state = state
         self.protocol, self.atr = inner.protocol, inner.atr
         self._open = True
@@ -106,12 +106,15 @@ class Recorded(CardConnection):
         self._record.events.append((apdu, None))
         if apdu[1] in SETTING:
             self._record.held.append(self._state.read())
-        data, status = self._inner.send_and_receive(apdu)
+        data, status = self.inner.send_and_receive(apdu)
         self._record.events[-1] = (apdu, status)
         return data, status
 
+    def release(self) -> None:
+        self.inner.release()
+
     def close(self) -> None:
-        self._inner.close()
+        self.inner.close()
         if not self._open:
             return
         self._open = False
@@ -204,9 +207,9 @@ async def session(
     user = Handy(source, record, pins, codes)
     loop = asyncio.get_running_loop()
     connect: Callable[..., Awaitable[CardConnection]] = type(source).connect
+    resume: Callable[..., Awaitable[CardConnection]] = type(source).resume
 
-    async def recorded(reader: Reader) -> CardConnection:
-        connection = await connect(source, reader)
+    def record_of(connection: CardConnection, reader: Reader) -> CardConnection:
 
         def then() -> CardConnection:
             state.set_faults()
@@ -216,7 +219,18 @@ async def session(
 
         return Recorded(connection, record, state, then)
 
-    source.connect = recorded  # type: ignore[method-assign] # for this session
+    async def recorded(reader: Reader) -> CardConnection:
+        return record_of(await connect(source, reader), reader)
+
+    async def resumed(reader: Reader, connection: CardConnection) -> CardConnection:
+        assert isinstance(connection, Recorded)
+        held = await resume(source, reader, connection.inner)
+        # One that was connected to anew is recorded already.
+        return held if isinstance(held, Recorded) else record_of(held, reader)
+
+    # For this session.
+    source.connect = recorded  # type: ignore[method-assign]
+    source.resume = resumed  # type: ignore[method-assign]
     work = asyncio.ensure_future(operation(source, user))
 
     def call_off(number: int) -> None:

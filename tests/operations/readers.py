@@ -58,6 +58,15 @@ class SeveralReaders(CardSource):
         [own] = await source.readers()
         return await source.connect(replace(reader, name=own.name))
 
+    async def resume(
+        self, reader: Reader, connection: CardConnection
+    ) -> CardConnection:
+        source = self.sources[reader.name]
+        if reader.name in self.busy:
+            raise CardBusyError("held")
+        [own] = await source.readers()
+        return await source.resume(replace(reader, name=own.name), connection)
+
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:

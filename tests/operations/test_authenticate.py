@@ -20,7 +20,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
-from native_host.operations import card_session
+from native_host.operations.card_access import card_session
 from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import LOGIN, NONCE, log_in
 from tests.operations.user import Unattended, User, cancelled, until
@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 BANK_CARD = bytes.fromhex("3B6500002063CB6800")
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
-CONTACTLESS = bytes.fromhex("3B8F80018031B865B08505102412246082900022")
+#: Of another kind than an identity card.
+CONTACTLESS = bytes.fromhex("3B8F8001804F0CA000000306030001000000006A")
 
 
 def tries(folder: Path) -> int:

@@ -15,7 +15,7 @@ import pytest
 
 from kortilla.encryption import CertificateRecipient, encrypt
 from kortilla.mock_card.authority import make_satu
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardSource
@@ -86,7 +86,7 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
     write(files, state.folder)
     decrypt = decrypting(files)
     async with MockCardSource(state.folder) as source:
-        for name, when in product(FaultName, Moment):
+        for name, when in product(IN_SLOT, Moment):
             seconds = 0 if name == FaultName.DELAY else None
             on = CommandName(command)
             state.set_faults(Fault(name, on=on, when=when, seconds=seconds))

@@ -9,12 +9,14 @@ and the page receives the existing signatures.
 """
 
 import asyncio
+import re
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 import pytest
 
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardResetError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
@@ -44,30 +46,34 @@ from tests.operations.readers import OneReader
 # A card whose power was lost has forgotten the application. The reader may not say so.
 # A card that lacks files then is used once more from the start. What is lost after a
 # command is noticed by the next one ("next"), whose case has it before.
+#
+# The number is what tells the card from others. It is read before the PIN is asked for,
+# and again after that. Where it can't be found or differs, the card is used from the
+# start without a word, and the PIN is asked for again ("again").
 TABLE = """
-                      application directory file    read    pin-info verify  key     hash    sign
-card-pulled   before  removed     removed   removed removed removed  removed removed removed removed
-card-pulled   after   removed     removed   removed removed removed  removed removed removed removed
-reader-pulled before  removed     removed   removed removed removed  removed removed removed removed
-reader-pulled after   removed     removed   removed removed removed  removed removed removed removed
-power-lost    before  .           .         .       error   unread   error   error   error   error
-power-lost    after   next        next      next    next    next     next    next    next    next
-mute          before  mute        mute      mute    mute    mute     mute    mute    mute    mute
-mute          after   mute        mute      mute    mute    mute     mute    mute    mute    mute
-delay         before  .           .         .       .       .        .       .       .       .
-delay         after   .           .         .       .       .        .       .       .       .
-garbled       before  error       .         error   error   .        error   error   error   error
-garbled       after   error       .         .       error   .        error   error   error   invalid
-too-short     before  mute        mute      mute    mute    mute     mute    mute    mute    mute
-too-short     after   mute        .         .       .       .        mute    mute    mute    invalid
-too-long      before  error       .         error   error   .        error   error   error   error
-too-long      after   .           .         .       error   .        .       .       .       invalid
-61xx          before  error       .         error   error   .        error   error   error   error
-61xx          after   .           .         .       .       .        error   .       .       .
-6Cxx          before  .           .         .       .       .        error   .       error   error
-6Cxx          after   .           .         .       .       .        error   .       error   error
-6F00          before  error       .         error   error   .        error   error   error   error
-6F00          after   error       .         error   error   .        error   error   error   error
+                      application directory file     read     number   start    pin-info verify   key      hash     sign
+card-pulled   before  removed     removed   removed  removed  removed  removed  removed  removed  removed  removed  removed
+card-pulled   after   removed     removed   removed  removed  removed  removed  removed  removed  removed  removed  removed
+reader-pulled before  removed     removed   removed  removed  removed  removed  removed  removed  removed  removed  removed
+reader-pulled after   removed     removed   removed  removed  removed  removed  removed  removed  removed  removed  removed
+power-lost    before  .           .         .        error    again    error    unread   error    error    error    error
+power-lost    after   next        next      next     next     next     next     next     next     next     next     next
+mute          before  mute        mute      mute     mute     mute     mute     mute     mute     mute     mute     mute
+mute          after   mute        mute      mute     mute     mute     mute     mute     mute     mute     mute     mute
+delay         before  .           .         .        .        .        .        .        .        .        .        .
+delay         after   .           .         .        .        .        .        .        .        .        .        .
+garbled       before  error       .         error    error    error    error    .        error    error    error    error
+garbled       after   error       .         .        error    .        again    .        error    error    error    invalid
+too-short     before  mute        mute      mute     mute     mute     mute     mute     mute     mute     mute     mute
+too-short     after   mute        .         .        .        .        .        .        mute     mute     mute     invalid
+too-long      before  error       .         error    error    error    error    .        error    error    error    error
+too-long      after   .           .         .        error    .        .        .        .        .        .        invalid
+61xx          before  error       .         error    error    error    error    .        error    error    error    error
+61xx          after   .           .         .        .        .        .        .        error    .        .        .
+6Cxx          before  .           .         .        .        .        .        .        error    .        error    error
+6Cxx          after   .           .         .        .        .        .        .        error    .        error    error
+6F00          before  error       .         error    error    error    error    .        error    error    error    error
+6F00          after   error       .         error    error    error    error    .        error    error    error    error
 """  # noqa: E501 - a table
 
 CODES = {
@@ -82,19 +88,28 @@ CODES = {
 def rows(table: str) -> tuple[list[str], list[list[str]]]:
     """Return the steps of a table, and its rows: every fault, before and after."""
     header, *rows = [line.split() for line in table.strip().splitlines()]
-    assert [tuple(row[:2]) for row in rows] == [*product(FaultName, Moment)]
+    assert [tuple(row[:2]) for row in rows] == [*product(IN_SLOT, Moment)]
     return header, rows
 
 
 HEADER, ROWS = rows(TABLE)
 EACH_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
 EACH_OPERATION = pytest.mark.parametrize("operation", ["login", "sign"])
-BEFORE_TYPING = HEADER[:5]
-IN_A_SIGNATURE = HEADER[5:]
+BEFORE_SIGNING = HEADER[:7]
+IN_A_SIGNATURE = HEADER[7:]
 
 
-#: The commands of each step, by name and occurrence.
-Steps = dict[str, list[tuple[CommandName, int]]]
+@dataclass(frozen=True)
+class Sent:
+    """A command by its name and occurrence, and whether the PIN was typed before."""
+
+    name: CommandName
+    skip: int
+    typed: bool
+
+
+#: The commands of each step.
+Steps = dict[str, list[Sent]]
 
 OPERATIONS: dict[str, tuple[Operation, str]] = {
     "login": (log_in, "1234"),
@@ -109,20 +124,22 @@ async def steps_of(
     function, pin = OPERATIONS[operation]
     _, record, _ = await session(source, state, function, pin)
     seen: dict[CommandName, int] = {}
-    commands: list[tuple[bytes, tuple[CommandName, int]]] = []
-    for apdu in record.commands():
-        name = CommandName.of(apdu)
-        commands.append((apdu, (name, seen.get(name, 0))))
-        seen[name] = seen.get(name, 0) + 1
-    steps: Steps = {}
-    steps["application"] = [key for apdu, key in commands if apdu[2] == 4]
-    steps["directory"] = [key for apdu, key in commands if apdu[5:] == b"\x50\x31"]
-    [file] = [
-        index
-        for index, (apdu, _) in enumerate(commands)
-        if apdu[-2:-1] == b"\x43" and apdu[1] == 0xA4
-    ]
-    steps["file"], steps["read"] = [commands[file][1]], [commands[file + 1][1]]
+    commands: list[tuple[bytes, Sent]] = []
+    typed = False
+    for event in record.events:
+        if isinstance(event, str):
+            typed = True
+        elif event[0] not in PIN_STATUS:
+            name = CommandName.of(event[0])
+            commands.append((event[0], Sent(name, seen.get(name, 0), typed)))
+            seen[name] = seen.get(name, 0) + 1
+    steps: Steps = {"application": [sent for apdu, sent in commands if apdu[2] == 4]}
+    for step, read, path in (("file", "read", "43.."), ("number", "start", "5032")):
+        chosen = re.compile(f"00a40804..{path}")
+        found = [n for n, (apdu, _) in enumerate(commands) if chosen.match(apdu.hex())]
+        steps[step] = [commands[n][1] for n in found]
+        steps[read] = [commands[n + 1][1] for n in found]
+    steps["directory"] = [sent for apdu, sent in commands if apdu[5:] == b"\x50\x31"]
     for step, name in (
         ("pin-info", CommandName.PIN_INFO),
         ("verify", CommandName.VERIFY),
@@ -130,14 +147,14 @@ async def steps_of(
         ("hash", CommandName.HASH),
         ("sign", CommandName.SIGN),
     ):
-        steps[step] = [key for _, key in commands if key[0] is name]
+        steps[step] = [sent for _, sent in commands if sent.name is name]
     return steps
 
 
-def fault_of(row: list[str], command: CommandName, skip: int) -> Fault:
+def fault_of(row: list[str], sent: Sent) -> Fault:
     name, when = row[:2]
     seconds = 0 if name == FaultName.DELAY else None
-    return Fault(name, on=command, when=when, skip=skip, seconds=seconds)
+    return Fault(name, on=sent.name, when=when, skip=sent.skip, seconds=seconds)
 
 
 async def said_of(
@@ -207,12 +224,13 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
     for step, expected in zip(HEADER, row[2:], strict=True):
         if expected == "next":
             continue
-        # In a batch the application is selected twice before the PIN is asked for.
-        commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
-        for key in commands:
-            fault = fault_of(row, *key)
+        # What comes before the signatures is sent before and after the PIN is typed.
+        commands = steps[step] if step in BEFORE_SIGNING else steps[step][:1]
+        for sent in commands:
+            fault = fault_of(row, sent)
             said, typed = await said_of(fault, operation, source, state)
-            assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
+            asked_again = said != "" or (expected == "again" and typed > 1)
+            assert typed == 1 + (asked_again and (sent.typed or expected == "again"))
             if said != CODES.get(expected, ""):
                 found[step] = said
     assert found == dict(zip(HEADER, row[2:], strict=True))
@@ -224,10 +242,10 @@ async def test_a_fault_in_a_later_signature_interrupts_the_batch(
     row: list[str], done: int, source: MockCardSource, state: MockCardState
 ) -> None:
     steps = await steps_of("sign", source, state)
-    for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
+    for step, expected in zip(IN_A_SIGNATURE, row[9:], strict=True):
         if expected == "next":
             continue
-        fault = fault_of(row, *steps[step][done])
+        fault = fault_of(row, steps[step][done])
         reason = await reason_of(fault, done, source, state)
         assert reason == CODES.get(expected, ""), step
 
@@ -263,7 +281,7 @@ async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
 
 @pytest.mark.parametrize("resets", [1, 2])
 @EACH_OPERATION
-async def test_a_card_that_was_reset_is_used_anew_once_without_a_word(
+async def test_a_card_that_was_reset_is_used_anew_once_before_a_pin_and_never_after(
     operation: str,
     resets: int,
     source: MockCardSource,
@@ -273,8 +291,10 @@ async def test_a_card_that_was_reset_is_used_anew_once_without_a_word(
     """PC/SC says so at the next command, which the card does not get."""
     function, pin = OPERATIONS[operation]
     _, whole, _ = await session(source, state, function, pin)
+    names = [CommandName.of(apdu) for apdu in whole.commands()]
+    first_pin = names.index(CommandName.VERIFY)
     send = MockCardConnection.send_and_receive
-    for number in range(len(whole.commands())):
+    for number, name in enumerate(names[:-2]):  # without the examination at the end
         left = [number, resets]
 
         def send_or_reset(
@@ -295,19 +315,30 @@ async def test_a_card_that_was_reset_is_used_anew_once_without_a_word(
         card = state.read()
         assert (card.pin1.tries, card.pin2.tries) == (5, 5)
         if isinstance(result, SigningInterruptedError):
-            assert result.reason == "CARD_ERROR"
+            assert result.reason == "CARD_RESET"
             continue
         assert not isinstance(result, Exception), number
-        assert user.problems() == ["CARD_ERROR"] * (resets - 1)
+        said = [problem for _, problem in user.shown if problem]
+        if number < first_pin:
+            assert said == [Problem("CARD_RESET")] * (resets - 1)
+        else:
+            # Only at VERIFY a try may have been spent.
+            at_pin = "pin" if name is CommandName.VERIFY else ""
+            assert said[0] == Problem("CARD_RESET", at_pin)
+            assert len(said) == resets
 
 
 @EACH_OPERATION
-async def test_four_commands_go_to_the_card_for_a_signature(
+async def test_eight_commands_go_to_the_card_for_a_signature(
     operation: str, source: MockCardSource, state: MockCardState
 ) -> None:
     function, pin = OPERATIONS[operation]
     _, record, _ = await session(source, state, function, pin)
     [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
+    look = [
+        *(CommandName.SELECT, CommandName.SELECT),
+        *(CommandName.READ, CommandName.PIN_INFO),
+    ]
     four = [
         CommandName.VERIFY,
         CommandName.CHOOSE_KEY,
@@ -315,7 +346,7 @@ async def test_four_commands_go_to_the_card_for_a_signature(
         CommandName.SIGN,
     ]
     sent = [CommandName.of(apdu) for apdu in record.commands()[asked:]]
-    assert sent == four * (1 if operation == "login" else 3)
+    assert sent == look + four * (1 if operation == "login" else 3)
 
 
 @pytest.mark.parametrize("who", ["user", "page"])

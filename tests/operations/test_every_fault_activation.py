@@ -31,14 +31,14 @@ from tests.operations.managing import (
     typing,
     unlocking,
 )
-from tests.operations.test_every_fault import fault_of, rows
+from tests.operations.test_every_fault import Sent, Steps, fault_of, rows
 
 # The message to the user when a fault occurs at a step before or after the card
 # executes it; "." means that the fault goes unnoticed. Several codes mean that the
 # message depends on the command of the step. The steps are the selection of the
 # application and the reads: directory, certificate, serial number, and the tries
-# left of all three codes. After the entry of the codes, the serial number and the
-# tries are read again before each PIN is set.
+# left of all three codes. After the entry of the codes, the application is selected
+# again. The serial number and the tries are read again before each PIN is set.
 #
 # The directory is optional. Tries that can't be read in one way are read in the
 # other, which does not show whether a PIN was ever set, and which the PUK lacks: then
@@ -51,7 +51,7 @@ card-pulled   before  removed     removed   removed     removed removed      rem
 card-pulled   after   removed     removed   removed     removed removed      removed            removed removed
 reader-pulled before  removed     removed   removed     removed removed      removed            removed removed
 reader-pulled after   removed     removed   removed     removed removed      removed            removed removed
-power-lost    before  .           .         ./error     error   error/unreadable ./error/unreadable error   error
+power-lost    before  .           .         ./error     error   ./error/unreadable ./error/unreadable error error
 power-lost    after   next        next      next        next    next         next               next    next
 mute          before  mute        mute      mute        mute    mute         mute               mute    mute
 mute          after   mute        mute      mute        mute    mute         mute               mute    mute
@@ -60,7 +60,7 @@ delay         after   .           .         .           .       .            .  
 garbled       before  error       .         error       error   ./unreadable ./error/unreadable error   error
 garbled       after   error       .         ./error     ./error ./unreadable ./error/unreadable error   error
 too-short     before  mute        mute      mute        mute    mute         mute               mute    mute
-too-short     after   mute        .         ./error     ./error ./unreadable ./error/unreadable mute    mute
+too-short     after   mute        .         ./error     ./error ./unreadable ./mute/error/unreadable mute mute
 too-long      before  error       .         error       error   ./unreadable ./error/unreadable error   error
 too-long      after   .           .         ./error     .       ./unreadable ./unreadable       .       .
 61xx          before  error       .         error       error   ./unreadable ./error/unreadable error   error
@@ -85,24 +85,21 @@ EACH_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]
 #: Commands that read the card before the scheme is known.
 SAME_FOR_BOTH = {"application", "directory", "certificate", "serial"}
 
-#: A command by its name and the number of earlier ones of that name.
-Command = tuple[CommandName, int]
 
-
-def steps_of(record: Record) -> dict[str, list[Command]]:
+def steps_of(record: Record) -> Steps:
     """Return the commands of each step.
 
     Among the reads before the entry, the first of each kind represents all.
     """
     [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
-    steps: dict[str, list[Command]] = {name: [] for name in HEADER}
+    steps: Steps = {name: [] for name in HEADER}
     seen: dict[CommandName, int] = {}
     kinds: set[tuple[str, int, int]] = set()
     file = ""
     for number, apdu in enumerate(record.commands()):
         name, ins = CommandName.of(apdu), apdu[1]
-        command = name, seen.get(name, 0)
-        seen[name] = command[1] + 1
+        command = Sent(name, seen.get(name, 0), typed=number >= asked)
+        seen[name] = command.skip + 1
         if ins == 0xA4:
             file = {0x31: "directory", 0x32: "serial"}.get(apdu[6], "directory")
             file = "certificate" if apdu[5] == 0x43 else file
@@ -155,7 +152,7 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
             continue
         for command in commands:
             state = new_card(scheme)
-            fault = fault_of(row, *command)
+            fault = fault_of(row, command)
             user, record, result = await broken(state, activating, sheets, fault)
             assert pins(state) == (NEW_PIN1, NEW_PIN2)
             assert result == PinsSet("set", "set")
@@ -200,7 +197,7 @@ async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
             continue
         expected = {CODES[word] for word in cell.split("/")}
         for command in steps[step]:
-            fault, state = fault_of(row, *command), card()
+            fault, state = fault_of(row, command), card()
             sheets = [sheet, sheet]
             if changes and step == "PIN2" and fault.executed:
                 sheets[1] = sheet | {"old": NEW_PIN2}  # as the message says

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kortilla.mock_card.card_data import CardData, PinData
-from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
+from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName, Moment
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
@@ -74,7 +74,7 @@ def faults(*commands: CommandName) -> st.SearchStrategy[list[Fault]]:
     """Return up to four faults at these commands, or at any."""
     fault = st.builds(
         Fault,
-        st.sampled_from([name for name in FaultName if name != FaultName.DELAY]),
+        st.sampled_from([name for name in IN_SLOT if name != FaultName.DELAY]),
         on=st.sampled_from([CommandName.ANY, CommandName.PIN_INFO, *commands]),
         when=st.sampled_from(Moment),
         skip=st.integers(0, 4),

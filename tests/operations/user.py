@@ -10,6 +10,7 @@ import pytest
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.model import (
     ActivationQuestion,
+    CanQuestion,
     CardChoice,
     CodesQuestion,
     ConsentQuestion,
@@ -41,6 +42,9 @@ class User(Prompt):
     bars: list[Progress] = field(default_factory=list)
     #: The number of connections for the PIN, for each message about it.
     connections: list[int] = field(default_factory=list)
+    #: The CANs, which answer like ``pins``, and the questions for them.
+    cans: list[str] = field(default_factory=list)
+    can_questions: list[CanQuestion] = field(default_factory=list)
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
     other_cards: list[OtherCardQuestion] = field(default_factory=list)
@@ -93,6 +97,15 @@ class User(Prompt):
             await self._cancelled.wait()
             raise UserCancelledError
         return self.choice
+
+    async def ask_can(self, question: CanQuestion) -> bytearray:
+        self.can_questions.append(question)
+        if self.cans:
+            self.allowed = self.allows and question.can_remember
+            self.typed.append(bytearray(self.cans.pop(0), "ascii"))
+            return self.typed[-1]
+        await self._cancelled.wait()
+        raise UserCancelledError
 
     async def confirm_other_card(self, question: OtherCardQuestion) -> None:
         self.other_cards.append(question)

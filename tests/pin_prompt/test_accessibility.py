@@ -248,6 +248,7 @@ STATUS: tuple[dict[str, Any], ...] = (
     {"tries_left": 4, "wrong": True},
     {"tries_left": 2},
     {"tries_left": 2, "wrong": True, "repeated": True},
+    {"tries_left": 3, "unsent": True},
     {"tries_left": 1},
     {"tries_left": 1, "wrong": True},
     {"tries_left": 3, "pin_pad": True, "pad_problem": "timed-out"},

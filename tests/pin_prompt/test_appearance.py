@@ -40,6 +40,7 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.model import (
     ActivationQuestion,
+    CanQuestion,
     CardChoice,
     ConsentQuestion,
     Operation,
@@ -180,6 +181,7 @@ REFUSED = {"pad_problem": "refused", "pad_unused": True}
 PAGES: dict[str, tuple[str, WindowRequest | dict[str, Any]]] = {
     "started": ("authenticate", AskStarted()),
     "choose": ("authenticate", ChooseCard(1, CARDS)),
+    "can": ("sign", Ask(1, CanQuestion(wrong=True, can_remember=True))),
     "other-card": ("sign", Ask(1, OtherCardQuestion(NAME, True, READER, NAME, SATU))),
     "other-card-there": (
         "authenticate",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.state import MockCardState
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.texts import Texts
@@ -24,12 +25,14 @@ from tests.host.process import (
 )
 from tests.host.signing import announced, chunks, signing
 from tests.host.test_caller import started_by
+from tests.host.test_manage import PAGE
 from tests.pin_prompt.accessibility_bus import (
     AccessibilityBus,
     Seen,
     open_accessibility_bus,
 )
 from tests.support import cards
+from tests.support.pcsc import beside
 from tests.support.screen import Screen, open_screen
 
 DOCUMENTS = {
@@ -86,6 +89,16 @@ class Walk:
         assert not FOREIGN & {*names}
         assert names.index(heading) < names.index(button)
 
+    def type_can(self, *wrong: str) -> None:
+        """Type wrong CANs, and the right one."""
+        text = self.text
+        place = (text("can.drawing"), text("can.field"), text("can.where"))
+        said = text("can.keep")
+        for can in (*wrong, CAN):
+            self.see(text("next"), text("can.heading"), said, *place)
+            self.type(can)
+            said = text("can.wrong")
+
     def go_to(self, name: str) -> None:
         """Press Tab until a part has the focus."""
         passed: list[str] = []
@@ -137,6 +150,25 @@ def host(walk: Walk, tmp_path: Path) -> Iterator[HostProcess]:
     assert host.receive()
     yield host
     host.put_away()
+
+
+@pytest.fixture
+def contactless(walk: Walk, tmp_path: Path) -> Iterator[HostProcess]:
+    """A host with pcscd, in whose contactless reader a new card lies."""
+    card = cards.new_card(tmp_path / "card", "v5-2026", "new").folder
+    home = tmp_path / "home"
+    with beside(card, contactless=True) as command:
+        name, _, value = command()[1].partition("=")
+        environment = make_environment(home, 'language = "sv"\n') | {
+            "DISPLAY": walk.screen.display,
+            "DBUS_SESSION_BUS_ADDRESS": walk.bus.session,
+            name: value,
+        }
+        under = started_by(tmp_path / "bin" / "firefox", seconds=600)
+        host = HostProcess(environment, OWN_CALLER, anew=True, under=under)
+        assert host.receive()
+        yield host
+        host.put_away()
 
 
 def begin_login(host: HostProcess) -> None:
@@ -218,3 +250,46 @@ def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
     walk.see(text("confirm"), ORIGIN, *names, text("documents", count=3))
     walk.type("739146")
     assert len(host.answer()["result"]["signatures"]) == len(DOCUMENTS)
+
+
+def test_everything_on_a_contactless_reader(
+    contactless: HostProcess, walk: Walk, tmp_path: Path
+) -> None:
+    host = contactless
+    begin_login(host)
+    walk.begin("authenticate")
+    walk.type_can("111111")
+    walk.begin("activate")
+    walk.see(walk.text("offer.yes"), ORIGIN, walk.text("offer.heading"))
+    walk.choose(walk.text("offer.yes"))
+    walk.see(walk.text("next"), walk.text("codes.activation"))
+    walk.type("1234567")
+    walk.see(walk.text("next"), walk.text("steps.new-PIN1.field"))
+    walk.type("3691", "3691")
+    walk.see(walk.text("confirm"), walk.text("steps.new-PIN2.field"))
+    walk.type("739146", "739146")
+    walk.begin("authenticate")
+    walk.see(walk.text("confirm"), walk.text("pin.PIN1"))
+    walk.type("3691")
+    check_login(host)
+
+    host.send(signing(documents=announced(DOCUMENTS)))
+    for each in chunks(DOCUMENTS):
+        host.send(each)
+    walk.begin("sign")
+    walk.type_can()
+    walk.see(walk.text("confirm"), walk.text("documents", count=3))
+    walk.type("739146")
+    assert len(host.answer()["result"]["signatures"]) == len(DOCUMENTS)
+
+    arguments = {"page": PAGE, "pin": "PIN1"}
+    host.send({"id": "3", "command": "change-pin", "arguments": arguments})
+    walk.begin("change-pin")
+    walk.type_can()
+    walk.begin("change-pin", "PIN1")
+    walk.see(walk.text("confirm"), walk.text("codes.old.PIN1"))
+    walk.type("3691", "2580", "2580")
+    walk.see(walk.text("close"), walk.text("step.done.heading"))
+    card = MockCardState.open(tmp_path / "card").read()
+    assert (card.pin1.value, card.pin2.value) == ("2580", "739146")
+    assert (card.pin1.tries, card.pin2.tries, card.wrong_cans) == (5, 5, 0)

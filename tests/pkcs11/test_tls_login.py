@@ -10,7 +10,12 @@ import pytest
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardMuteError, CardRemovedError, WrongPinError
+from native_host.card.errors import (
+    CardMuteError,
+    CardRemovedError,
+    CardResetError,
+    WrongPinError,
+)
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.config import Config
@@ -523,3 +528,41 @@ async def test_two_preparings_while_a_pin_is_kept_show_one_window(
     ended = await asyncio.gather(*both, return_exceptions=True)
     assert [type(each) for each in ended if each] == [BusyError]
     assert len(program.windows.users) == 2
+
+
+@pytest.mark.parametrize("resets", [1, 2])
+async def test_a_card_that_is_reset_is_used_anew_once_before_a_known_pin(
+    program: Program, monkeypatch: pytest.MonkeyPatch, resets: int
+) -> None:
+    """After the PIN was sent it is never used anew."""
+    sent: list[CommandName | None] = []
+    commands_left, resets_left = 99, 0
+    send = MockCardConnection.send_and_receive
+
+    def send_or_reset(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        nonlocal commands_left, resets_left
+        commands_left -= 1
+        if commands_left < 0 < resets_left:
+            resets_left -= 1
+            raise CardResetError("reset")
+        sent.append(CommandName.of(apdu))
+        return send(card, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", send_or_reset)
+    await program.log_in("1234")
+    sent.clear()
+    await program.sign()
+    names = [*sent]
+    at_pin = names.index(CommandName.VERIFY)
+    for number in range(len(names)):
+        sent.clear()
+        commands_left, resets_left = number, resets
+        unnoticed = number < at_pin and resets == 1
+        if unnoticed:
+            await program.sign()
+        else:
+            with pytest.raises(CardResetError):
+                await program.sign()
+        pins = sent.count(CommandName.VERIFY)
+        assert pins == (unnoticed or number > at_pin), number
+    assert program.windows.users == []

@@ -29,6 +29,7 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
 from kortilla.mock_card.vpcd import VirtualReader
@@ -71,9 +72,12 @@ getattr(importlib.import_module(module), name).inside(pathlib.Path(home), *more)
 
 
 @contextlib.contextmanager
-def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
+def beside(
+    card: Path | None = None, *, contactless: bool = False
+) -> Iterator[Callable[..., list[str]]]:
     """Run a pcscd with the mock card of a folder in its reader.
 
+    With ``contactless`` that is a contactless one, whose card waits after a wrong CAN.
     Yields a function that returns the command to run another command beside it.
     """
     with (
@@ -83,7 +87,7 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
         listener.bind(f"{folder}/{_CONTROL}")
         listener.listen()
         listener.settimeout(patience(30))
-        words = [str(card)] if card else []
+        words = [str(card), *["contactless"] * contactless] if card else []
         with _in_process(_keep_pcscd, Path(folder), *words):
             inside, _ = listener.accept()
             with inside:
@@ -357,11 +361,13 @@ def _wait_for(reader: str, *, present: bool) -> None:
     scard.SCardReleaseContext(context)
 
 
-def _keep_pcscd(folder: Path, card: str = "") -> None:
+def _keep_pcscd(folder: Path, card: str = "", contactless: str = "") -> None:
     """Keep a pcscd open for ``beside`` until the caller has finished."""
     with open_pcscd(folder) as pcscd, socket.socket(socket.AF_UNIX) as outside:
         if card:
-            pcscd.insert(MockCard(MockCardState.open(Path(card))))
+            state = MockCardState.open(Path(card))
+            there = ContactlessCard(state, wait=time.sleep) if contactless else None
+            pcscd.insert(there or MockCard(state))
             pcscd.settle()
         outside.connect(f"{folder}/{_CONTROL}")
         outside.sendall(os.fsencode(pcscd.socket))

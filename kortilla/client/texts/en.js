@@ -29,6 +29,8 @@ export default {
   WRONG_PIN: "The basic PIN (PIN1) was wrong. Check it and try again.",
   CARD_REMOVED:
     "The card was taken out of the reader too early. Keep the card in the reader all the time and try again.",
+  CARD_RESET:
+    "The connection to the card broke. Take the card out of the reader, put it back and try again.",
   CARD_MUTE:
     "The card does not answer. Check that it is the right way round in the reader and try again.",
   CARD_BUSY: "Another program is using the card. Close that program and try again.",

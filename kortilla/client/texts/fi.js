@@ -29,6 +29,8 @@ export default {
   WRONG_PIN: "Perustunnusluku (PIN1) oli väärä. Tarkista se ja yritä uudelleen.",
   CARD_REMOVED:
     "Kortti otettiin pois lukijasta liian aikaisin. Pidä kortti lukijassa koko ajan ja yritä uudelleen.",
+  CARD_RESET:
+    "Yhteys korttiin katkesi. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
   CARD_MUTE: "Kortti ei vastaa. Tarkista, että se on lukijassa oikein päin, ja yritä uudelleen.",
   CARD_BUSY: "Toinen ohjelma käyttää korttia. Sulje se ohjelma ja yritä uudelleen.",
   CARD_EXPIRED:

@@ -27,6 +27,8 @@ export default {
   WRONG_PIN: "Den grundläggande koden (PIN1) var fel. Kontrollera den och försök igen.",
   CARD_REMOVED:
     "Kortet togs ut ur läsaren för tidigt. Låt kortet sitta kvar i läsaren hela tiden och försök igen.",
+  CARD_RESET:
+    "Förbindelsen till kortet bröts. Ta ut kortet ur läsaren, sätt i det igen och försök igen.",
   CARD_MUTE: "Kortet svarar inte. Kontrollera att det är rättvänt i läsaren och försök igen.",
   CARD_BUSY: "Ett annat program använder kortet. Stäng det programmet och försök igen.",
   CARD_EXPIRED:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from joserfc import jws
@@ -19,6 +20,9 @@ from kortilla.openid.authorization import RefusedError
 from kortilla.openid.jose.tokens import MALFORMED, Registry, verify
 from kortilla.openid.store import Store
 from kortilla.web.http import Request
+
+if TYPE_CHECKING:
+    from kortilla.openid.protocol import Protocol
 
 ALGORITHMS = ("ES256", "PS256")
 #: How far the client's clock may be off.
@@ -40,15 +44,15 @@ class Proof:
 async def proved(
     request: Request,
     store: Store,
-    issuer: str,
-    now: float,
+    protocol: "Protocol",
+    *,
     access_token: str | None = None,
 ) -> str | None:
     """Return the thumbprint of the key that a request proves, by a proof that is new.
 
     None if it has no proof. Raises ``RefusedError``.
     """
-    proof = proof_of(request, issuer, now, access_token)
+    proof = proof_of(request, protocol.issuer, protocol.clock(), access_token)
     if proof is None:
         return None
     if not await store.add("dpop", proof.mark, seconds=PROOF_SECONDS):
@@ -103,7 +107,7 @@ def _problem(
     jti, at = claims.get("jti"), claims.get("iat")
     if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
         return "jti in DPoP is not a text of 1 to 256"
-    if type(at) is not int or abs(now - at) > LEEWAY:
+    if type(at) is not int or abs(int(now) - at) > LEEWAY:
         return "iat in DPoP is not now: compare the clocks"
     if claims.get("htm") != method:
         return "htm in DPoP is another method"

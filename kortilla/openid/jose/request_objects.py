@@ -5,6 +5,7 @@ A client signs its requests if ``request_object_signing_alg`` is set. Then no ot
 request of it is taken, and parameters beside the object count for nothing (§6.3).
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from kortilla.openid.store import Store
 
 if TYPE_CHECKING:
     from kortilla.openid.clients import Client
+    from kortilla.openid.protocol import Protocol
 
 #: How far ahead an object may expire, and how long ago it may begin.
 MOST_SECONDS = 3600
@@ -43,20 +45,22 @@ class RequestObject:
 
 
 async def opened(
-    form: dict[str, str], client: "Client", store: Store, issuer: str, now: float
+    form: dict[str, str], client: "Client", store: Store, protocol: "Protocol"
 ) -> tuple[dict[str, str], bool]:
     """Return the parameters of a request, and whether the client signed them.
 
-    Each object is opened once. Raises ``RefusedError``.
+    Each object is opened once. Raises ``RefusedError``, for our own page: nobody knows
+    where else to go.
     """
     text = form.get("request")
     if text is None or client.settings.request_object_signing_alg is None:
         return form, False
-    if "request_uri" in form:
+    if "request_uri" in form:  # §5: one of the two
         raise RefusedError("invalid_request", "request_uri and request are there")
     await client.refresh_keys(kid_of(text))
+    issuer, now = protocol.issuer, protocol.clock()
     found = open_request_object(text, client.settings, client.keys, issuer, now)
-    if not await store.add("jti", found.mark, seconds=found.seconds):
+    if not await store.add("request", found.mark, seconds=found.seconds):
         raise _refused("request was used before")
     return found.parameters, True
 
@@ -92,7 +96,9 @@ def open_request_object(
         if name in claims:
             raise _refused(f"request has {name} in it")
     seconds = _check_times(claims, now, begins=PROFILES[client.profile].begins)
-    jti = claims.get("jti")
+    # What was signed: anybody can write an ECDSA signature in another way.
+    digest = hashlib.sha256(text.rpartition(".")[0].encode()).hexdigest()
+    jti = claims.get("jti", digest)  # which several clients leave out
     if not isinstance(jti, str) or not 1 <= len(jti) <= 256:
         raise _refused("jti in request is not a text of 1 to 256")
     parameters = {
@@ -100,7 +106,7 @@ def open_request_object(
         for name, value in claims.items()
         if name not in _OWN and value not in ("", None)
     }
-    return RequestObject(parameters, f"request {client.id} {jti}", seconds)
+    return RequestObject(parameters, f"{client.id} {jti}", seconds)
 
 
 def _check_times(claims: JsonObject, now: float, *, begins: bool) -> int:
@@ -110,7 +116,7 @@ def _check_times(claims: JsonObject, now: float, *, begins: bool) -> int:
         wanted = name == "exp" or (name == "nbf" and begins)
         if type(value) is not int and (wanted or value is not None):
             raise _refused(f"{name} in request is not a number of seconds")
-    seconds = int(claims["exp"] - now) + LEEWAY
+    seconds = int(claims["exp"]) - int(now) + LEEWAY  # no float, however large
     if not 0 < seconds <= MOST_SECONDS + 2 * LEEWAY:
         raise _refused(f"exp in request is past, or over {MOST_SECONDS} seconds ahead")
     if any((times[name] or 0) > now + LEEWAY for name in ("nbf", "iat")):

@@ -14,6 +14,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
+from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages.outcome import Outcomes, as_sentence
 from native_host.desktop.pages.page import PageBase, Services
@@ -183,6 +184,8 @@ class Page(PageBase):
         if status is None:
             return [self.note("card.reading")]
         if "error" in status:
+            if status["error"].get("kind") == CardKind.CONTACTLESS.name:
+                return [self._contactless(reader.name)]
             return self._unusable(reader, self.texts.failure(status["error"]))
         if status["card"] is None:
             return []
@@ -202,6 +205,24 @@ class Page(PageBase):
             each.setMinimumWidth(width)  # equally wide in each row
         rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
         return [*parts, rows, muted(self.texts("card.advice"))]
+
+    def _contactless(self, reader: str) -> QWidget:
+        """Offer everything for a card that was not read, since nobody typed its CAN."""
+        title = self.texts("card.contactless.title")
+        notice = Notice(self.texts("card.contactless.more"), title=title)
+        notice.rows.addWidget(
+            muted(self.texts("card.reader", reader=printable(reader)))
+        )
+        start = partial(self._start, reader)
+        first = self.button("card.activate", partial(start, "activate"))
+        notice.rows.addWidget(ButtonLine(first))
+        for command, key in (("change-pin", "change"), ("unblock", "unlock")):
+            buttons = [
+                self.button(f"card.{key}.{pin}", partial(start, command, pin))
+                for pin in ("pin1", "pin2")
+            ]
+            notice.rows.addWidget(ButtonLine(*buttons))
+        return notice
 
     def _unusable(self, reader: ReaderContent, why: tuple[str, str]) -> list[QWidget]:
         where = muted(self.texts("card.reader", reader=printable(reader.name)))

@@ -40,6 +40,9 @@ class Texts:
     def failure(self, told: Failure) -> tuple[str, str]:
         """Return the same for a card that could not be read."""
         kind = told.get("kind", "")
+        if kind == CardKind.CONTACTLESS.name:
+            title = self("card.contactless.title").removesuffix(".")
+            return title, self("card.contactless.more")
         known = kind in CardKind.__members__
         return self.problem(told["code"], CardKind[kind].value if known else "")
 

@@ -121,7 +121,7 @@ class BaseCodesPage(ConfirmPage):
         notice = Notice(self._news, kind="error" if serious else "warning")
         self.column.addWidget(notice)
         self.about.append(notice)
-        if serious or question.repeated or question.pad_problem:
+        if serious or question.repeated or question.unsent or question.pad_problem:
             self.status_notice = notice
         if question.tries_left == 1:
             words = self.text(f"last_try.{question.at_risk}.confirm")

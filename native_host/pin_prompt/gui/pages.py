@@ -38,7 +38,7 @@ from native_host.pin_prompt.texts import Texts
 _TOP = Qt.AlignmentFlag.AlignTop
 _AT_WORK = (
     *(model.Step.RECEIVING, model.Step.PREPARING),
-    *(model.Step.READING, model.Step.SIGNING),
+    *(model.Step.READING, model.Step.CONTACTLESS, model.Step.SIGNING),
 )
 #: After these steps, the person can only close the window.
 FINAL_STEPS = (model.Step.EXPIRED, model.Step.FAILED, model.Step.DONE, model.Step.READY)
@@ -120,7 +120,9 @@ class StepPage(Page):
         elsewhere = problem is not None and problem.code in _ELSEWHERE
         if step not in _NO_PICTURE and not elsewhere:
             colour = OPERATION_STYLES[self.conversation.operation].colour
-            row.addWidget(StepPicture(step, colour), 0, _TOP)
+            contactless = self.text.contactless
+            picture = StepPicture(step, colour, contactless=contactless)
+            row.addWidget(picture, 0, _TOP)
         row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)
 

@@ -92,7 +92,8 @@ class BasePinPage(ConfirmPage):
         question, consent = self.question, self.text.pin_consent(self.question)
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        if not (question.wrong or question.repeated or question.pad_problem):
+        heard = question.wrong or question.repeated or question.unsent
+        if not (heard or question.pad_problem):
             # Otherwise the person has heard it before the last PIN.
             self.announcement.add(consent)
         self.column.addWidget(label(consent))

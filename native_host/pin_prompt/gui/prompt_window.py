@@ -18,6 +18,7 @@ from native_host.gui.sizes import dp
 from native_host.hardening import wipe
 from native_host.pin_prompt import messages, model, texts
 from native_host.pin_prompt.documents import DocumentKind, kind_of_bytes, read_document
+from native_host.pin_prompt.gui.can_page import CanPage
 from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
 from native_host.pin_prompt.gui.header import OPERATION_STYLES, Header, window_icon
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -70,6 +71,8 @@ def create_page(
             page = CardChoicePage(conversation, text, request.choices)
         case messages.Ask(question=model.ActivationQuestion() as offer):
             page = ActivationOfferPage(conversation, text, offer)
+        case messages.Ask(question=model.CanQuestion() as can):
+            page = CanPage(conversation, text, can, guard)
         case messages.Ask(question=model.OtherCardQuestion() as other):
             page = OtherCardPage(conversation, text, other)
         case messages.Ask(question=model.ConsentQuestion() as consent):
@@ -118,6 +121,8 @@ class PromptWindow(PageWindow):
         #: The notice that one PIN entry is for several connections.
         self._connections_text = ""
         self._ring: FocusRing | None = None
+        #: Whether the card lies on a contactless reader, as far as is known.
+        self._contactless = False
 
     # -- Requests ---------------------------------------------------------------------
 
@@ -192,6 +197,8 @@ class PromptWindow(PageWindow):
         self, request: messages.Show, conversation: model.Conversation
     ) -> None:
         page, shown = self.page, (request.step, request.problem)
+        if request.step in (model.Step.READING, model.Step.CONTACTLESS):
+            self._set_contactless(request.step is model.Step.CONTACTLESS)
         if (
             isinstance(page, StepPage)
             and request.progress is not None
@@ -223,6 +230,8 @@ class PromptWindow(PageWindow):
         if (operation, pin) != (conversation.operation, self._pin):
             conversation = replace(conversation, operation=operation)
             self._apply_operation(conversation, pin)
+        if isinstance(question, model.CanQuestion):
+            self._set_contactless(True)
         if question and question.test_card:
             self._header.show_mock_card_mark(self._text)
         self._show_page(self._page_for(request, conversation))
@@ -247,6 +256,9 @@ class PromptWindow(PageWindow):
             )
         return page
 
+    def _set_contactless(self, contactless: bool) -> None:
+        self._contactless = self._text.contactless = contactless
+
     def _apply_operation(self, conversation: model.Conversation, pin: str) -> None:
         """Use the style and texts of an operation."""
         operation = conversation.operation
@@ -261,6 +273,7 @@ class PromptWindow(PageWindow):
             conversation.program,
             self._purpose,
         )
+        self._text.contactless = self._contactless
         self.setWindowTitle(self._text("title"))
         self._foot.set_note(self._text("not_official"))
         self.setWindowIcon(window_icon(OPERATION_STYLES[operation]))

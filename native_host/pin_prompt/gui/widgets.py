@@ -22,12 +22,15 @@ _STEPS: Mapping[Step, str] = {
     Step.WAITING_FOR_READER: "waiting-for-reader",
     Step.WAITING_FOR_CARD: "waiting-for-card",
     Step.READING: "card-in-reader",
+    Step.CONTACTLESS: "card-on-reader",
     Step.PREPARING: "card-in-reader",
     Step.SIGNING: "card-in-reader",
     Step.READY: "card-in-reader",
     Step.PIN_PAD: "pin-pad",
     Step.DONE: "done",
 }
+#: The drawings in place of which a card lies on a contactless reader.
+_WITH_CARD = (_STEPS[Step.WAITING_FOR_CARD], _STEPS[Step.READING])
 #: The lines of writing on the letter: start, height and length.
 _WRITING = (
     *((10, 14, 32), (10, 20, 24)),
@@ -108,9 +111,11 @@ class StepPicture(QWidget):
     that has no picture.
     """
 
-    def __init__(self, step: Step, colour: QColor) -> None:
+    def __init__(self, step: Step, colour: QColor, *, contactless: bool) -> None:
         super().__init__()
         self._icon, self._colour = _STEPS[step], colour
+        if contactless and self._icon in _WITH_CARD:
+            self._icon = _STEPS[Step.CONTACTLESS]
         self.setFixedSize(em(self, 6), em(self, 5))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

@@ -41,6 +41,9 @@ class Texts:
         program: str = "",
         purpose: str = "",
     ) -> None:
+        #: Whether the card lies on a contactless reader. Texts under ``contactless``
+        #: then replace those that speak of a card in a reader.
+        self.contactless = False
         self._purpose = purpose or operation
         self._catalogue = catalogue
         #: The display name of the calling program.
@@ -57,17 +60,20 @@ class Texts:
             self._prefixes[2:2] = "program.", "authenticate."
 
     def __contains__(self, key: str) -> bool:
-        return any(f"{prefix}{key}" in self._catalogue for prefix in self._prefixes)
+        return any(name in self._catalogue for name in self._names(key))
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``.
 
         The operation's own text takes precedence over the common one.
         """
-        found = (f"{prefix}{key}" for prefix in self._prefixes)
-        return self._catalogue[
-            next((name for name in found if name in self._catalogue), key)
-        ].format(program=self.program, **values)
+        names = (name for name in self._names(key) if name in self._catalogue)
+        return self._catalogue[next(names, key)].format(program=self.program, **values)
+
+    def _names(self, key: str) -> list[str]:
+        """Return the keys in the catalogue that a text may have, the best one first."""
+        prefixes = ["contactless."] * self.contactless + self._prefixes
+        return [f"{prefix}{key}" for prefix in prefixes]
 
     def problem(self, problem: model.Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
@@ -200,6 +206,8 @@ class Texts:
             said.append(self("pin.repeated"))
         elif question.wrong:
             said.append(self("pin.wrong"))
+        elif question.unsent:
+            said.append(self("pin.unsent"))
         if question.tries_left == 1:
             said.append(self("last_try"))
         elif question.tries_left == 2:

@@ -88,8 +88,8 @@ def signed(
 def raw_signed(key: Key, header: dict[str, Any], payload: bytes) -> str:
     """Sign any bytes under any header, which libraries refuse to write."""
     text = f"{_encoded(json.dumps(header).encode())}.{_encoded(payload)}"
-    kinds = {"ES256"} if isinstance(key, ECKey) else {"RS256", "PS256"}
-    algorithm = header["alg"] if header["alg"] in kinds else min(kinds)
+    kinds = ["ES256"] if isinstance(key, ECKey) else ["PS256", "RS256"]
+    algorithm = header["alg"] if header["alg"] in kinds else kinds[0]
     signature = jws.JWSRegistry.algorithms[algorithm].sign(text.encode(), key)
     return f"{text}.{_encoded(signature)}"
 
@@ -170,7 +170,7 @@ def proof(
 def decrypted(token: str) -> tuple[str, dict[str, Any]]:
     """Return the signed token in an encrypted one, and the outer header."""
     keys = KeySet([SEALING, rsa_keys()[1]])
-    algorithms = ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256", ENCODING]
+    algorithms = ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256", "RSA-OAEP", ENCODING]
     found = jwe.decrypt_compact(token, keys, algorithms)
     assert found.plaintext is not None
     return found.plaintext.decode(), dict(found.headers())

@@ -91,6 +91,7 @@ async def test_each_client_may_bind_its_tokens(op: LocalOP) -> None:
 WRONG: list[tuple[str, list[Any], str]] = [
     ("jti", [None, "", 5, "j" * 257], "jti in DPoP"),
     ("iat", [None, "0", True, NOW - 3600, NOW + 36000, float(NOW)], "iat in DPoP"),
+    ("iat", [10**400, -(10**400)], "iat in DPoP"),
     ("htm", [None, "GET", "post", 5], "htm in DPoP"),
     ("htu", [None, ISSUER, 5, "https://[", f"{ISSUER}/token/"], "htu in DPoP"),
     ("htu", ["https://login.example:444/openid/token"], "htu in DPoP"),
@@ -189,10 +190,10 @@ async def test_the_bank_has_to_prove_a_key(op: LocalOP) -> None:
     ).status == 200
 
 
-async def test_a_proof_works_once_in_all_processes(op: LocalOP) -> None:
+async def test_a_proof_works_once(op: LocalOP) -> None:
     shown = proof(KEY)
     answer = await redeem(op, "bank", "c" * 48, headers=[shown])
-    assert answer.json["error"] == "invalid_grant"  # the code alone is wrong
+    assert answer.json["error"] == "invalid_grant"  # only the code is wrong
     answer = await redeem(op, "bank", "c" * 48, headers=[shown])
     assert answer.json["error_description"] == "DPoP was used before"
     # The mark is in the store, under the key: another client's jti may be the same.

@@ -2,7 +2,7 @@
 """Finds a usable card and handles its removal at any time.
 
 Every operation has the same frame: wait for a reader and a card, show what is wrong
-with a card and wait for another, notice a removal, and reset the card at the end.
+with a card and wait for another, notice a removal, and release the card at the end.
 """
 
 import asyncio
@@ -11,30 +11,37 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NoReturn, ParamSpec, Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from native_host import unused_pads
-from native_host.card.atr import identify
+from native_host.card.atr import identify, is_contactless
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardBusyError,
     CardError,
     CardExpiredError,
     CardRemovedError,
+    CardResetAtPinError,
     CardResetError,
     PcscUnavailableError,
     UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
-from native_host.card.source import CardConnection, CardSource, Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.errors import UserCancelledError
+from native_host.operations.card_access.held_card import (
+    CardsChangedError,
+    HeldCard,
+    closing_on_error,
+    same_card,
+)
+from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
 from native_host.tasks import race
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Seconds after which a card that does not answer is named.
@@ -52,105 +59,13 @@ class SecondChoiceError(Exception):
         self.certificate = certificate
 
 
-class OtherCardError(CardError):
-    """Another card was inserted than the one that the operation is about."""
-
-    code = "OTHER_CARD"
-
-
-class _CardsChangedError(CardError):
-    """A card was put in that may be meant: the cards are to be looked at anew."""
-
-
 @dataclass
 class _Asked:
     """The card that the last question was about, and its certificates so far."""
 
-    held_card: "HeldCard"
+    held_card: HeldCard
     holder: str
     certificates: set[bytes]
-
-
-class HeldCard:
-    """An exclusively held card and its reader.
-
-    At the end of its ``async with`` block the card is reset. A ``CardError`` in the
-    block is stored in ``failure``, and ``UsableCards`` handles it.
-    """
-
-    def __init__(
-        self,
-        source: CardSource,
-        reader: Reader,
-        connection: CardConnection,
-        card: FineidCard,
-        cards: "UsableCards",
-    ) -> None:
-        self._source = source
-        self._connection = connection
-        self._cards = cards
-        self.reader = reader
-        self.card = card
-        self.failure: CardError | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: object, error: BaseException | None, _traceback: object
-    ) -> bool:
-        await self.close()
-        if isinstance(error, CardError):
-            self.failure = error
-        return self.failure is not None
-
-    async def close(self) -> None:
-        """Reset and release the card, even if the caller is cancelled."""
-        await asyncio.shield(self._source.run(self._connection.close))
-
-    async def run(
-        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run a function that uses the card, on the card's thread."""
-        with self._cards.noticing_silence():
-            return await self._source.run(function, *args, **kwargs)
-
-    async def confirm(self, certificate: CardCertificate) -> None:
-        """Have the person confirm that another card than before is meant.
-
-        Call it before each first question about a card. It asks nothing where the
-        prompt has asked about no other card. Raises ``UserCancelledError`` and
-        ``CardError``.
-        """
-        await self._cards.confirm(self, certificate)
-
-    async def race_removal(self, awaitable: Awaitable[T]) -> T:
-        """Await a person's action.
-
-        Raises ``CardRemovedError`` as soon as the card is removed.
-        """
-        self._cards.reading = False
-        return await race(awaitable, self._removal())
-
-    async def wait_for_other_card(self, since: tuple[Reader, ...] = ()) -> None:
-        """Return when a card is put into another reader.
-
-        ``since`` are the readers at an earlier moment, from which this counts.
-        """
-        before = readers = since or await self._source.readers()
-        while not any(
-            reader.atr is not None
-            and reader.name != self.reader.name
-            and reader not in before
-            for reader in readers
-        ):
-            readers = await self._source.wait_for_change(readers)
-
-    async def _removal(self) -> NoReturn:
-        readers = await self._source.readers()
-        while same_card(self.reader, readers):
-            readers = await self._source.wait_for_change(readers)
-        raise CardRemovedError("The card was taken out of the reader.")
 
 
 class UsableCards:
@@ -183,6 +98,7 @@ class UsableCards:
     ) -> None:
         self._source = context.source
         self._prompt = context.prompt
+        self.channels = SecureChannels(context, self._connect)
         self._look = look
         self._suits = suits
         self._only_reader = reader
@@ -199,8 +115,11 @@ class UsableCards:
         self._asked: _Asked | None = None
         self._problem: Problem | None = None
         self._said_busy = False
+        #: Whether a card has received a PIN.
+        self._pin_sent = False
         #: Whether the prompt says that the card is read.
         self.reading = False
+        self._reading_as = Step.READING
 
     def __aiter__(self) -> Self:
         return self
@@ -209,6 +128,7 @@ class UsableCards:
         if self._current is not None:
             if self._current.failure is None:
                 raise StopAsyncIteration
+            self._pin_sent |= self._current.card.pin_sent
             self._fail(self._current.reader, self._current.failure)
         while True:
             reader = await self._next_reader()
@@ -223,16 +143,23 @@ class UsableCards:
         """Whether a card is to be used from the start, once for each insertion.
 
         A card that has lost its power for a moment has forgotten the application. If
-        the reader does not say so, the card then lacks files that it had.
+        the reader does not say so, the card then lacks files that it had. After a PIN
+        was sent the person is told instead, since a try may have been spent.
         """
         lost = isinstance(error, CardResetError) or (
             type(error) is UnsupportedCardError and not error.kind
         )
-        if not lost or reader in self._begun_anew:
+        if not lost or self._pin_sent or reader in self._begun_anew:
             return False
         logger.info("The card may have lost its power; it is used anew.")
         self._begun_anew.add(reader)
         return True
+
+    def forget(self, reader: Reader) -> None:
+        """Forget what was seen of the card in a reader, which is another one now."""
+        self._seen.pop(reader, None)
+        self._second_choice.discard(reader)
+        self._chosen = None
 
     def _fail(self, reader: Reader, error: CardError) -> None:
         """Wait for another card. Raises the error if no person could insert one."""
@@ -240,7 +167,7 @@ class UsableCards:
             return
         if not self._prompt.attended:
             raise error
-        if isinstance(error, _CardsChangedError):
+        if isinstance(error, CardsChangedError):
             return
         logger.info("The card can't be used: %s", error.code)
         self._reject(reader, error)
@@ -251,6 +178,8 @@ class UsableCards:
     def _reject(self, reader: Reader, error: CardError) -> None:
         """Remember that a card can't be used, and why."""
         detail = error.kind if isinstance(error, UnsupportedCardError) else ""
+        if isinstance(error, CardResetAtPinError):
+            detail = "pin"
         self._problem = Problem(error.code, detail)
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusyError):
@@ -260,16 +189,16 @@ class UsableCards:
         """Connect to the card in a reader. Raises ``CardError``."""
         if reader.atr is None:
             raise CardRemovedError("The card was taken out of the reader.")
-        identify(reader.atr)
-        connection = await self._connect(reader)
-        try:
+        identify(reader.atr, contactless=True)
+        if is_contactless(reader.atr):
+            connection = await self.channels.open(reader)
+        else:
+            connection = await self._connect(reader)
+        async with closing_on_error(self._source, connection):
             with self.noticing_silence():
                 card = await self._prompt.watch(
                     self._source.run(FineidCard, connection)
                 )
-        except BaseException:
-            await asyncio.shield(self._source.run(connection.close))
-            raise
         if card.has_pin_pad:
             card.leave_pad_unused(*unused_pads.uses_of(reader.name))
         return HeldCard(self._source, reader, connection, card, self)
@@ -285,7 +214,8 @@ class UsableCards:
             return
         problem = Problem("CARD_SILENT")
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(SILENT_AFTER, self._prompt.show, Step.READING, problem)
+        step = self._reading_as
+        timer = loop.call_later(SILENT_AFTER, self._prompt.show, step, problem)
         try:
             yield
         finally:
@@ -320,10 +250,12 @@ class UsableCards:
 
         async def put_back() -> NoReturn:
             await held_card.wait_for_other_card(self._readers)
-            raise _CardsChangedError("A card was put into another reader.")
+            raise CardsChangedError("A card was put into another reader.")
 
-        answer = self._prompt.confirm_other_card(question)
-        await held_card.race_removal(race(answer, put_back()))
+        async def confirm() -> None:
+            await race(self._prompt.confirm_other_card(question), put_back())
+
+        await held_card.ask(confirm)
 
     async def _next_reader(self) -> Reader:
         """Wait for a reader with a card in it that has not been rejected."""
@@ -434,12 +366,14 @@ class UsableCards:
         self._rejected.update(set(candidates) - {chosen})
         return chosen
 
-    async def _connect(self, reader: Reader) -> CardConnection:
+    async def _connect(
+        self, reader: Reader, step: Step = Step.READING, slow: Problem | None = None
+    ) -> CardConnection:
         """Connect to a card; show a message while another program holds it."""
-        busy = self._problem
+        busy, self._reading_as = self._problem, step
         if busy is None or busy.code != CardBusyError.code:
             self._said_busy = False
-            self._prompt.show(Step.READING)
+            self._prompt.show(step, slow)
             self.reading = True
             with self.noticing_silence():
                 return await self._prompt.watch(self._source.connect(reader))
@@ -447,7 +381,7 @@ class UsableCards:
             self._prompt.show(Step.WAITING_FOR_CARD, busy)
             self._said_busy = True
         connection = await self._cancellable(self._source.connect(reader), busy.code)
-        self._prompt.show(Step.READING)
+        self._prompt.show(step, slow)
         self.reading = True
         self._said_busy = False
         return connection
@@ -471,14 +405,6 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
     if any(reader.mute for reader in readers):
         return "CARD_MUTE"
     return "NO_CARD" if readers else "NO_READER"
-
-
-def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
-    """Whether a card has stayed in its reader since."""
-    return any(
-        (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
-        for r in readers
-    )
 
 
 def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:

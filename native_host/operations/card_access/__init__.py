@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The card of an operation: found, opened without contact, held, released, removed."""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The CAN in the desktop's secret service: GNOME's keyring, on a bus of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from secretstorage import Collection, dbus_init
+
+from kortilla.mock_card.card_data import CAN
+from native_host import remembered_can
+from native_host.card.mock_source import MockCardSource
+from native_host.operations.card_status import card_status
+from native_host.pin_prompt.model import CanQuestion
+from tests.operations.faulty_session import log_in
+from tests.operations.user import User
+from tests.support.patience import patience
+from tests.support.session_bus import open_keyring as open_keyring_of_gnome
+from tests.support.session_bus import open_session_bus
+
+WRONG = "111111"
+
+OpenKeyring = Callable[[], None]
+
+
+@pytest.fixture
+def open_keyring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenKeyring]:
+    """A function that starts the keyring, unlocked, on a session bus that is there."""
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(run))
+    with open_session_bus() as address, ExitStack() as started:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        yield lambda: started.enter_context(open_keyring_of_gnome())
+
+
+async def ready() -> None:
+    async with asyncio.timeout(patience()):
+        while not await remembered_can.can_remember():
+            """The keyring is starting."""
+
+
+def a_source(folder: Path) -> MockCardSource:
+    return MockCardSource(folder, contactless=True)
+
+
+async def test_it_is_remembered_only_if_the_user_wants_that(
+    folder: Path, open_keyring: OpenKeyring
+) -> None:
+    open_keyring()
+    await ready()
+    async with a_source(folder) as source:
+        for allows in (False, True):
+            user = User(["1234"], cans=[CAN], allows=allows)
+            await log_in(source, user)
+            assert user.can_questions == [CanQuestion(can_remember=True)]
+        user = User(["1234"])
+        await log_in(source, user)
+        assert user.can_questions == []
+
+
+async def test_a_wrong_one_is_not_remembered_and_an_old_one_forgotten(
+    folder: Path, open_keyring: OpenKeyring
+) -> None:
+    open_keyring()
+    await ready()
+    async with a_source(folder) as source:
+        user = User(["1234"], cans=[WRONG, CAN], allows=True)
+        await log_in(source, user)
+        assert await remembered_can.recall() == bytearray(CAN, "ascii")
+        await remembered_can.remember(bytearray(WRONG, "ascii"))
+        user = User(["1234"], cans=[CAN])
+        await log_in(source, user)
+        assert user.can_questions == [CanQuestion(True, True, True)]
+        assert source._state.read().wrong_cans == 0
+        assert await remembered_can.recall() is None
+
+
+@pytest.mark.parametrize("bus", [True, False])
+async def test_without_a_store_the_box_is_not_shown(
+    bus: bool, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    if bus:
+        request.getfixturevalue("open_keyring")  # which is not started
+    async with a_source(folder) as source:
+        user = User(["1234"], cans=[CAN], allows=True)
+        await log_in(source, user)
+        assert user.can_questions == [CanQuestion()]
+    assert await remembered_can.recall() is None
+
+
+async def test_a_store_that_hangs_holds_up_nobody_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = asyncio.Event()
+
+    async def never(_function: object) -> None:
+        await over.wait()
+
+    monkeypatch.setattr(remembered_can, "in_thread", never)
+    monkeypatch.setattr(remembered_can, "_WITHIN", 0.01)
+    assert await remembered_can.can_remember() is False
+    assert await remembered_can.recall() is None
+
+
+async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -> None:
+    open_keyring()
+    await ready()
+    async with a_source(folder) as source:
+        [status] = await card_status(source)
+        assert status["card"] is None
+        assert status["error"]["kind"] == "CONTACTLESS"
+        assert source._state.read().wrong_cans == 0
+        await remembered_can.remember(bytearray(CAN, "ascii"))
+        [status] = await card_status(source)
+        assert status["card"] is not None
+        assert status["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
+        await remembered_can.remember(bytearray(WRONG, "ascii"))
+        for _ in range(2):  # it is sent once
+            [status] = await card_status(source)
+            assert status["error"]["kind"] == "CONTACTLESS"
+            assert source._state.read().wrong_cans == 1
+        assert await remembered_can.recall() is None
+
+
+async def test_it_is_forgotten_unless_the_store_is_locked(
+    open_keyring: OpenKeyring,
+) -> None:
+    assert (await remembered_can.state(), await remembered_can.forget()) == (
+        "absent",
+        True,
+    )
+    open_keyring()
+    await ready()
+    assert await remembered_can.state() == "none"
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    assert await remembered_can.state() == "remembered"
+    with closing(dbus_init()) as bus:
+        Collection(bus).lock()
+    assert await remembered_can.state() == "locked"
+    assert await remembered_can.forget() is False
+    assert await remembered_can.recall() is None
+    assert await remembered_can.can_remember() is False
+    await remembered_can.remember(bytearray(WRONG, "ascii"))
+    with closing(dbus_init()) as bus:
+        [item] = Collection(bus).get_all_items()
+        assert item.is_locked()
+
+
+async def test_it_is_forgotten_in_each_store(open_keyring: OpenKeyring) -> None:
+    open_keyring()
+    await ready()
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    with closing(dbus_init()) as bus:
+        session = Collection(bus, "/org/freedesktop/secrets/collection/session")
+        [item] = Collection(bus).get_all_items()
+        session.create_item(item.get_label(), item.get_attributes(), WRONG.encode())
+        Collection(bus).create_item("other", {"application": "other"}, b"secret")
+        assert await remembered_can.forget() is True
+        assert await remembered_can.state() == "none"
+        assert [e.get_label() for e in Collection(bus).get_all_items()] == ["other"]
+        assert [*session.get_all_items()] == []
