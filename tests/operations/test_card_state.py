@@ -10,6 +10,7 @@ import pytest
 
 from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
+from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
 from native_host.operations import card_status
 from native_host.operations.card_state import (
@@ -161,13 +162,14 @@ async def test_only_after_a_loss_of_power_are_the_certificates_read_anew(
     fault: Fault,
     times: int,
 ) -> None:
-    read = card_status._read_certificates
-    looks: list[object] = []
-    monkeypatch.setattr(
-        card_status,
-        "_read_certificates",
-        lambda session: (looks.append(session), read(session))[1],
-    )
+    read_certificates = card_status._read_certificates
+    looks: list[FineidCard] = []
+
+    def read(session: FineidCard) -> card_status.CertificatesStatus:
+        looks.append(session)
+        return read_certificates(session)
+
+    monkeypatch.setattr(card_status, "_read_certificates", read)
     state.set_faults(fault)
     await problem_of_look(source)
     assert len(looks) == times
