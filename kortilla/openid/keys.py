@@ -159,7 +159,7 @@ class KeyFile:
     def read(self) -> Keys:
         """Return the keys. Raises ``ConfigurationError``.
 
-        A file that has become unreadable is reported by ``check``; until it is mended
+        A file that has become unreadable is reported by ``check``; until it is fixed
         the keys that were read before stay in use.
         """
         try:
