@@ -26,6 +26,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
 .PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
+.PHONY: test-container packages-container
 .PHONY: check docs bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
@@ -139,6 +140,9 @@ test-packaging: packages-packaging $(VENV)/demo.stamp ## Test the Debian package
 test-desktop: packages-desktop $(VENV)/dev.stamp ## Test the package on a computer that boots, with XFCE, GNOME and labwc; as root.
 	tests/booted/run
 
+test-container: packages-container ## Build the OpenID Provider's container without a registry of images, and start it; as root.
+	tests/container/run
+
 test-vm: packages-vm $(VENV)/dev.stamp ## Test the package with a USB card reader in a virtual machine; as root.
 	tests/vm/run
 
@@ -153,9 +157,10 @@ packages-repository: SETS := repository
 packages-corpus: SETS := python program demo test check corpus
 packages-desktop: SETS := python program packaging desktop
 packages-vm: SETS := python program packaging vm
+packages-container: SETS := python packaging container
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus:
+packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

@@ -9,13 +9,17 @@ password, and people would take that for one of the card's.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
 
 if TYPE_CHECKING:
-    from secretstorage import Collection
+    from jeepney.io.blocking import DBusConnection
+    from secretstorage import Item
+
+#: What is known of the store and of a CAN in it.
+State = Literal["remembered", "none", "locked", "absent"]
 
 T = TypeVar("T")
 
@@ -29,38 +33,70 @@ _WITHIN = 2.0
 
 async def can_remember() -> bool:
     """Whether there is an unlocked store."""
-    return await _with_store(lambda _store: True) or False
+    return await state() in {"remembered", "none"}
+
+
+async def state() -> State:
+    """Return whether a CAN is remembered, or why that can't be known."""
+
+    def look(bus: "DBusConnection") -> State:
+        from secretstorage import Collection
+
+        if Collection(bus).is_locked() or any(each.is_locked() for each in _items(bus)):
+            return "locked"
+        return "remembered" if any(_items(bus)) else "none"
+
+    return await _with_bus(look) or "absent"
 
 
 async def recall() -> bytearray | None:
     """Return the CAN that is remembered, which the caller wipes, or None."""
 
-    def find(store: "Collection") -> bytearray | None:
-        for item in store.search_items(_ATTRIBUTES):
-            return bytearray(item.get_secret())
+    def find(bus: "DBusConnection") -> bytearray | None:
+        for item in _items(bus):
+            if not item.is_locked():
+                return bytearray(item.get_secret())
         return None
 
-    return await _with_store(find)
+    return await _with_bus(find)
 
 
 async def remember(can: bytearray) -> None:
     """Put a CAN in the place of the one before. Without a store, nothing happens."""
-    await _with_store(
-        lambda store: store.create_item(_LABEL, _ATTRIBUTES, bytes(can), replace=True)
-    )
+
+    def put(bus: "DBusConnection") -> None:
+        from secretstorage import Collection
+
+        store = Collection(bus)
+        if not store.is_locked():
+            store.create_item(_LABEL, _ATTRIBUTES, bytes(can), replace=True)
+
+    await _with_bus(put)
 
 
-async def forget() -> None:
-    """Delete the CAN from the store."""
+async def forget() -> bool:
+    """Delete the CAN, from each store that has it. Return whether none is left.
 
-    def delete(store: "Collection") -> None:
-        for item in store.search_items(_ATTRIBUTES):
-            item.delete()
+    One in a store that is locked stays.
+    """
 
-    await _with_store(delete)
+    def delete(bus: "DBusConnection") -> bool:
+        items = [*_items(bus)]
+        open_ones = [each for each in items if not each.is_locked()]
+        for each in open_ones:
+            each.delete()
+        return len(open_ones) == len(items)
+
+    return await _with_bus(delete) is not False
 
 
-async def _with_store(work: "Callable[[Collection], T]") -> T | None:
+def _items(bus: "DBusConnection") -> "Iterator[Item]":
+    from secretstorage import search_items
+
+    return search_items(bus, _ATTRIBUTES)
+
+
+async def _with_bus(work: "Callable[[DBusConnection], T]") -> T | None:
     """Return what ``work`` returns, on a thread, or None without a usable store."""
     try:
         async with asyncio.timeout(_WITHIN):
@@ -70,7 +106,7 @@ async def _with_store(work: "Callable[[Collection], T]") -> T | None:
         return None
 
 
-def _use(work: "Callable[[Collection], T]") -> T | None:
+def _use(work: "Callable[[DBusConnection], T]") -> T | None:
     try:
         import secretstorage
         from secretstorage.exceptions import SecretStorageException
@@ -82,8 +118,7 @@ def _use(work: "Callable[[Collection], T]") -> T | None:
         logger.info("There is no session bus: %s", error)
         return None
     try:
-        store = secretstorage.Collection(bus)
-        return None if store.is_locked() else work(store)
+        return work(bus)
     except (SecretStorageException, OSError) as error:
         logger.info("The secret service can't be used: %s", type(error).__name__)
         return None

@@ -66,8 +66,10 @@ def pytest_configure() -> None:
 
     Programs that tests start react to Ctrl-C, even if a shell has started the tests in
     the background and ignores that signal for them. They speak English, also where the
-    developer does not: a test of another language sets it.
+    developer does not: a test of another language sets it. They reach no session bus
+    of the developer's, with the keyring and the notifications on it.
     """
+    os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
     for name in list(os.environ):
         if name in ("LANG", "LANGUAGE") or name.startswith("LC_"):
             del os.environ[name]

@@ -4,10 +4,10 @@
 import { cardDrawing, icon } from "../shared/icons.js";
 import { build, buildHeading, text } from "../shared/texts.js";
 import {
-  canLogIn,
   cardReport,
   dateText,
   isActivationBlocked,
+  loginAdvice,
   outcomeReport,
   problemReport,
   taskReport,
@@ -70,7 +70,7 @@ export function buildView(state, failure, actions) {
         : [];
     shown.push(add(outcomeReport(state.outcome), buttons));
   }
-  let cards = /** @type {CardStatus[]} */ ([]);
+  let readers = /** @type {ReaderStatus[]} */ ([]);
   if (failure !== null) {
     shown.push(addProblem({ code: failure, kind: "" }, add, actions));
   } else if (state.activeTask) {
@@ -84,9 +84,10 @@ export function buildView(state, failure, actions) {
       shown.push(addProblem({ code: state.problem, kind: "" }, add, actions));
     }
   } else if (state.readers) {
-    cards = state.readers.flatMap(({ card }) => card ?? []);
-    shown.push(...buildReaders(state.readers, add, actions));
+    readers = state.readers;
+    shown.push(...buildReaders(readers, add, actions));
   }
+  const cards = readers.flatMap(({ card }) => card ?? []);
   const spoken = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
   if (state.isReading) spoken.push(text("readingCard"));
   return {
@@ -99,7 +100,7 @@ export function buildView(state, failure, actions) {
       buildCertificates(card.certificates),
       buildPuk(card.pins.PUK),
     ]),
-    prepare: cards.some(canLogIn) ? buildLogin(actions) : [],
+    prepare: buildLogin(loginAdvice(readers), actions),
     isCrowded:
       cards.length > 0 &&
       (reports.length > 1 || reports.some(({ state }) => state !== "ready")),
@@ -246,13 +247,15 @@ function buildForgotten(cards, { send }) {
 }
 
 /**
+ * @param {string | null} advice
  * @param {Actions} actions
  * @returns {HTMLElement[]}
  */
-function buildLogin({ send }) {
+function buildLogin(advice, { send }) {
+  if (advice === null) return [];
   const prepare = () => send({ command: "prepare-login" });
   return [
-    build("p", text("prepareLoginMore"), "quiet"),
+    build("p", text(advice), "quiet"),
     buildButtons([buildButton(text("prepareLogin"), prepare)]),
   ];
 }

@@ -4,7 +4,7 @@
 
 import { text } from "../shared/texts.js";
 
-/** @import { CardStatus, PinStatus } from "../background/card_tasks.js" */
+/** @import { CardStatus, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
 /** @import { ActiveTask, Outcome } from "../background/extension_pages.js" */
 
 /**
@@ -147,13 +147,25 @@ function stateReport(card) {
  * @param {CardStatus} card
  * @returns {boolean} whether a login can be prepared with it, as far as is known
  */
-export function canLogIn({ certificates, pins: { PIN1 } }) {
+function canLogIn({ certificates, pins: { PIN1 } }) {
   const now = Date.now();
   const isValid = certificates.some(
     ({ role, isReadable, notAfter }) =>
       role === "authentication" && isReadable && notAfter > now,
   );
   return isValid && PIN1.isSet !== false && PIN1.tries !== 0;
+}
+
+/**
+ * @param {ReaderStatus[]} readers
+ * @returns {string | null} the name of what is said of a login that is prepared, or null
+ *   if none can be. A browser sees no card on a contactless reader before that.
+ */
+export function loginAdvice(readers) {
+  if (readers.some(({ problem }) => problem?.kind === "CONTACTLESS")) {
+    return "prepareContactlessMore";
+  }
+  return readers.some(({ card }) => card && canLogIn(card)) ? "prepareLoginMore" : null;
 }
 
 /**

@@ -137,6 +137,9 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
 
+    # The lines do not have what these cost time for.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
     provider = create_provider(settings, simulator=simulator)
     chosen, metrics = settings.server, {}
     with contextlib.ExitStack() as stack:

@@ -8,7 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -217,7 +217,7 @@ class AuthorizationRequest(ReturnAddress):
             raise RefusedError("invalid_request", "claims is malformed") from None
         return cls(
             **given,
-            **asdict(wanted),
+            **vars(wanted),
             scope=" ".join(each for each in SCOPES if each in scopes),
             max_age=None if max_age is None else int(max_age),
         )
@@ -235,7 +235,7 @@ class AuthorizationRequest(ReturnAddress):
 
     def to_json(self) -> JsonObject:
         """Return a dictionary for the store, without what is empty."""
-        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
+        return {k: v for k, v in vars(self).items() if v is not None and v != ""}
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:

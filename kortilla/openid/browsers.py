@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Browsers: the cookies that bind logins to one, and the session where it is wanted."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from kortilla.openid.records import Login
 from kortilla.openid.store import Store
@@ -96,7 +96,7 @@ class Browsers:
                 session = BrowserSession(new, login, old.sid)
             else:
                 ended = old
-        data = {**asdict(login), "sid": session.sid}
+        data = {**vars(login), "sid": session.sid}
         await self._store.put("session", new, data, seconds=self._session_seconds)
         return session, ended
 

@@ -134,7 +134,7 @@ def load_client_keys(
     where = f"clients[{number}].jwks_file: {file}"
     try:
         found = read_keys(file.read_text(encoding="utf-8"))
-        _check_encryption(client, found)
+        check_encryption(client, found)
     except OSError as error:
         raise ConfigurationError(
             f"{where}: {error.strerror} (client {client.id!r})."
@@ -144,7 +144,7 @@ def load_client_keys(
     return found
 
 
-def _check_encryption(client: ClientSettings, keys: KeySet) -> None:
+def check_encryption(client: ClientSettings, keys: KeySet) -> None:
     """Check that a client has the keys that encrypt for it. Raises ``ValueError``."""
     for name in client.key_uses():
         algorithm = getattr(client, name)

@@ -16,7 +16,8 @@ from joserfc.jwk import KeySet
 from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
-from kortilla.openid.client_keys import FetchedKeys
+from kortilla.errors import ConfigurationError
+from kortilla.openid.client_keys import FetchedKeys, check_encryption
 from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
 from kortilla.openid.profiles import PROFILES, Profile
 from kortilla.openid.settings import ClientSettings, hash_secret
@@ -61,7 +62,12 @@ class Client(ClientMixin):
     async def check_keys(self) -> None:
         """Fetch the keys if they are at an address. Raises ``ConfigurationError``."""
         if isinstance(self._keys, FetchedKeys):
-            await self._keys.fetch()
+            found = await self._keys.fetch()
+            try:
+                check_encryption(self.settings, found)
+            except ValueError as error:
+                where = f"The keys of the client {self.settings.id}"
+                raise ConfigurationError(f"{where}: {error}.") from None
 
     def get_client_id(self) -> str:
         return self.settings.id
@@ -83,6 +89,8 @@ class Client(ClientMixin):
 
 def peek(assertion: str) -> tuple[str, str | None]:
     """Return who an assertion says it is from, and its ``kid``. Nothing is verified."""
+    if not assertion:
+        return "", None
     try:
         content = extract_compact(assertion.encode())
         claims, kid = json.loads(content.payload), content.headers().get("kid")

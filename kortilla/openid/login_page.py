@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from kortilla.common import JsonObject
@@ -218,7 +217,7 @@ class LoginPage:
             challenges = data["challenges"]
             identity = await self.service.login(challenges, token, nonce=nonce)
             signer, cookie = self.browsers.signed(login_id, seconds=LOGIN_SECONDS)
-            data["login"] = asdict(self._login_of(identity))
+            data["login"] = dict(vars(self._login_of(identity)))
             data["signer"] = _digest(signer)
             await self._save(login_id, data)
             self.service.events.logged_in(context, identity, time.monotonic() - since)

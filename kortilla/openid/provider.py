@@ -200,6 +200,7 @@ class Provider:
         if self.stopping:
             return json_response({"status": "stopping"}, status=503)
         try:
+            self.protocol.keys.check()
             await self.protocol.keys.ready()
             await self.store.ping()
             # The authority's fault takes no process out of service.
@@ -418,6 +419,8 @@ class Provider:
             endpoint, form, _authorization(request)
         )
         note(client=client.settings.id)
+        if client.settings.authentication == "none":
+            await self._login_page.admit(request, endpoint)  # anybody can say its id
         if jti is not None:
             key = f"{client.settings.id} {jti}"
             if not await self.store.add("jti", key, seconds=ASSERTION_SECONDS + 60):

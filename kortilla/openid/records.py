@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who has logged in, and what codes and access tokens stand for."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from kortilla.common import JsonObject
@@ -85,8 +85,13 @@ class _Record:
 
     def to_json(self) -> JsonObject:
         """Return a dictionary for the store, without what is as by default."""
-        defaults = {each.name: each.default for each in fields(self)}
-        return {k: v for k, v in asdict(self).items() if v != defaults[k]}
+        data: JsonObject = {
+            # A default is an attribute of the class. ``asdict`` copies deeply: slow.
+            name: value
+            for name, value in vars(self).items()
+            if value != getattr(type(self), name, None)
+        }
+        return data | {"login": dict(vars(self.login))}
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:

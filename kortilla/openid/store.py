@@ -181,6 +181,10 @@ class _Table:
         self._entries[name] = (self._clock() + seconds, content)
         self._bytes += size
 
+    def has(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is not None and self._clock() < entry[0]
+
     def get(self, name: str) -> Data | None:
         return self._living(self._entries.get(name))
 
@@ -247,13 +251,13 @@ class MemoryStore(Store):
         self._of(kind).put(_name(kind, key), data, seconds)
 
     async def replace(self, kind: str, key: str, data: Data, *, seconds: int) -> bool:
-        if await self.get(kind, key) is None:
+        if not self._of(kind).has(_name(kind, key)):
             return False
         await self.put(kind, key, data, seconds=seconds)
         return True
 
     async def add(self, kind: str, key: str, *, seconds: int) -> bool:
-        if await self.get(kind, key) is not None:
+        if self._of(kind).has(_name(kind, key)):
             return False
         await self.put(kind, key, {}, seconds=seconds)
         return True

@@ -5,19 +5,25 @@ It is driven by events: while no card comes or goes, the agent is idle and holds
 card. It reads a card once per insertion, when no other program uses it. Insertions
 into the reader of a window that is open belong to that window. If the person closes it
 without an activation, they count as seen. New cards in other readers come after it.
+
+It asks for no CAN. A card on a contactless reader is read by a remembered one. Of
+another one a notification says that it is there, unless a window has asked for its CAN.
 """
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from native_host.card.atr import identify
+from native_host.card.atr import identify, is_contactless
 from native_host.card.errors import (
     CardBusyError,
     CardError,
+    CardKind,
     PcscUnavailableError,
+    UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
@@ -26,21 +32,26 @@ from native_host.card.pcsc_connection import (
     wait_until_free,
 )
 from native_host.card.pcsc_threads import in_thread
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
+from native_host.desktop.texts import Texts
 from native_host.operations.activation_offers import (
     count_declined,
     forget,
     was_declined,
     was_noted,
 )
+from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_status import Activation, activation_of
 
 logger = logging.getLogger(__name__)
 
+_KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 _WINDOW = (
-    *(sys.executable, "-I", "-m", "native_host.cli"),
+    *_KORTILLA,
     *("card", "activate", "--unasked", "--prompt", "window", "--card", "pcsc"),
 )
+#: What a pressed notification starts.
+OPEN = (*_KORTILLA, "open")
 
 _NEW = ("new", "partly")
 _PATIENCE = 0.5  # seconds, if a program takes the card at the same moment
@@ -54,12 +65,19 @@ class Agent:
     """Looks after the cards in the system's readers.
 
     ``window`` is the command that activates a card, with an exit status of 0 when it
-    has. It gets the option ``--reader`` too.
+    has. It gets the option ``--reader`` too. ``language`` is that of notifications.
     """
 
-    def __init__(self, source: PcscSource, window: Sequence[str] = _WINDOW) -> None:
+    def __init__(
+        self,
+        source: PcscSource,
+        window: Sequence[str] = _WINDOW,
+        *,
+        language: str = "en",
+    ) -> None:
         self._source = source
         self._command = list(window)
+        self._language = language
         #: For each card in a reader: its running task, or None after the end.
         self._seen: dict[Reader, asyncio.Task[None] | None] = {}
         #: The finished cards when the service stopped, by their readers' names.
@@ -110,12 +128,27 @@ class Agent:
     async def _attend(self, reader: Reader) -> None:
         """Open the window if the card in a reader is new."""
         try:
-            identify(reader.atr or b"")
+            identify(reader.atr or b"", contactless=True)
             await asyncio.sleep(OTHERS_FIRST)
             while not await self._is_settled(reader):
                 pass
         except CardError as error:
             logger.info("A card is left alone: %s", error.code)
+            kind = error.kind if isinstance(error, UnsupportedCardError) else ""
+            if kind == CardKind.CONTACTLESS and not was_noted(reader):
+                await self._tell()
+
+    async def _tell(self) -> None:
+        """Say that a card is on a contactless reader, until it is taken away."""
+        from native_host.agent.notification import notify
+
+        texts = Texts(self._language)
+        title = texts("card.contactless.title").removesuffix(".")
+        text, button = texts("notice.contactless.more"), texts("notice.open")
+        token = await notify(title, text, button)
+        if token is not None:
+            # Not in this task: the window stays when the card goes.
+            in_thread(lambda: _run([*OPEN], token))
 
     async def _is_settled(self, reader: Reader) -> bool:
         await in_thread(lambda: wait_until_free(reader.name))
@@ -123,7 +156,7 @@ class Agent:
             await asyncio.wait({self._window})
             return False
         try:
-            activation = await in_thread(lambda: look(reader.name))
+            activation = await self._look(reader)
         except CardBusyError:
             return False
         if activation not in _NEW or was_noted(reader):
@@ -133,6 +166,16 @@ class Agent:
         logger.info("A card is not activated (%s): the window is opened.", activation)
         self._window = asyncio.create_task(self._show_window(reader.name))
         return True
+
+    async def _look(self, reader: Reader) -> Activation | None:
+        """See ``look``. Raises as ``connect_unasked`` does, too."""
+        if not is_contactless(reader.atr or b""):
+            return await in_thread(lambda: look(reader.name))
+        connection = await connect_unasked(self._source, reader)
+        try:
+            return await self._source.run(_activation, connection)
+        finally:
+            await asyncio.shield(self._source.run(connection.close))
 
     async def _show_window(self, name: str) -> None:
         command = [*self._command, f"--reader={name}"]
@@ -144,10 +187,11 @@ class Agent:
                     task.cancel()
 
 
-def _run(command: list[str]) -> bool:
-    """Run the window's command, and return whether a card was activated.
+def _run(command: list[str], token: str = "") -> bool:
+    """Run a window's command, and return whether it did what it is for.
 
     The command goes on if the agent ends meanwhile: no activation is interrupted.
+    ``token`` lets the window come to the front.
     """
     try:
         ended = subprocess.run(  # noqa: S603 - our own program
@@ -155,6 +199,7 @@ def _run(command: list[str]) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             check=False,
+            env={**os.environ, **({"XDG_ACTIVATION_TOKEN": token} if token else {})},
         )
     except OSError as error:
         logger.warning("The window can't be started: %s", error.strerror)
@@ -171,12 +216,16 @@ def look(reader: str) -> Activation | None:
     """
     connection = PcscConnection(reader, patience=_PATIENCE)
     try:
-        card = FineidCard(connection)
-        pins = (card.pin_info(role) for role in (PinRole.PIN1, PinRole.PIN2))
-        activation = activation_of(*pins)
-        if activation in _NEW and count_declined():
-            certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
-            return None if was_declined(certificate) else activation
-        return activation
+        return _activation(connection)
     finally:
         connection.close()
+
+
+def _activation(connection: CardConnection) -> Activation | None:
+    card = FineidCard(connection)
+    pins = (card.pin_info(role) for role in (PinRole.PIN1, PinRole.PIN2))
+    activation = activation_of(*pins)
+    if activation in _NEW and count_declined():
+        certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
+        return None if was_declined(certificate) else activation
+    return activation

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Reads from the one card in the readers what needs no PIN, file by file.
 
-SELECT, READ BINARY, GET DATA and GET RESPONSE can spend no try. Nothing else is sent.
+SELECT, READ BINARY, GET DATA and GET RESPONSE can spend no try. Nothing else is sent,
+but PACE to a card on a contactless reader. There the rest is read through the secure
+channel, without the certificates in the master file, whose selection would end it.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,7 +27,8 @@ from native_host.card.apdu import (
     Command,
     CommandChannel,
 )
-from native_host.card.atr import identify
+from native_host.card.atr import AtrError, identify, is_contactless
+from native_host.card.contactless.pace import CARD_ACCESS, open_channel
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardBusyError,
@@ -35,6 +38,7 @@ from native_host.card.errors import (
     CardRemovedError,
     PcscUnavailableError,
     UnsupportedCardError,
+    WrongCanError,
 )
 from native_host.card.files import MASTER_FILE, FileReader, Tlv, TlvError
 from native_host.card.fineid import AUTHORITIES, TOKEN_INFO, FineidCard
@@ -46,8 +50,9 @@ from native_host.card.keys import (
     PinRole,
 )
 from native_host.card.pins import info_command
-from native_host.card.source import CardConnection, CardSource
+from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
+from native_host.hardening import wipe
 
 _READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONSE})
 
@@ -93,11 +98,12 @@ class FileKind(StrEnum):
     CARD_INFO = "card-info"
     CERTIFICATE = "certificate"
     AUTHORITY = "authority"
+    CARD_ACCESS = "card-access"
 
 
 @dataclass
 class FileContent:
-    """A file, by its path in the application or for an authority in the master file.
+    """A file, by its path in the application or in the master file.
 
     ``pieces`` are how many bytes each READ BINARY brought, ``end`` is the status word
     of the last one. ``whole`` says that it was read to its end.
@@ -131,10 +137,14 @@ class CardContent:
     stopped: str | None = None
 
 
-async def read_the_one_card(source: CardSource) -> CardContent:
+async def read_the_one_card(
+    source: CardSource, ask_can: Callable[[bool], Awaitable[bytearray]]
+) -> CardContent:
     """Read the card. May be cancelled: no command is sent after that.
 
-    Raises ``CardReportError`` if there is not one card, and what ``read_card`` raises.
+    On a contactless reader, ``ask_can`` returns its CAN, which is wiped here. It is
+    told whether the last one was wrong. Raises ``CardReportError`` if there is not one
+    card, and what ``ask_can`` and ``read_card`` raise.
     """
     readers = await source.readers()
     there = [each for each in readers if each.atr is not None or each.mute]
@@ -144,10 +154,27 @@ async def read_the_one_card(source: CardSource) -> CardContent:
         raise CardReportError("several-cards")
     if there[0].mute:
         raise CardMuteError("The card does not answer.")
+    wrong = False
+    while True:
+        can = None
+        if _is_contactless(there[0].atr or b""):
+            can = await ask_can(wrong)
+        try:
+            return await _read_once(source, there[0], can)
+        except WrongCanError:
+            wrong = True
+        finally:
+            if can is not None:
+                await asyncio.shield(source.run(wipe, can))
+
+
+async def _read_once(
+    source: CardSource, reader: Reader, can: bytearray | None
+) -> CardContent:
     cancelled = Event()
-    connection = await source.connect(there[0])
+    connection = await source.connect(reader)
     try:
-        return await source.run(read_card, connection, cancelled)
+        return await source.run(read_card, connection, cancelled, can)
     except asyncio.CancelledError:
         # A command may still run, and hang. The end of the source closes the connection
         # after it, and does not wait forever.
@@ -156,6 +183,17 @@ async def read_the_one_card(source: CardSource) -> CardContent:
     finally:
         if not cancelled.is_set():
             await asyncio.shield(source.run(connection.close))
+
+
+def _is_contactless(atr: bytes) -> bool:
+    """Whether a CAN is needed. Raises ``UnsupportedCardError``."""
+    try:
+        if not is_contactless(atr):
+            return False
+    except AtrError:
+        return False
+    identify(atr, contactless=True)
+    return True
 
 
 class ReadingOnly:
@@ -170,6 +208,8 @@ class ReadingOnly:
         self._end = time.monotonic() + _SECONDS
         self.atr: bytes | None = connection.atr
         self.protocol = connection.protocol
+        self.contactless = connection.contactless
+        self.longest_data = connection.longest_data
         #: Whether an answer came in pieces, as 61xx.
         self.chained = False
 
@@ -201,25 +241,34 @@ class _RecordingChannel(CommandChannel):
 
 
 def read_card(
-    connection: CardConnection, cancelled: Event | None = None
+    connection: CardConnection,
+    cancelled: Event | None = None,
+    can: bytearray | None = None,
 ) -> CardContent:
     """Read a card. One that fails in the midst of it gives what it gave until then.
 
-    Raises ``UnsupportedCardError`` for what is no citizen card, and
-    ``CardRemovedError``, ``CardBusyError``, ``PcscUnavailableError``. A card of an
-    unknown MultiApp generation is read like the others.
+    With ``can`` it lies on a contactless reader. Raises ``UnsupportedCardError`` for
+    what is no citizen card, and ``CardRemovedError``, ``CardBusyError``,
+    ``PcscUnavailableError``, ``WrongCanError``. A card of an unknown MultiApp
+    generation is read like the others.
     """
-    guarded = ReadingOnly(connection, cancelled or Event())
+    cancelled = cancelled or Event()
+    guarded = ReadingOnly(connection, cancelled)
     found = CardContent(connection.atr or b"", connection.protocol)
     try:
-        identify(found.atr)
+        identify(found.atr, contactless=can is not None)
     except UnsupportedCardError as error:
         if error.kind != CardKind.UNKNOWN_GENERATION:
             raise
         guarded.atr = None  # so that FineidCard takes it
     try:
+        if can is not None:
+            connection.needs_reset = True
+            access = _read_access(_RecordingChannel(guarded, guarded.protocol), found)
+            channel = open_channel(connection, can, access)
+            guarded = ReadingOnly(channel, cancelled)
         _read(guarded, found)
-    except (CardRemovedError, CardBusyError, PcscUnavailableError):
+    except (CardRemovedError, CardBusyError, PcscUnavailableError, WrongCanError):
         raise
     except CardError as error:
         if not found.files:
@@ -227,6 +276,15 @@ def read_card(
         found.stopped = error.code
     found.chained = guarded.chained
     return found
+
+
+def _read_access(channel: "_RecordingChannel", found: CardContent) -> bytes:
+    """Read EF.CardAccess, which says how the secure channel is opened."""
+    channel.file = FileContent(FileKind.CARD_ACCESS, CARD_ACCESS)
+    found.files.append(channel.file)
+    content = FileReader(channel).read_object(CARD_ACCESS, limit=_LARGEST)
+    channel.file.whole = True
+    return content
 
 
 def _read(guarded: ReadingOnly, found: CardContent) -> None:
@@ -268,7 +326,7 @@ def _read(guarded: ReadingOnly, found: CardContent) -> None:
         command = info_command(role)
         found.pins.append((role, *channel.exchange(command)))
     found.understood = _understood(card)
-    for path in AUTHORITIES:
+    for path in () if guarded.contactless else AUTHORITIES:
         read(FileKind.AUTHORITY, path)
 
 

@@ -27,6 +27,7 @@ from native_host.card_report.reading import (
 )
 
 _FORMAT = 1
+_IN_MASTER_FILE = {FileKind.AUTHORITY, FileKind.CARD_ACCESS}
 _FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,6 +58,7 @@ _KNOWN_OID = re.compile(
     |1\.2\.840\.10045\.\d             # X9.62
     |1\.2\.840\.113549\.1\.(1|9|15)   # PKCS #1, #9, #15
     |1\.3\.132\.0                     # SEC
+    |0\.4\.0\.127\.0\.7\.2\.2\.\d{1,2}    # BSI TR-03110
     |2\.16\.840\.1\.101\.3\.4         # NIST
     )(\.\d{1,3}){1,2}""",
     re.VERBOSE | re.ASCII,
@@ -82,7 +84,7 @@ def make_report(
     def file(each: FileContent) -> JsonObject:
         path = each.path.hex().upper()
         return {
-            "file": f"3F00{path}" if each.kind is FileKind.AUTHORITY else path,
+            "file": f"3F00{path}" if each.kind in _IN_MASTER_FILE else path,
             "kind": each.kind.value,
             "status": _status(each.status),
             "answer": list_objects(each.answer),
@@ -103,6 +105,12 @@ def make_report(
         "atr": content.atr.hex().upper(),
         "protocol": content.protocol,
         "chained": content.chained,
+        "pace": [
+            way
+            for each in content.files
+            if each.kind is FileKind.CARD_ACCESS
+            for way in _ways(each.content)
+        ],
         "pins": [
             {
                 "pin": role.name,
@@ -115,6 +123,25 @@ def make_report(
         "files": [file(each) for each in content.files],
         "understood": content.understood,
     }
+
+
+def _ways(card_access: bytes) -> Iterator[JsonObject]:
+    """Yield the ways in which a card opens a secure channel (ICAO 9303-11 §9.2)."""
+    with suppress(TlvError):
+        for info in Tlv.parse_all(Tlv.parse(card_access.rstrip(b"\x00")).value):
+            values = list(Tlv.parse_all(info.value))
+            numbers = [
+                int.from_bytes(each.value)
+                for each in values[1:]
+                if each.tag == _INTEGER and len(each.value) == 1
+            ]
+            if values and (protocol := _oid(values[0])) and len(numbers) == 2:
+                version, parameters = numbers
+                yield {
+                    "protocol": protocol,
+                    "version": version,
+                    "parameters": parameters,
+                }
 
 
 def write_text(report: JsonObject) -> str:

@@ -72,18 +72,16 @@ def doctor(
     language = spoken_language(config, lang)
     texts = catalogue(language)
     findings = _examine(place)
-    mended = []
+    fixed = []
     if fix:
         for line in _words(findings, texts):
             say(line)
-        mended = _mend(findings, texts, yes=yes)
-        if any(each["done"] for each in mended):
+        fixed = _fix(findings, texts, yes=yes)
+        if any(each["done"] for each in fixed):
             findings = _examine(place)
             say(texts["afterwards"])
     result = report(findings, language)
-    print_result(
-        {**result, "mended": mended} if fix else result, _words(findings, texts)
-    )
+    print_result({**result, "fixed": fixed} if fix else result, _words(findings, texts))
     return 1 if any(each.is_fault for each in findings) else 0
 
 
@@ -99,26 +97,26 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
 
     for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
         yield f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}"
-        if each.mend is not None:
-            words = texts[f"mend.{each.mend.by}"]
-            yield f"  {words.format(command=each.mend.command)}"
+        if each.fix is not None:
+            words = texts[f"fix.{each.fix.by}"]
+            yield f"  {words.format(command=each.fix.command)}"
     faults = sum(each.is_fault for each in findings)
     yield texts["faults" if faults else "no-faults"].format(count=faults)
 
 
-def _mend(
+def _fix(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[JsonObject]:
     """Run the commands that fix faults, each once and after asking."""
     from native_host.doctor.examination import run_command
-    from native_host.doctor.findings import MendBy
+    from native_host.doctor.findings import FixBy
 
     commands = {
-        each.mend.words: each.mend.command
+        each.fix.words: each.fix.command
         for each in findings
-        if each.mend and each.mend.by is MendBy.DOCTOR and each.is_fault
+        if each.fix and each.fix.by is FixBy.DOCTOR and each.is_fault
     }
-    mended = []
+    fixed = []
     for words, command in commands.items():
         if not yes:
             if not sys.stdin.isatty():
@@ -126,10 +124,10 @@ def _mend(
                 continue
             if not click.confirm(texts["ask"].format(command=command), err=True):
                 continue
-        mended.append({"command": command, "done": not run_command(words)})
+        fixed.append({"command": command, "done": not run_command(words)})
     if not commands and any(each.is_fault for each in findings):
         say(texts["nothing-to-run"])
-    return mended
+    return fixed
 
 
 def _report_card(path: Path, config: Config, lang: str | None) -> int:
@@ -145,7 +143,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     report: JsonObject = {}
 
     def make() -> str:
-        report.update(_read_card(config, texts))
+        report.update(_read_card(config, texts, language))
         return write_text(report)
 
     try:
@@ -164,17 +162,36 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     return 0 if report["complete"] else 1
 
 
-def _read_card(config: Config, texts: dict[str, str]) -> JsonObject:
-    """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
+def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObject:
+    """Make the report. A signal ends it. Raises ``KeyboardInterrupt``.
+
+    The CAN of a card on a contactless reader is asked for in the terminal. Raises
+    ``PromptError`` without one, and ``UserCancelledError``.
+    """
     from native_host.card_report.reading import read_the_one_card
     from native_host.card_report.report import make_report
     from native_host.environment import open_source
+    from native_host.pin_prompt.model import CanQuestion, Conversation
+    from native_host.pin_prompt.terminal import TerminalPrompt
 
     async def make() -> JsonObject:
+        prompt = TerminalPrompt()
         say(texts["reading"])
         async with open_source(config) as source:
-            content = await read_the_one_card(source)
-            return make_report(content, texts, mock_card=source.test_card)
+            test_card = source.test_card
+
+            async def ask_can(wrong: bool) -> bytearray:
+                if not wrong:
+                    await prompt.open(
+                        Conversation("change-pin", "", language, test_card)
+                    )
+                return await prompt.ask_can(CanQuestion(wrong=wrong))
+
+            try:
+                content = await read_the_one_card(source, ask_can)
+            finally:
+                await prompt.close()
+            return make_report(content, texts, mock_card=test_card)
 
     return run_until_signal(make)
 

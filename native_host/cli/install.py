@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -141,7 +142,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled, and what is kept of the use deleted too.
     """
     from kortilla.common.imports import is_packaged
-    from native_host import history, unused_pads
+    from native_host import history, remembered_can, unused_pads
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
@@ -156,7 +157,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if token and not dry_run:
         confirm(token)
         token.carry_out()
-    launcher = str(launcher_path("user"))
+    launcher, last = str(launcher_path("user")), None
     level: Level = "system" if system else "user"
     report = host.uninstall(browser, level=level, dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
@@ -166,7 +167,15 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         for remove in (history.switch_off, unused_pads.forget, forget_folder):
             with suppress(OSError):
                 remove()
-    _show(report, token=token.report if token else None)
+        if not asyncio.run(remembered_can.forget()):
+            last = _CAN_STAYS
+    _show(report, token=token.report if token else None, last=last)
+
+
+_CAN_STAYS = (
+    "Your password store is locked, and keeps the number of a card: delete the entry "
+    "“Kortilla: CAN” there."
+)
 
 
 _CONFINED = {

@@ -119,7 +119,7 @@ def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
         for line in _words(lang, enabled=False, running=False):
             say(line)
         return "disabled"
-    outcome = asyncio.run(_serve(window))
+    outcome = asyncio.run(_serve(window, _language(lang)))
     if outcome == "renewed":
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
     if outcome == "removed":
@@ -133,24 +133,28 @@ def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
 def _take_back() -> None:
     """Take back what the person switched on in browsers, as ``pkcs11 disable`` does.
 
-    The package goes, and with it each command and each switch that could. What can't be
-    taken back stays. The package's script leaves the program in place until this ends.
+    The remembered number of a card is deleted too. The package goes, and with it each
+    command and each switch that could. What can't be taken back stays. The package's
+    script leaves the program in place until this ends.
     """
+    from native_host import remembered_can
     from native_host.errors import KortillaError
     from native_host.install import token
 
+    asyncio.run(remembered_can.forget())
     with contextlib.suppress(KortillaError):
         token.disable().carry_out()
 
 
-async def _serve(window: Sequence[str] | None) -> str:
+async def _serve(window: Sequence[str] | None, language: str) -> str:
     from kortilla.common.imports import is_packaged
     from native_host.agent import presence
     from native_host.agent.agent import Agent
     from native_host.card.pcsc import PcscSource
 
     async with PcscSource() as source:
-        agent = Agent(source) if window is None else Agent(source, window)
+        command = () if window is None else (window,)
+        agent = Agent(source, *command, language=language)
         run = asyncio.create_task(agent.run())
         # Before other processes can find this one in order to end it.
         loop = asyncio.get_running_loop()
@@ -175,14 +179,19 @@ async def _serve(window: Sequence[str] | None) -> str:
     return "ended" if run in ended else change.result()
 
 
+def _language(lang: str | None) -> str:
+    """Return the language of the agent, also with a configuration that is broken."""
+    from native_host.doctor.examination import configured_place
+
+    return spoken_language(configured_place()[1], lang)
+
+
 def _words(lang: str | None, *, enabled: bool, running: bool) -> list[str]:
     """Return what the self-check says of the agent, and what switches it on."""
     from native_host.desktop.texts import Texts
-    from native_host.doctor.examination import configured_place
     from native_host.doctor.findings import catalogue
 
-    _, config = configured_place()
-    language = spoken_language(config, lang)
+    language = _language(lang)
     texts = catalogue(language)
     if running or enabled:
         return [texts["AGENT_RUNS" if running else "AGENT_NOT_RUNNING"]]

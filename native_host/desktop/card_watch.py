@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from native_host.agent.agent import OTHERS_FIRST
+from native_host.card.atr import is_contactless
 from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import wait_until_free
@@ -141,7 +142,9 @@ class CardWatch:
                 return
 
     def _say_silent(self, reader: Reader) -> None:
-        self._status[reader] = _failed(reader, "CARD_SILENT")
+        # On a contactless reader a card lets one wait after wrong numbers.
+        slow = is_contactless(reader.atr or b"")
+        self._status[reader] = _failed(reader, "CARD_SLOW" if slow else "CARD_SILENT")
         self._tell(self._cards())
 
     async def _status_of(self, reader: Reader) -> ReaderStatus:

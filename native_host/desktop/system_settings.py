@@ -6,10 +6,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kortilla.common.files import write_file
+from native_host import remembered_can
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import config_path, load_config
@@ -26,17 +27,19 @@ class SystemSettings:
 
     ``logins`` says for each family of browsers that is there whether it is shown the
     card, under the family's title. Thunderbird is one of them. ``declined`` counts the
-    new cards whose activation is not offered, as was wished.
+    new cards whose activation is not offered, as was wished. ``can`` says whether the
+    number of a card (CAN) is remembered.
     """
 
     logins: Mapping[Family, tuple[str, bool]]
     agent: bool
     language: str
     declined: int = 0
+    can: remembered_can.State = "absent"
 
 
 async def look() -> SystemSettings:
-    return await in_thread(_look)
+    return replace(await in_thread(_look), can=await remembered_can.state())
 
 
 async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:

@@ -21,6 +21,7 @@ from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.held_card import closing_on_error, same_card
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.pin import usable_pin
@@ -93,10 +94,12 @@ class PinCache:
         source: CardSource,
         turn: asyncio.Lock,
         refusals: Refusals,
+        numbers: AccessNumbers,
         *,
         seconds: float,
     ) -> None:
         self._source = source
+        self._numbers = numbers
         self._turn = turn
         self._refusals = refusals
         self._seconds = seconds
@@ -304,7 +307,7 @@ class PinCache:
 
     async def _hold(self, known: KnownPin) -> tuple[CardConnection, FineidCard, int]:
         """Connect to the card of a PIN, which gets no PIN yet."""
-        connection = await connect_unasked(self._source, known.reader)
+        connection = await connect_unasked(self._source, known.reader, self._numbers)
         async with closing_on_error(self._source, connection):
             card = await self._source.run(FineidCard, connection)
             _, found = await self._source.run(authentication_key, card)

@@ -174,10 +174,12 @@ class _TokenService:
     def _open_signer(self, program: Program) -> "TlsLogin":
         from native_host.environment import open_prompt
         from native_host.languages import choose_language
+        from native_host.operations.card_access.access_numbers import AccessNumbers
         from native_host.operations.refusals import Refusals
         from native_host.pkcs11.tls_login import TlsLogin
 
         self._refusals = self._refusals or Refusals()
+        self._slots.numbers = self._slots.numbers or AccessNumbers()
         return TlsLogin(
             source=self._slots.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
@@ -187,6 +189,7 @@ class _TokenService:
             patience=self._patience if program.browser else None,
             same_login=_SAME_LOGIN if program.gecko else 0.0,
             refusals=self._refusals,
+            numbers=self._slots.numbers,
         )
 
 

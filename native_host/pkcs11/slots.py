@@ -18,6 +18,7 @@ from native_host.card.atr import identify
 from native_host.card.errors import (
     CardBusyError,
     CardError,
+    CardKind,
     CardRemovedError,
     PcscUnavailableError,
 )
@@ -28,6 +29,7 @@ from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
 
 if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.card.certificate import CardCertificate
+    from native_host.operations.card_access.access_numbers import AccessNumbers
     from native_host.pkcs11.mechanisms import MechanismInfo
     from native_host.pkcs11.objects import TokenObject
 
@@ -81,6 +83,8 @@ class SlotManager:
         self, source: CardSource, *, patience: float = READING_PATIENCE
     ) -> None:
         self.source = source
+        #: The numbers of cards on contactless readers that windows have asked for.
+        self.numbers: AccessNumbers | None = None
         self._patience = patience
         self._slots = {number: Slot(number) for number in SLOTS}
         self._watching: asyncio.Task[None] | None = None
@@ -94,7 +98,9 @@ class SlotManager:
             self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
-        """Stop to watch the readers, and to read cards."""
+        """Stop to watch the readers, and to read cards; forget their numbers."""
+        if self.numbers:
+            self.numbers.wipe()
         tasks = [slot.reading for slot in self._slots.values() if slot.reading]
         tasks += [self._watching] if self._watching else []
         for task in tasks:
@@ -114,7 +120,8 @@ class SlotManager:
         """
         for slot in self._slots.values():
             if slot.read_again and slot.reader and slot.reading is None:
-                slot.rereading = True
+                # A number that a window has asked for is what the program waits for.
+                slot.rereading = not (self.numbers and slot.reader in self.numbers)
                 self._begin_reading(slot, slot.reader)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
@@ -182,7 +189,7 @@ class SlotManager:
         from native_host.operations.card_access.secure_channel import connect_unasked
 
         try:
-            connection = await connect_unasked(self.source, reader)
+            connection = await connect_unasked(self.source, reader, self.numbers)
             try:
                 token = await self.source.run(_read_token, connection)
             finally:
@@ -193,8 +200,11 @@ class SlotManager:
             pass  # the watch notices it
         except CardError as error:
             logger.info("A card can't be used: %s", error.code)
-            slot.failures += 1
-            slot.read_again = not error.final and slot.failures < _MOST_FAILURES
+            if getattr(error, "kind", "") == CardKind.CONTACTLESS:
+                slot.read_again = True  # the number may be known then
+            else:
+                slot.failures += 1
+                slot.read_again = not error.final and slot.failures < _MOST_FAILURES
         except Exception as error:
             log_unexpected(logger, error)
         else:

@@ -38,6 +38,7 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.card_access.held_card import HeldCard, OtherCardError
 from native_host.operations.pin import PinAsker, PinAttempt
@@ -144,7 +145,8 @@ class TlsLogin:
     ``en``. The program waits for ``patience`` seconds, or without limit where that is
     None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
     program's other connections for ``same_login`` seconds; 0 is not at all.
-    ``refusals`` are the PINs that cards have already refused. The caller closes
+    ``refusals`` are the PINs that cards have already refused, and ``numbers`` those of
+    cards on contactless readers, which the slots have too. The caller closes
     ``source``, after ``close``.
     """
 
@@ -160,6 +162,7 @@ class TlsLogin:
         kept_for: float = 120.0,
         same_login: float = 0.0,
         refusals: Refusals | None = None,
+        numbers: AccessNumbers | None = None,
     ) -> None:
         self._source = source
         self._open_prompt = open_prompt
@@ -170,7 +173,10 @@ class TlsLogin:
         self._same_login = same_login
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
-        self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
+        self._numbers = numbers or AccessNumbers()
+        self.pins = PinCache(
+            source, self._turn, self._refusals, self._numbers, seconds=kept_for
+        )
         self._current: _LoginWindow | None = None
         #: All windows. Some only say that a PIN is kept.
         self._windows: set[_LoginWindow] = set()
@@ -386,7 +392,8 @@ class TlsLogin:
         )
         window.opened = True
         window.show_count()
-        context = Context(self._source, prompt)
+        self._numbers.begin()
+        context = Context(self._source, prompt, numbers=self._numbers)
         asker = PinAsker(context, PinRole.PIN1, self._refusals)
         wanted = window.certificate
         async for held_card in UsableCards(

@@ -21,6 +21,7 @@ from asyncinotify import Inotify, Mask
 from kortilla.common.imports import MARKER
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
+from native_host import remembered_can
 from native_host.agent import package_watch, presence
 from native_host.cli import main
 from native_host.doctor.findings import catalogue
@@ -391,8 +392,17 @@ def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
     async def removed() -> str:
         return "removed"
 
+    forgotten: list[bool] = []
+
+    async def forget() -> bool:
+        forgotten.append(True)
+        return True
+
+    monkeypatch.setattr(remembered_can, "forget", forget)
+
     monkeypatch.setattr(package_watch, "change", removed)
     monkeypatch.setattr("kortilla.common.imports.is_packaged", lambda: True)
     assert kortilla("agent") == {"agent": "removed"}
+    assert forgotten == [True]
     assert nss.modules(database) == ()
     assert [*session.rglob("installed.json"), *session.rglob("*.module")] == []

@@ -16,10 +16,12 @@ from native_host.card.pcsc import PcscSource
 from tests.support.patience import patience
 
 _PROGRAM = """
-import socket, sys
+import os, socket, sys
+token = os.environ.get("XDG_ACTIVATION_TOKEN")
+words = [*sys.argv[2:], *([token] if token else [])]
 with socket.socket(socket.AF_UNIX) as test:
     test.connect(sys.argv[1])
-    test.sendall(" ".join(sys.argv[2:]).encode() + b"\\n")
+    test.sendall(" ".join(words).encode() + b"\\n")
     sys.exit(int(test.recv(8) or b"9"))
 """
 
@@ -28,7 +30,7 @@ with socket.socket(socket.AF_UNIX) as test:
 class Window:
     """A window that stays open until the test ends it.
 
-    ``words`` are what the agent has added to its command.
+    ``words`` are what the agent has added to its command, and the desktop's token.
     """
 
     words: list[str]

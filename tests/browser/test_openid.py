@@ -52,6 +52,27 @@ async def test_a_service_logs_a_person_in(
     assert await tab.text("#who") == "access_denied"
 
 
+@only_in_chromium
+async def test_a_page_logs_a_person_in_without_a_secret(
+    browser: Browser,
+    open_tab: OpenTab,
+    listener: WindowListener,
+    holder: Holder,
+    clients: RealClients,
+) -> None:
+    browser.user_home.configure(localhost=True)
+    tab = await open_tab()
+    await tab.goto(clients.urls["page"])
+    await tab.click("kortilla-button")
+    await (await listener.opened()).type_pin("1234")
+    await tab.wait_for("#who:not(:empty)")
+    assert await tab.text("#who") == holder[0]
+    await tab.goto(clients.urls["page"])
+    await tab.click("#cancel")
+    await tab.wait_for("#who:not(:empty)")
+    assert await tab.text("#who") == "access_denied"
+
+
 async def examine(tab: Tab, clients: RealClients, ready: str) -> None:
     """Check the page in each language, at two widths, and the page of an error."""
     for language in ("fi", "sv", "en"):

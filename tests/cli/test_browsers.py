@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: MIT
 """``kortilla install|uninstall``, and what ``kortilla demo`` requires."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import secretstorage
 
+from native_host import remembered_can
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from tests.cli.conftest import Run
+from tests.support.patience import patience
+from tests.support.session_bus import open_keyring, open_session_bus
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 
@@ -31,6 +37,32 @@ def test_install_and_uninstall_say_what_they_did(run: Run, home: Path) -> None:
     assert f"Removed {place}" in removed.words
     assert list(home.iterdir()) == []
     assert "nothing to do" in run("uninstall", json=False).words
+
+
+def test_uninstall_deletes_the_remembered_number_of_a_card(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def remember() -> None:
+        async with asyncio.timeout(patience()):
+            while not await remembered_can.can_remember():
+                """The keyring is starting."""
+        await remembered_can.remember(bytearray(b"123456"))
+
+    with open_session_bus() as address:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        with open_keyring():
+            asyncio.run(remember())
+            run("install", "--browser", "firefox")
+            for left in (("--dry-run",), ("--browser", "chromium")):
+                run("uninstall", *left)
+                assert asyncio.run(remembered_can.state()) == "remembered"
+            assert "delete the entry" not in run("uninstall", json=False).words
+            assert asyncio.run(remembered_can.state()) == "none"
+            asyncio.run(remember())
+            run("install", "--browser", "firefox")
+            with closing(secretstorage.dbus_init()) as bus:
+                secretstorage.Collection(bus).lock()
+            assert "delete the entry" in run("uninstall", json=False).words
 
 
 def test_a_dry_run_says_what_would_be_done(run: Run, home: Path) -> None:

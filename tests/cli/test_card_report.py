@@ -6,13 +6,16 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardMuteError
@@ -22,8 +25,10 @@ from native_host.card_report.reading import CardReportError, Why, read_the_one_c
 from native_host.card_report.report import catalogue
 from native_host.languages import SPOKEN
 from tests.cli.conftest import NewCard, Run
+from tests.cli.terminal import KORTILLA, Terminal
 from tests.support import commands
 from tests.support.patience import patience
+from tests.support.pcsc import beside
 
 REPORT = ("doctor", "--card", "mock", "--lang", "en", "--card-report")
 
@@ -154,6 +159,10 @@ class Readers(PcscSource):
 ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 
 
+async def asks_nothing(_wrong: bool) -> bytearray:
+    raise AssertionError("There is no card on a contactless reader.")
+
+
 @pytest.mark.parametrize(
     ("there", "why"),
     [
@@ -165,10 +174,10 @@ ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 )
 async def test_the_report_is_of_the_one_card(there: list[Reader], why: Why) -> None:
     with pytest.raises(CardReportError) as raised:
-        await read_the_one_card(Readers(*there))
+        await read_the_one_card(Readers(*there), asks_nothing)
     assert raised.value.why == why
     with pytest.raises(CardMuteError):
-        await read_the_one_card(Readers(Reader("A", mute=True)))
+        await read_the_one_card(Readers(Reader("A", mute=True)), asks_nothing)
 
 
 @pytest.mark.slow
@@ -188,3 +197,45 @@ def test_a_signal_ends_it_without_a_file(card: MockCardState, number: int) -> No
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["error"]["code"] == "USER_CANCELLED"
     assert not Path("report.json").exists()
+
+
+def test_a_card_on_a_contactless_reader_is_read_by_the_can_that_is_typed(
+    new_card: NewCard,
+) -> None:
+    card = new_card("v5", "active")
+    words = ("doctor", "--card", "pcsc", "--lang", "en", "--card-report")
+    with beside(card.folder, contactless=True) as within:
+        refused = subprocess.run(
+            within(*KORTILLA, *words, "no.json", "--json"),
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert json.loads(refused.stdout)["error"]["code"] == "PROMPT_FAILED"
+        assert not Path("no.json").exists()
+        with closing(Terminal(within(*KORTILLA, *words, "report.json"))) as terminal:
+            terminal.wait_for("at the bottom right.")
+            terminal.answer(("(CAN): ", "111111"))
+            terminal.wait_for("The number was wrong.")
+            terminal.answer(("(CAN): ", CAN))
+            outcome = terminal.outcome()
+    assert outcome.status == 0
+    report = json.loads(Path("report.json").read_text())
+    files = {each["file"]: each for each in report["files"]}
+    assert report["complete"] is True
+    assert report["pace"] == [
+        {"protocol": f"0.4.0.127.0.7.2.2.4.{way}.4", "version": 2, "parameters": 16}
+        for way in (6, 2)
+    ]
+    access = files.pop("3F00011C")
+    assert (access["kind"], access["status"]) == ("card-access", "9000")
+    assert "06 10 0.4.0.127.0.7.2.2.4.2.4" in " ".join(access["objects"])
+    # The selection of the master file would end the channel.
+    assert not [name for name in files if name.startswith("3F00")]
+    assert all(each["whole"] for each in files.values() if each["status"] == "9000")
+    assert report["understood"]["pins"]["PIN1"] == {"triesLeft": 5, "changed": True}
+    assert CAN not in Path("report.json").read_text()
+    after = card.read()
+    assert (after.pin1.tries, after.pin2.tries, after.puk.tries) == (5, 5, 5)
+    assert after.wrong_cans == 0

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.state import MockCardState
+from native_host import remembered_can
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource, Reader
@@ -73,9 +75,15 @@ def is_empty(found: Cards) -> bool:
     return bool(found.readers) and not any(each.has_card for each in found.readers)
 
 
+@pytest.mark.parametrize("contactless", [False, True])
 async def test_a_card_that_keeps_silent_is_named_until_it_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contactless: bool
 ) -> None:
+    async def recall() -> bytearray:
+        return bytearray(CAN, "ascii")
+
+    monkeypatch.setattr(remembered_can, "recall", recall)
+    named = "CARD_SLOW" if contactless else "CARD_SILENT"
     monkeypatch.setattr(card_watch, "SILENT_AFTER", 0.0)
     card = cards.new_card(tmp_path / "card")
     answers = asyncio.Event()
@@ -85,8 +93,9 @@ async def test_a_card_that_keeps_silent_is_named_until_it_answers(
         return await reader_status(source, reader)
 
     monkeypatch.setattr(card_watch, "reader_status", slow)
-    async with watching(MockCardSource(card.folder)) as found:
-        await found.until(lambda last: error_of(last) == "CARD_SILENT")
+    source = MockCardSource(card.folder, contactless=contactless)
+    async with watching(source) as found:
+        await found.until(lambda last: error_of(last) == named)
         answers.set()
         await found.until(tries)
         assert error_of(found.last) is None

@@ -4,7 +4,6 @@
 The bus and the descriptors are real. The portal and xdg-email are stand-ins.
 """
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,27 +17,19 @@ from native_host.desktop.window import Window
 from native_host.gui.panels import Notice
 from tests.desktop.conftest import Open, buttons, hear, page_of, until, visible
 from tests.support.mail_portal import PORTAL, open_mail_portal
+from tests.support.session_bus import open_session_bus
 
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a bus that the window is on."""
-    words = ("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address")
-    with subprocess.Popen(
-        [*words, f"--address=unix:dir={tmp_path}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as daemon:
-        assert daemon.stdout is not None
-        address = daemon.stdout.readline().strip()
+    with open_session_bus() as address:
         name = f"{tmp_path}"
         monkeypatch.setattr(
             mail, "session_bus", lambda: QDBusConnection.connectToBus(address, name)
         )
         yield address
         QDBusConnection.disconnectFromBus(name)
-        daemon.terminate()
 
 
 @dataclass
@@ -95,6 +86,7 @@ def test_the_portal_gets_all_files_and_each_answer_is_said(
         words = one.press_send()
         assert words.startswith("Go on in the e-mail program.")
         assert str(tmp_path) in words
+        assert "attachments are missing" in words
         # Qt's platform without a screen has no name of a window for portals.
         assert portal.calls.get() == (
             "",
@@ -141,5 +133,6 @@ def test_a_name_can_not_write_to_the_message(
     name: str,
 ) -> None:
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert signed(name).press_send().startswith("No e-mail program")
+    said = signed(name).press_send()
+    assert said.startswith("No e-mail program could be opened. Attach the file to ")
     assert not noted.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 
+from native_host import remembered_can
 from native_host.agent import presence
 from native_host.config import Config, load_config
 from native_host.desktop import system_settings
@@ -17,11 +18,13 @@ from native_host.desktop.system_settings import SystemSettings, save_setting
 from native_host.desktop.window import Window
 from native_host.doctor.examination import CommandFailedError
 from native_host.errors import ConfigBrokenError
+from native_host.gui.labels import Heading
 from native_host.install.tables import Family
 from tests.desktop.conftest import (
     Open,
     buttons,
     headings,
+    hear,
     page_of,
     unnamed,
     until,
@@ -91,6 +94,7 @@ def test_each_setting_has_its_state(open_window: Open, computer: Computer) -> No
         "Suomi.fi and MyKanta",
         "Encrypted e-mail",
         "New card",
+        "Card access number (CAN)",
         "History",
     ]
     assert {text: box.isChecked() for text, box in boxes(page).items()} == {
@@ -154,6 +158,51 @@ def test_the_wish_for_no_more_offers_for_a_card_is_undone_where_the_switch_is(
     assert changed == [True]
     assert not _is_told(page, "no longer offered")
     assert page.window().focusWidget() is not None
+
+
+@pytest.mark.parametrize(
+    ("can", "told"),
+    [
+        ("absent", "asked for each time"),
+        ("locked", "is locked"),
+        ("none", "No number is remembered"),
+    ],
+)
+def test_what_is_known_of_a_remembered_number_is_said(
+    open_window: Open, computer: Computer, can: remembered_can.State, told: str
+) -> None:
+    computer.found = replace(FOUND, can=can)
+    page = shown(open_window())
+    assert _is_told(page, told)
+    assert "Forget the number" not in buttons(page)
+
+
+def test_a_remembered_number_is_forgotten_at_once(
+    open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [False, True]
+
+    async def forget() -> bool:
+        gone = left.pop(0)
+        if gone:
+            computer.found = replace(FOUND, can="none")
+        return gone
+
+    monkeypatch.setattr(remembered_can, "forget", forget)
+    computer.found = replace(FOUND, can="remembered")
+    page = shown(open_window())
+    spoken = hear(page.services, monkeypatch)
+    assert _is_told(page, "The number is remembered.")
+    buttons(page)["Forget the number"].click()
+    until(partial(_is_told, page, "is locked"))
+    until(lambda: not page._busy)
+    buttons(page)["Forget the number"].click()
+    until(partial(_is_told, page, "No number is remembered"))
+    assert "Forget the number" not in buttons(page)
+    assert "The number is forgotten." in spoken
+    focused = page.window().focusWidget()
+    assert isinstance(focused, Heading)
+    assert focused.text() == "The number is forgotten"
 
 
 def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:

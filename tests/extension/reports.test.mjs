@@ -6,11 +6,11 @@ import { test } from "node:test";
 
 import "./fake_browser.mjs";
 
-const { cardReport, outcomeReport, problemReport } = await import(
+const { cardReport, loginAdvice, outcomeReport, problemReport } = await import(
   "../../extension/popup/reports.js"
 );
 
-/** @import { CardStatus } from "../../extension/background/card_tasks.js" */
+/** @import { CardStatus, ReaderStatus } from "../../extension/background/card_tasks.js" */
 
 // Each text is its name, with its values.
 Reflect.set(
@@ -132,4 +132,16 @@ test("a card on a contactless reader is no problem", () => {
   assert.equal(report.explanation, "kindContactlessMore");
   const other = { code: "UNSUPPORTED_CARD", kind: "CONTACTLESS_OTHER" };
   assert.equal(problemReport(other).state, "problem");
+});
+
+test("a login is prepared with a usable card, and with one on a contactless reader", () => {
+  /** @param {Partial<ReaderStatus>} status */
+  const advice = (status) =>
+    loginAdvice([{ name: "Reader", testCard: false, card: null, problem: null, ...status }]);
+  const unread = { code: "UNSUPPORTED_CARD", kind: "CONTACTLESS" };
+  assert.equal(advice({ problem: unread }), "prepareContactlessMore");
+  assert.equal(advice({ problem: { ...unread, kind: "BANK" } }), null);
+  assert.equal(advice({ card: card() }), "prepareLoginMore");
+  assert.equal(advice({ card: card({}, 0) }), null);
+  assert.equal(advice({}), null);
 });

@@ -26,12 +26,6 @@ Made = Callable[[str], Path]
 Typing = str | tuple[str, str] | int | Callable[[], str]
 
 
-@pytest.fixture(autouse=True)
-def no_session_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep away from the developer's own secret service."""
-    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-
-
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("card") / "mock-card"

@@ -2,9 +2,13 @@
 """The operations on a card on a contactless reader: the CAN comes first."""
 
 import asyncio
+import functools
 import gc
 import shutil
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,11 +18,14 @@ from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
+from native_host.card import mock_source
 from native_host.card.contactless.pace import open_channel
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
+from native_host.operations.card_access import secure_channel
+from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.automatic import AutomaticPrompt
@@ -38,6 +45,7 @@ from tests.operations.managing import (
 )
 from tests.operations.test_shared_card import Slow, swap
 from tests.operations.user import User, cancelled, until
+from tests.support.patience import patience
 from tests.support.pcsc import READER, Pcscd, isolated
 
 WRONG = "111111"
@@ -320,3 +328,76 @@ async def test_a_channel_that_can_not_be_opened_again_is_said(
         assert reached == Reached(2, 2)
         assert tries(state) == (5, 5, 5)
         assert user.typed[-1] == bytes(4)
+
+
+@dataclass
+class Delays:
+    """The card's clock: it stands still in a delay until the test lets it go on."""
+
+    seconds: list[float] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    #: How many timers run that would say that the card keeps silent.
+    timers: int = 0
+
+    def wait(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        assert self.over.wait(patience())
+        self.over.clear()
+
+
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> Delays:
+    delays = Delays()
+    noticing = UsableCards.noticing_silence
+
+    @contextmanager
+    def counted(self: UsableCards) -> Iterator[None]:
+        delays.timers += 1
+        with noticing(self):
+            yield
+        delays.timers -= 1
+
+    slow_card = functools.partial(ContactlessCard, wait=delays.wait)
+    monkeypatch.setattr(mock_source, "ContactlessCard", slow_card)
+    monkeypatch.setattr(UsableCards, "noticing_silence", counted)
+    return delays
+
+
+async def goes_on(user: User, delays: Delays, reached: Reached, runs: int) -> None:
+    """See a card in a delay of one run of PACE, and let it go on."""
+    shown = len(user.shown)
+    await until(lambda: len(delays.seconds) == runs)
+    choices = reached.choices
+    await until(lambda: user.shown[-1] == SLOW)
+    # Nothing is sent again meanwhile, and nobody is told to take the card away.
+    assert (reached.choices, delays.timers) == (choices, 0)
+    delays.over.set()
+    await until(lambda: (Step.CONTACTLESS, None) in user.shown[shown:])
+
+
+async def test_a_card_that_takes_its_time_is_said_to_be_slow(
+    folder: Path, reached: Reached, delays: Delays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the person's wrong CAN, and after wrong ones of others at any time."""
+    async with a_source(folder) as source:
+        state = source._state
+
+        def of_others() -> None:
+            with state.update() as card:
+                card.wrong_cans = 9
+
+        user = Slow(["1234"], cans=[WRONG, CAN], meanwhile=[of_others])
+        login = asyncio.create_task(log_in(source, user))
+        # It is said at once, since it is known.
+        await goes_on(user, delays, reached, 1)
+        monkeypatch.setattr(secure_channel, "SLOW_AFTER", 0.0)
+        await goes_on(user, delays, reached, 2)
+        await login
+        assert delays.seconds == [1.0, 45.0]
+        of_others()
+        other = User(["1234"], cans=[CAN])
+        login = asyncio.create_task(log_in(source, other))
+        await goes_on(other, delays, reached, 3)
+        await login
+        assert {*other.problems()} == {"CARD_SLOW"}
+        assert tries(state) == (5, 5, 5)

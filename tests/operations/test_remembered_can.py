@@ -2,11 +2,12 @@
 """The CAN in the desktop's secret service: GNOME's keyring, on a bus of its own."""
 
 import asyncio
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from secretstorage import Collection, dbus_init
 
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
@@ -16,20 +17,12 @@ from native_host.pin_prompt.model import CanQuestion
 from tests.operations.faulty_session import log_in
 from tests.operations.user import User
 from tests.support.patience import patience
+from tests.support.session_bus import open_keyring as open_keyring_of_gnome
+from tests.support.session_bus import open_session_bus
 
 WRONG = "111111"
 
 OpenKeyring = Callable[[], None]
-
-# It starts no program by itself, as the standard one does: a keyring that is locked.
-BUS = """<busconfig>
-  <listen>unix:dir={}</listen>
-  <policy context="default">
-    <allow own="*"/>
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-  </policy>
-</busconfig>"""
 
 
 @pytest.fixture
@@ -41,39 +34,9 @@ def open_keyring(
     run.mkdir(mode=0o700)
     for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(run))
-    (run / "bus.conf").write_text(BUS.format(run))
-    words = ("dbus-daemon", "--nofork", "--nopidfile", "--print-address")
-    with subprocess.Popen(
-        [*words, f"--config-file={run}/bus.conf"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as bus:
-        assert bus.stdout is not None
-        address = bus.stdout.readline().strip()
+    with open_session_bus() as address, ExitStack() as started:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
-        started: list[subprocess.Popen[bytes]] = []
-
-        def start() -> None:
-            keyring = subprocess.Popen(
-                [
-                    *("gnome-keyring-daemon", "--foreground"),
-                    *("--unlock", "--components=secrets"),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            started.append(keyring)
-            assert keyring.stdin is not None
-            keyring.stdin.write(b"specimen")
-            keyring.stdin.close()
-
-        yield start
-        for each in started:
-            each.terminate()
-            each.wait()
-        bus.terminate()
+        yield lambda: started.enter_context(open_keyring_of_gnome())
 
 
 async def ready() -> None:
@@ -163,3 +126,42 @@ async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -
             assert status["error"]["kind"] == "CONTACTLESS"
             assert source._state.read().wrong_cans == 1
         assert await remembered_can.recall() is None
+
+
+async def test_it_is_forgotten_unless_the_store_is_locked(
+    open_keyring: OpenKeyring,
+) -> None:
+    assert (await remembered_can.state(), await remembered_can.forget()) == (
+        "absent",
+        True,
+    )
+    open_keyring()
+    await ready()
+    assert await remembered_can.state() == "none"
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    assert await remembered_can.state() == "remembered"
+    with closing(dbus_init()) as bus:
+        Collection(bus).lock()
+    assert await remembered_can.state() == "locked"
+    assert await remembered_can.forget() is False
+    assert await remembered_can.recall() is None
+    assert await remembered_can.can_remember() is False
+    await remembered_can.remember(bytearray(WRONG, "ascii"))
+    with closing(dbus_init()) as bus:
+        [item] = Collection(bus).get_all_items()
+        assert item.is_locked()
+
+
+async def test_it_is_forgotten_in_each_store(open_keyring: OpenKeyring) -> None:
+    open_keyring()
+    await ready()
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    with closing(dbus_init()) as bus:
+        session = Collection(bus, "/org/freedesktop/secrets/collection/session")
+        [item] = Collection(bus).get_all_items()
+        session.create_item(item.get_label(), item.get_attributes(), WRONG.encode())
+        Collection(bus).create_item("other", {"application": "other"}, b"secret")
+        assert await remembered_can.forget() is True
+        assert await remembered_can.state() == "none"
+        assert [e.get_label() for e in Collection(bus).get_all_items()] == ["other"]
+        assert [*session.get_all_items()] == []

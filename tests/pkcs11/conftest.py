@@ -23,6 +23,7 @@ from native_host.card.signature import SignatureScheme
 from native_host.card.source import CardSource
 from native_host.errors import RequestExpiredError
 from native_host.operations.authenticate import authentication_key
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
 from native_host.pkcs11.connection import serve_client
@@ -94,6 +95,8 @@ class Windows:
         self.closed: list[User] = []
         self.late: list[User] = []
         self.pins: list[list[str]] = []
+        #: The numbers of a card (CAN) that the next user types.
+        self.cans: list[str] = []
         #: The codes with which the next user unlocks a blocked PIN.
         self.unlocking: list[dict[str, str]] = []
         #: Whether the next user allows more than one decryption.
@@ -110,6 +113,7 @@ class Windows:
                 windows.late.append(self)
 
         user = Watched(self.pins.pop(0) if self.pins else [])
+        user.cans, self.cans = self.cans, []
         user.codes, self.unlocking = self.unlocking, []
         user.allows, self.allows = self.allows, False
         user.unlocks = [True for _ in user.codes]
@@ -265,6 +269,7 @@ async def a_login(
     kept_for: float = LONG,
     same_login: float = 0.0,
     refusals: Refusals | None = None,
+    numbers: AccessNumbers | None = None,
 ) -> AsyncIterator[TlsLogin]:
     """Provide Firefox's signer. At its end no window is open, and no PIN remains."""
     login = TlsLogin(
@@ -276,6 +281,7 @@ async def a_login(
         kept_for=kept_for,
         same_login=same_login,
         refusals=refusals,
+        numbers=numbers,
     )
     kept: list[KeptPin] = []
     keep = login.pins.keep

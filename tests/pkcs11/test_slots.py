@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.faults import Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pcsc import PcscSource
@@ -19,7 +17,6 @@ from native_host.card.source import CardConnection, Reader
 from native_host.pkcs11.constants import CKF, CKR
 from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
-from tests.operations.user import until
 from tests.pkcs11.client import Client, refusal
 from tests.pkcs11.conftest import Server, open_server
 from tests.support import cards
@@ -48,31 +45,6 @@ async def test_a_card_comes_goes_and_comes_again(
     assert await client.event() == 1
     assert await client.slots() == [1]
     await client.has_lost(again)
-
-
-@pytest.mark.parametrize("remembered", [True, False])
-async def test_a_card_on_a_contactless_reader_is_a_token_if_its_can_is_remembered(
-    client: Client,
-    source: MockCardSource,
-    monkeypatch: pytest.MonkeyPatch,
-    remembered: bool,
-) -> None:
-    asked: list[bool] = []
-
-    async def recall() -> bytearray | None:
-        asked.append(remembered)
-        return bytearray(CAN, "ascii") if remembered else None
-
-    monkeypatch.setattr(remembered_can, "recall", recall)
-    assert await client.event() == 1
-    source.remove()
-    assert await client.event() == 1
-    source._contactless = True
-    source.insert()
-    if remembered:
-        assert await client.event() == 1
-    await until(lambda: asked)
-    assert await client.slots() == ([1] if remembered else [])
 
 
 async def test_a_card_in_a_folder_that_takes_the_place_of_the_first_is_another_token(

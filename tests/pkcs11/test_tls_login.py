@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardMuteError,
@@ -530,25 +528,6 @@ async def test_two_preparings_while_a_pin_is_kept_show_one_window(
     ended = await asyncio.gather(*both, return_exceptions=True)
     assert [type(each) for each in ended if each] == [BusyError]
     assert len(program.windows.users) == 2
-
-
-async def test_a_card_on_a_contactless_reader_signs_by_its_remembered_can(
-    late: Program, source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also with a kept PIN, for which no window is open."""
-
-    async def recall() -> bytearray:
-        return bytearray(CAN, "ascii")
-
-    monkeypatch.setattr(remembered_can, "recall", recall)
-    source.remove()
-    source._contactless = True
-    source.insert()
-    user = await late.keep()
-    await late.sign()
-    assert late.windows.users == [user]
-    assert user.can_questions == []
-    assert Step.CONTACTLESS in [step for step, _ in user.shown]
 
 
 @pytest.mark.parametrize("resets", [1, 2])

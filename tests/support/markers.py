@@ -103,6 +103,7 @@ PLACES = {
     "openid/test_processes.py": "programs",
     "operations/test_every_fault.py": "slow",
     "operations/test_every_fault_activation.py": "slow",
+    "operations/test_every_fault_contactless.py": "slow",
     "operations/test_random_faults.py": "slow",
     "operations/test_remembered_can.py": "programs",
     "pin_prompt/test_document_viewer.py": "slow",

@@ -55,7 +55,8 @@ logger = logging.getLogger(__name__)
 
 CAN_DIGITS = 6
 
-_CARD_ACCESS = bytes.fromhex("011C")  # a file of the master file (§9.2.11)
+#: EF.CardAccess, a file of the master file (§9.2.11).
+CARD_ACCESS = bytes.fromhex("011C")
 _MAX_CARD_ACCESS = 1024  # bytes
 
 # id-PACE-ECDH-GM, without the last part, which names the cipher (§9.2.1).
@@ -139,12 +140,15 @@ class Parameters:
         return _KEY_SIZES[self.protocol[-1]]
 
 
-def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection:
+def open_channel(
+    connection: CardConnection, can: bytearray, card_access: bytes | None = None
+) -> SecureConnection:
     """Run PACE once with a CAN, ASCII digits, which the caller wipes.
 
-    ``connection`` is to a card that has got no command since its reset; afterwards it
-    is used only through the returned one, and its end resets the card. Nothing is sent
-    for a CAN of another form.
+    ``connection`` is to a card that has got no command since its reset, or only those
+    that have read ``card_access``, the content of EF.CardAccess. Afterwards it is used
+    only through the returned one, and its end resets the card. Nothing is sent for a
+    CAN of another form.
 
     Raises ``InvalidArgumentError`` for that, ``WrongCanError``,
     ``UnsupportedCardError`` for a card without PACE as it is done here,
@@ -157,7 +161,7 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
         identify(connection.atr, contactless=True)
     connection.needs_reset = True  # a channel that stays open refuses other programs
     channel = CommandChannel(TracingConnection(connection), connection.protocol)
-    parameters = _read_parameters(channel)
+    parameters = _read_parameters(channel, card_access)
     try:
         keys = agree(channel, parameters, can)
     except (WrongCanError, *CONNECTION_ERRORS):
@@ -170,14 +174,15 @@ def open_channel(connection: CardConnection, can: bytearray) -> SecureConnection
     return SecureConnection(connection, *keys)
 
 
-def _read_parameters(channel: CommandChannel) -> Parameters:
+def _read_parameters(channel: CommandChannel, file: bytes | None) -> Parameters:
     """Return the first of the card's parameters that are known here.
 
     EF.CardAccess is not authenticated. Whoever changes it can make the channel fail, or
     choose among ``CURVES`` and ``_KEY_SIZES``, each of which is strong enough.
     """
     try:
-        file = FileReader(channel).read_object(_CARD_ACCESS, limit=_MAX_CARD_ACCESS)
+        if file is None:
+            file = FileReader(channel).read_object(CARD_ACCESS, limit=_MAX_CARD_ACCESS)
         known = list(parameters_in(file))
     except CONNECTION_ERRORS:
         raise

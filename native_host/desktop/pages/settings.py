@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the settings: language, browsers, mail, new cards and the history."""
+"""The page of the settings: language, browsers, mail, cards and the history."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from native_host import remembered_can
 from native_host.config import LANGUAGES
 from native_host.desktop.pages.history import HistoryPart
 from native_host.desktop.pages.outcome import Outcomes
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from native_host.desktop.system_settings import SystemSettings
     from native_host.install.tables import Family
 
-_LANGUAGE, _AGENT, _MAIL, _LOGIN = (
-    f"settings.{part}" for part in ("language", "agent", "mail", "login")
+_LANGUAGE, _AGENT, _MAIL, _LOGIN, _CAN = (
+    f"settings.{part}" for part in ("language", "agent", "mail", "login", "can")
 )
 
 
@@ -82,6 +83,7 @@ class Page(PageBase):
                 parts.append(self._section(key, switches))
         agent = self._switch("settings.agent.switch", found.agent, self._set_agent)
         parts.append(self._section(_AGENT, [agent, *self._declined(found)]))
+        parts.append(self._section(_CAN, self._number(found)))
         parts.append(self._section("history", self.history.controls()))
         self.fill([*parts, *self.history.entries()])
 
@@ -177,6 +179,31 @@ class Page(PageBase):
 
         return [self.kept(said, make)]
 
+    def _number(self, found: SystemSettings) -> list[QWidget]:
+        """Return what is known of a remembered number (CAN), and what deletes it."""
+        said = self.texts(f"{_CAN}.{found.can}")
+        controls: list[QWidget] = [self.kept(said, lambda: muted(said, 1.0))]
+        if found.can == "remembered":
+            forget = partial(self.button, f"{_CAN}.forget", self._forget_number)
+            controls.append(ButtonLine(self.kept(_CAN + ".forget", forget)))
+        return controls
+
+    def _forget_number(self) -> None:
+        gone = False
+
+        async def work() -> None:
+            nonlocal gone
+            gone = await remembered_can.forget()
+
+        def done(_: None) -> None:
+            if gone:
+                self._outcomes.tell(self.texts(f"{_CAN}.forgotten"))
+            else:
+                self._outcomes.note(self.texts(f"{_CAN}.locked"), "error")
+            self._look()
+
+        self._change(_CAN, work, self._fail, done)
+
     def _set_agent(self, on: bool) -> None:
         async def work() -> None:
             from native_host.desktop.system_settings import set_agent
@@ -190,6 +217,7 @@ class Page(PageBase):
         key: str,
         work: Callable[[], Coroutine[None, None, None]],
         failed: Callable[[KortillaError], object],
+        done: Callable[[None], object] | None = None,
     ) -> None:
         """Make one change at a time, and look again after it."""
         if self._busy:
@@ -197,7 +225,7 @@ class Page(PageBase):
             return
         self._busy, self._section_wanted = True, key
         self._outcomes.clear()
-        self.services.background.start(work, lambda _: self._look(), failed)
+        self.services.background.start(work, done or (lambda _: self._look()), failed)
         self._build()
 
     def _languages(self, found: SystemSettings) -> list[QWidget]:

@@ -30,6 +30,24 @@ class AccessNumbers:
         self._wished: set[str] = set()
         weakref.finalize(self, _wipe_all, self._known)
 
+    def begin(self) -> None:
+        """Begin another operation: what was typed for one before counts as remembered.
+
+        The processes that serve other programs keep the numbers that cards have
+        accepted, since those programs read the cards between the operations.
+        """
+        self._refused.clear()
+        self._wished.clear()
+        self._recalled.update(self._known)
+
+    def wipe(self) -> None:
+        """Forget all numbers that are not remembered elsewhere."""
+        _wipe_all(self._known)
+        self._known.clear()
+
+    def __contains__(self, reader: Reader) -> bool:
+        return reader.name in self._known
+
     async def number(
         self, reader: Reader, prompt: Prompt, removal: Callable[[], Awaitable[NoReturn]]
     ) -> bytearray:

@@ -89,9 +89,9 @@ class HeldCard:
         A released card is held again. If another one is there now, this raises a
         ``CardError`` and sends it nothing of a person's.
         """
+        if self._released:
+            await self._resume()
         with self._cards.noticing_silence():
-            if self._released:
-                await self._resume()
             return await self._source.run(function, *args, **kwargs)
 
     async def _resume(self) -> None:
@@ -102,11 +102,14 @@ class HeldCard:
         if released.contactless:
             connection = await self._cards.channels.reopen(self.reader)
         else:
-            connection = await self._source.resume(self.reader, released)
+            with self._cards.noticing_silence():
+                connection = await self._source.resume(self.reader, released)
         self._connection = connection
-        if connection is None or not await self._source.run(
-            self.card.resume, connection
-        ):
+        with self._cards.noticing_silence():
+            same = connection is not None and await self._source.run(
+                self.card.resume, connection
+            )
+        if not same:
             self._cards.forget(self.reader)
             raise CardsChangedError("Another card is in the reader.")
         self._released = False

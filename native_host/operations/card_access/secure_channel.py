@@ -3,8 +3,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from native_host import remembered_can
@@ -13,11 +13,16 @@ from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.hardening import wipe
+from native_host.operations.activation_offers import note
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.held_card import closing_on_error, removal
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 
 logger = logging.getLogger(__name__)
+
+#: Seconds until the person is told that a card is slow.
+SLOW_AFTER = 5.0
 
 _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its CAN."
 
@@ -38,8 +43,10 @@ class SecureChannels:
     async def open(self, reader: Reader) -> CardConnection:
         """Connect to a card on a contactless reader; ask for its CAN until it fits.
 
-        A wrong CAN is sent once. Nothing is held while the person types.
+        A wrong CAN is sent once. Nothing is held while the person types. The agent then
+        does not tell the person of this card.
         """
+        note(reader)
         while True:
             can = await self._numbers.number(
                 reader, self._prompt, lambda: removal(self._source, reader)
@@ -55,11 +62,34 @@ class SecureChannels:
     async def _try(self, reader: Reader, can: bytearray) -> CardConnection:
         slow = self._numbers.slow(reader)
         connect = partial(self._connect, reader, Step.CONTACTLESS, slow)
-        channel = await _channel(self._source, connect, can, self._prompt.watch)
+        with self._showing_delay(shown=slow is not None):
+            channel = await _channel(self._source, connect, can, self._prompt.watch)
         await self._numbers.accepted(reader)
-        if slow:
-            self._prompt.show(Step.CONTACTLESS)
         return channel
+
+    @contextmanager
+    def _showing_delay(self, *, shown: bool = False) -> Iterator[None]:
+        """Say that the card is slow, if it is: it is so after wrong CANs of anybody.
+
+        ``shown`` says that it has been said. In the end the window says it no more.
+        """
+        said = [shown]
+
+        def say() -> None:
+            said[0] = True
+            self._prompt.show(Step.CONTACTLESS, Problem("CARD_SLOW"))
+
+        loop = asyncio.get_running_loop()
+        timer = None
+        if self._prompt.attended and not shown:
+            timer = loop.call_later(SLOW_AFTER, say)
+        try:
+            yield
+        finally:
+            if timer:
+                timer.cancel()
+        if said[0]:
+            self._prompt.show(Step.CONTACTLESS)
 
     async def reopen(self, reader: Reader) -> CardConnection | None:
         """Open the channel to a released card again, with the CAN it has accepted.
@@ -69,9 +99,9 @@ class SecureChannels:
         """
         can = self._numbers.known(reader)
         try:
-            return await _channel(
-                self._source, partial(self._source.connect, reader), can
-            )
+            with self._showing_delay():
+                connect = partial(self._source.connect, reader)
+                return await _channel(self._source, connect, can)
         except WrongCanError:
             await self._numbers.refused(reader)
             return None
@@ -79,23 +109,32 @@ class SecureChannels:
             await asyncio.shield(self._source.run(wipe, can))
 
 
-async def connect_unasked(source: CardSource, reader: Reader) -> CardConnection:
-    """Connect to a card and ask nobody: on a contactless reader by the remembered CAN.
+async def connect_unasked(
+    source: CardSource, reader: Reader, numbers: AccessNumbers | None = None
+) -> CardConnection:
+    """Connect to a card and ask nobody: on a contactless reader by a known CAN.
 
-    A card that refuses it gets no other one. Raises the errors of ``connect`` and
-    ``open_channel``, and ``UnsupportedCardError`` where no CAN is known.
+    That is the one of ``numbers``, or the remembered one. A card that refuses it gets
+    no other one. Raises the errors of ``connect`` and ``open_channel``, and
+    ``UnsupportedCardError`` where no CAN is known.
     """
     atr = reader.atr or b""
     identify(atr, contactless=True)
     if not is_contactless(atr):
         return await source.connect(reader)
-    can = await remembered_can.recall()
+    if known := numbers if numbers and reader in numbers else None:
+        can: bytearray | None = known.known(reader)
+    else:
+        can = await remembered_can.recall()
     if can is None:
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS)
     try:
         return await _channel(source, partial(source.connect, reader), can)
     except WrongCanError:
-        await remembered_can.forget()
+        if known:
+            await known.refused(reader)
+        else:
+            await remembered_can.forget()
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS) from None
     finally:
         await asyncio.shield(source.run(wipe, can))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A provider on http on this computer, and a service that uses Authlib's client."""
+"""A provider on http on this computer, and two real clients.
+
+One is a service that uses Authlib's client. The other is a page of another origin, a
+public client, that uses oidc-client-ts.
+"""
 
 import asyncio
 import contextlib
@@ -74,6 +78,41 @@ class _Service:
         return name
 
 
+#: The page has to be at the address that its callback has, and keeps no secret.
+_PAGE = """<!doctype html><title>Page</title><p id="who"></p>
+<script src="client.js"></script>
+<script type="module">
+  const manager = new oidc.UserManager({
+    authority: "ISSUER", client_id: "page", redirect_uri: `${location.origin}/cb`,
+    scope: "openid profile", loadUserInfo: true,
+  });
+  if (location.pathname === "/cb") {
+    const told = manager.signinRedirectCallback().then((user) => user.profile.name);
+    const who = await told.catch((error) => error.error ?? String(error));
+    document.querySelector("#who").textContent = who;
+  } else {
+    await manager.signinRedirect();
+  }
+</script>
+"""
+_SCRIPT = "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+
+
+def _page(issuer: str) -> web.Application:
+    async def page(_: web.Request) -> web.Response:
+        text = _PAGE.replace("ISSUER", issuer)
+        return web.Response(text=text, content_type="text/html")
+
+    async def script(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(Path(__file__).parents[3] / _SCRIPT)
+
+    app = web.Application()
+    app.add_routes(
+        [web.get("/", page), web.get("/cb", page), web.get("/client.js", script)]
+    )
+    return app
+
+
 class RealClients:
     """The addresses of the clients, and the provider."""
 
@@ -100,12 +139,15 @@ async def serve_on(
 
 @contextlib.asynccontextmanager
 async def real_clients(folder: Path, *, simulator: bool) -> AsyncIterator[RealClients]:
-    """Run a provider whose files are in a folder, and the service."""
+    """Run a provider whose files are in a folder, the service, and the page."""
     async with contextlib.AsyncExitStack() as stack:
-        (own, port), (client, client_port) = listen(), listen()
-        issuer, url = (
+        (own, port), (client, client_port), (page, page_port) = (
+            listen() for _ in range(3)
+        )
+        issuer, url, origin = (
             f"http://localhost:{port}/openid",
             f"http://localhost:{client_port}/",
+            f"http://localhost:{page_port}",
         )
         registered = {
             "id": "python",
@@ -115,7 +157,15 @@ async def real_clients(folder: Path, *, simulator: bool) -> AsyncIterator[RealCl
             "claims": ["name"],
             "authentication": "client_secret_post",
         }
-        content = {"issuer": issuer, "clients": [registered], "folder": folder}
+        public = {
+            "id": "page",
+            "name": NAME,
+            "redirect_uris": [f"{origin}/cb"],
+            "claims": ["name"],
+            "authentication": "none",
+            "origins": [origin],
+        }
+        content = {"issuer": issuer, "clients": [registered, public], "folder": folder}
         content["trust"] = {"folder": "ca", "test": True}
         settings = Settings.model_validate(content)
         provider = create_provider(settings, simulator=simulator, keys=key_file(folder))
@@ -127,4 +177,5 @@ async def real_clients(folder: Path, *, simulator: bool) -> AsyncIterator[RealCl
             [web.get("/", service.start), web.get("/cb", service.finish)]
         )
         await serve_on(stack, own_pages, client)
-        yield RealClients(provider, {"python": url})
+        await serve_on(stack, _page(issuer), page)
+        yield RealClients(provider, {"python": url, "page": f"{origin}/"})

@@ -4,14 +4,17 @@
 import base64
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from kortilla.errors import ConfigurationError
 from tests.openid.conftest import MakeOP
 from tests.openid.profiles.parties import (
     ENCODING,
@@ -25,9 +28,25 @@ from tests.openid.profiles.parties import (
     request_object,
     rsa_keys,
 )
-from tests.openid.provider import ISSUER, Browser, LocalOP, configuration
+from tests.openid.provider import (
+    BEARER,
+    CLIENT_KEY,
+    ISSUER,
+    Browser,
+    LocalOP,
+    assertion,
+    configuration,
+)
+from tests.openid.test_registry import KeyServer, key_set
 
 ALGORITHMS = ["RSA-OAEP-256", "RSA-OAEP", "ECDH-ES", "ECDH-ES+A256KW"]
+
+
+@pytest_asyncio.fixture
+async def keys() -> AsyncIterator[KeyServer]:
+    made = KeyServer()
+    async with made.server:
+        yield made
 
 
 async def log_in(op: LocalOP, **changes: Any) -> dict[str, Any]:
@@ -105,6 +124,32 @@ async def test_a_client_without_its_key_any_more_gets_nothing(op: LocalOP) -> No
     answer = await redeem(op, "broker", back.parameters["code"])
     assert (answer.status, answer.json["error"]) == (400, "invalid_client")
     assert "no key to encrypt for by ECDH-ES" in answer.json["error_description"]
+
+
+async def test_the_key_may_be_at_the_client_s_address(
+    make_op: MakeOP, keys: KeyServer
+) -> None:
+    wanted = {
+        "algorithm": "ES256",
+        "id_token_encrypted_response_alg": "ECDH-ES",
+        "userinfo_signed_response_alg": "ES256",
+        "userinfo_encrypted_response_alg": "ECDH-ES",
+    }
+    op = make_op(clients=[keys.client(**wanted)])
+    client = op.provider.protocol.clients["office"]
+    with pytest.raises(ConfigurationError, match='office: it has no EC key with "use"'):
+        await client.check_keys()
+    keys.content = key_set(CLIENT_KEY, SEALING)
+    await client.check_keys()
+    callback = {"redirect_uri": "https://office.example/cb"}
+    code, verifier = await op.code(client_id="office", **callback)
+    signed = {"client_assertion_type": BEARER, "client_assertion": assertion()}
+    form = {**callback, **signed}
+    answer = await op.token(code, verifier, authorization="", **form)
+    inner, _ = decrypted(answer.json["id_token"])
+    told = await op.userinfo(answer.json["access_token"])
+    for token in (inner, decrypted(told.text)[0]):
+        assert (await op.claims(token))["aud"] == "office"
 
 
 async def test_the_hint_of_a_decrypted_token_is_taken(

@@ -50,6 +50,14 @@ def refusal(*clients: dict[str, Any]) -> str:
     return str(raised.value)
 
 
+def test_the_guide_s_clients_are_as_their_profiles_demand() -> None:
+    guide = Path(__file__).parents[3] / "docs/openid/profiles.md"
+    [block] = re.findall(r"```toml\n(.*?)```", guide.read_text(), re.DOTALL)
+    text = f'issuer = "https://login.example"\n{block}'
+    settings = Settings.parse(text, Path("openid.toml"))
+    assert [each.profile for each in settings.clients] == ["ftn", "fapi2"]
+
+
 def test_each_violation_is_a_sentence() -> None:
     changes: dict[str, Any] = {
         "algorithm": "RS256",
