@@ -226,9 +226,11 @@ def test_a_pin_that_can_not_be_read(
         create_provider(Settings.load(config))
 
 
-def test_the_pin_may_be_in_the_environment_and_systemd_s_credentials(
+def test_the_pin_may_be_in_the_environment_or_a_credential_of_systemd(
     token: SoftToken, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    token.pin_file.chmod(0o440)
+    key_file(Settings.load(config)).check_signing()
     monkeypatch.setenv(PIN_VARIABLE, PIN)
     chosen = token.settings()
     del chosen["pin_file"]
