@@ -9,13 +9,13 @@ import { isRecord, isString } from "../shared/validators.js";
 /** @import { Task } from "./operation.js" */
 
 /**
- * One thing that was found. `mend` is the command that mends it, if any, and who runs it.
+ * One thing that was found. `fix` is the command that fixes it, if any, and who runs it.
  *
  * @typedef {object} Finding
  * @property {string} code
  * @property {"error" | "warning" | "info"} severity
  * @property {string} message a sentence in the person's language
- * @property {{command: string, by: "doctor" | "person" | "root"} | null} mend
+ * @property {{command: string, by: "doctor" | "person" | "root"} | null} fix
  */
 
 /** @typedef {{version: string, system: string, findings: Finding[]}} CheckReport */
@@ -48,22 +48,22 @@ function readReport(result) {
  * @returns {Finding}
  */
 function readFinding(finding) {
-  const { code, severity, message, mend } = isRecord(finding) ? finding : {};
+  const { code, severity, message, fix } = isRecord(finding) ? finding : {};
   if (!isString(code, 1, 64) || !isString(message, 1, 1000)) throw unusable();
   return {
     code,
     // A severity that is not known is not hidden.
     severity: severity === "error" || severity === "info" ? severity : "warning",
     message,
-    mend: isRecord(mend) ? readMend(mend) : null,
+    fix: isRecord(fix) ? readFix(fix) : null,
   };
 }
 
 /**
- * @param {Record<string, unknown>} mend
- * @returns {Finding["mend"]}
+ * @param {Record<string, unknown>} fix
+ * @returns {Finding["fix"]}
  */
-function readMend({ command, by }) {
+function readFix({ command, by }) {
   if (!isString(command, 1, 255)) throw unusable();
   return by === "doctor" || by === "person" || by === "root" ? { command, by } : null;
 }

@@ -36,7 +36,7 @@ const HANDLERS = Object.freeze({
 const EXTENSION_PAGE_ACTIONS = new Set(
   [
     ...["card-status", "activate", "change-pin", "prepare-login", "unblock"],
-    ...["mend", "open-window", "self-check", "token-status", "token-switch"],
+    ...["fix", "open-window", "self-check", "token-status", "token-switch"],
     "wait-for-card",
   ].map((command) => `kortilla:${command}`),
 );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The panel of the self-check: what the host has found, and the buttons that mend it.
+// The panel of the self-check: what the host has found, and the buttons that fix it.
 
 import { toCodedError } from "../shared/coded_error.js";
 import { icon } from "../shared/icons.js";
@@ -37,7 +37,7 @@ const PROBLEMS = Object.freeze({
   UNKNOWN_COMMAND: "tooOldExplanation",
 });
 
-/** Its own switch mends it, also in the browser that is open. */
+/** Its own switch fixes it, also in the browser that is open. */
 const SWITCHED = "PKCS11_OFF";
 
 /**
@@ -115,7 +115,7 @@ const sorted = (findings) =>
  * @returns {HTMLElement}
  */
 function buildFinding(finding, checkAgain) {
-  const { code, severity, message, mend } = finding;
+  const { code, severity, message, fix } = finding;
   const item = build("li", "", "finding row");
   item.dataset["severity"] = severity;
   const lines = build("div");
@@ -128,17 +128,17 @@ function buildFinding(finding, checkAgain) {
   item.append(icon(SEVERITY_ICONS[severity]), lines);
   if (code === SWITCHED) {
     item.append(buildButton("showSwitch", message, showSwitch));
-  } else if (mend?.by === "doctor") {
-    const button = buildButton("checkMend", message, () =>
-      mendFinding(item, button, code, checkAgain),
+  } else if (fix?.by === "doctor") {
+    const button = buildButton("checkFix", message, () =>
+      fixFinding(item, button, code, checkAgain),
     );
     item.append(button);
-  } else if (mend?.by === "person") {
+  } else if (fix?.by === "person") {
     lines.append(build("p", text("checkPerson"), "quiet"));
-  } else if (mend?.by === "root") {
+  } else if (fix?.by === "root") {
     const details = build("details");
     const command = build("p");
-    command.append(build("code", mend.command));
+    command.append(build("code", fix.command));
     details.append(build("summary", text("technicalDetails")), command);
     lines.append(build("p", text("checkRoot"), "quiet"), details);
   }
@@ -164,7 +164,7 @@ function showSwitch() {
 }
 
 /**
- * Have the host mend a finding. What an open browser uses is changed only after a
+ * Have the host fix a finding. What an open browser uses is changed only after a
  * question.
  *
  * @param {HTMLElement} item
@@ -173,23 +173,23 @@ function showSwitch() {
  * @param {CheckAgain} checkAgain
  * @param {boolean} [confirmed]
  */
-async function mendFinding(item, button, code, checkAgain, confirmed = false) {
+async function fixFinding(item, button, code, checkAgain, confirmed = false) {
   if (item.hasAttribute("aria-busy")) return;
   item.setAttribute("aria-busy", "true");
-  const note = build("p", text("checkMending"));
+  const note = build("p", text("checkFixing"));
   note.setAttribute("role", "status");
   item.querySelector(".question")?.remove();
   const question = build("div", "", "question");
   question.append(note);
   item.append(question);
   try {
-    await askHost("mend", confirmed ? { code, confirmed } : { code });
+    await askHost("fix", confirmed ? { code, confirmed } : { code });
     checkAgain();
   } catch (error) {
     item.removeAttribute("aria-busy");
     const { code: problem } = toCodedError(error);
     if (problem !== "BROWSER_RUNNING") {
-      note.textContent = `${text("checkNotMended")} (${problem})`;
+      note.textContent = `${text("checkNotFixed")} (${problem})`;
       return;
     }
     note.textContent = text("checkRunningBrowser");
@@ -197,7 +197,7 @@ async function mendFinding(item, button, code, checkAgain, confirmed = false) {
     goOn.setAttribute("type", "button");
     goOn.addEventListener("click", () => {
       button.focus();
-      void mendFinding(item, button, code, checkAgain, true);
+      void fixFinding(item, button, code, checkAgain, true);
     });
     question.append(goOn);
   }

@@ -159,7 +159,7 @@ class KeyFile:
     def read(self) -> Keys:
         """Return the keys. Raises ``ConfigurationError``.
 
-        A file that has become unreadable is reported by ``check``; until it is mended
+        A file that has become unreadable is reported by ``check``; until it is fixed
         the keys that were read before stay in use.
         """
         try:
@@ -169,8 +169,11 @@ class KeyFile:
                 raise
             return self._keys
 
-    def check(self) -> Keys:
-        """Read the file if it has changed. Raises ``ConfigurationError``."""
+    def check(self, *, signing: bool = True) -> Keys:
+        """Read the file if it has changed. Raises ``ConfigurationError``.
+
+        With ``signing``, also where its current keys are in a token, and there is none.
+        """
         try:
             status = self.path.stat()
             stamp = (status.st_mtime_ns, status.st_ino, status.st_mode)
@@ -181,6 +184,10 @@ class KeyFile:
                     )
                 text = self.path.read_text(encoding="utf-8")
                 keys = Keys.from_json(text, self.token)
+                if not signing:
+                    return keys
+                if not all(keys.current(each).is_private for each in _ALGORITHMS):
+                    raise ValueError("a token has its keys, and there is no [pkcs11]")
                 self._keys, self._stamp = keys, stamp
         except OSError as error:
             raise ConfigurationError(
@@ -191,36 +198,36 @@ class KeyFile:
             raise ConfigurationError(f"{self.path}: {error}.") from None
         return self._keys
 
-    def check_signing(self, ages: Iterable[Age] = ("current", "next")) -> None:
-        """Sign with the token's keys, and verify that with the published ones.
+    def check_signing(self) -> None:
+        """Check the file, and that the token signs with each key that it needs.
 
         Raises ``ConfigurationError`` and ``StoreUnavailableError``.
         """
-        keys = self.check()
+        self._prove(self.check(), ("current", "next"))
+
+    async def ready(self) -> None:
+        """Check that the token signs now. Raises ``StoreUnavailableError``."""
+        if self._thread is None:
+            return
+        if time.monotonic() >= self._proved + _PROVED_SECONDS:
+            await self.run(lambda: self._prove(self.read(), ("current",)))
+            self._proved = time.monotonic()
+
+    @staticmethod
+    def _prove(keys: Keys, ages: Iterable[Age]) -> None:
+        """Sign with the token's keys, and verify that with the published ones."""
         for algorithm in _ALGORITHMS:
             for age in ages:
                 key = keys.signing[algorithm, age]
-                if not key.is_private:
-                    raise ConfigurationError(
-                        f"{self.path}: a token has its keys, and there is no [pkcs11]."
-                    )
-                if self.token is None or str(key.kid) not in keys.in_token():
+                if str(key.kid) not in keys.in_token() or not key.is_private:
                     continue
                 try:
                     signed = jwt.encode({"alg": algorithm}, {}, key, [algorithm])
                     jwt.decode(signed, key, [algorithm])
                 except JoseError:
                     raise StoreUnavailableError(
-                        f"the token's key {key.kid} is not the one of {self.path}"
+                        f"the token's key {key.kid} is not the one in the file"
                     ) from None
-
-    async def ready(self) -> None:
-        """Check that a token's keys sign now. Raises as ``check_signing``."""
-        if self._thread is None:
-            return
-        if time.monotonic() >= self._proved + _PROVED_SECONDS:
-            await self.run(lambda: self.check_signing(("current",)))
-            self._proved = time.monotonic()
 
     async def run(self, call: Callable[[], T]) -> T:
         """Call what signs, in a thread where a token does it.
@@ -247,7 +254,7 @@ class KeyFile:
         What a token has, and nothing needs any more, is destroyed there. Raises
         ``ConfigurationError`` and ``StoreUnavailableError``.
         """
-        before = self.check()
+        before = self.check(signing=False)
         after = before.rotated(self.token)
         useless = before.in_token() - after.in_token()
         try:

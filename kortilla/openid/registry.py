@@ -114,6 +114,9 @@ class Reloader:
         except ConfigurationError as error:
             logger.error("The clients stay as they were: %s", error)
             return
+        except Exception as error:  # nothing in a file may end the service
+            logger.error("The clients stay as they were: %s.", type(error).__name__)
+            return
         self._settings = settings
         now = self._stamps()  # with the files of new clients
         self._seen = {file: before.get(file, now[file]) for file in now}

@@ -83,11 +83,13 @@ class Headers:
     """A request's headers. Names are case-insensitive."""
 
     def __init__(self, headers: Iterable[tuple[str, str]] = ()) -> None:
-        self._headers = [(name.lower(), value) for name, value in headers]
+        self._values: dict[str, list[str]] = {}
+        for name, value in headers:
+            self._values.setdefault(name.lower(), []).append(value)
 
     def all(self, name: str) -> list[str]:
         """Return all values of a header, in order."""
-        return [value for known, value in self._headers if known == name.lower()]
+        return [*self._values.get(name.lower(), ())]
 
     def announce(self, kind: str) -> bool:
         """Return whether the body is of a media type, and not compressed."""

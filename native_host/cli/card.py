@@ -105,14 +105,17 @@ def unblock(pin: str, **options: Unpack[_Options]) -> None:
 
 @card.command()
 @json_option
-def use_keypad() -> None:
+@lang_option
+def use_keypad(lang: str | None) -> None:
     """Type PINs on readers again that have refused it."""
     from native_host import unused_pads
+    from native_host.desktop.texts import Texts
 
+    texts = Texts(spoken_language(configured(), lang))
     products = unused_pads.products()
     unused_pads.forget()
-    words = [f"The keys of {each} are used again." for each in products]
-    print_result({"readers": products}, words or ["No reader's keys are left unused."])
+    words = [texts("card.keypad", reader=printable(each)) for each in products]
+    print_result({"readers": products}, words or [texts("card.keypad.none")])
 
 
 def _manage(
@@ -125,14 +128,21 @@ def _manage(
     unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
+    from native_host.desktop.texts import Texts
     from native_host.environment import run_with_prompt
     from native_host.operations.set_pin import ManageRequest
 
     language = spoken_language(config, lang)
     request = ManageRequest(language=language, reader=reader, unasked=unasked)
     done = run_with_prompt(config, partial(_managed, operation, config, request))
-    words = {"set": "is set", "was-set": "had been set before"}
-    print_result(done, [f"{pin.upper()} {words[how]}." for pin, how in done.items()])
+    texts = Texts(language)
+    print_result(
+        done,
+        [
+            texts(f"card.done.{how}", pin=texts(f"card.{pin}"))
+            for pin, how in done.items()
+        ],
+    )
 
 
 async def _managed(

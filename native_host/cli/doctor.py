@@ -72,18 +72,16 @@ def doctor(
     language = spoken_language(config, lang)
     texts = catalogue(language)
     findings = _examine(place)
-    mended = []
+    fixed = []
     if fix:
         for line in _words(findings, texts):
             say(line)
-        mended = _mend(findings, texts, yes=yes)
-        if any(each["done"] for each in mended):
+        fixed = _fix(findings, texts, yes=yes)
+        if any(each["done"] for each in fixed):
             findings = _examine(place)
             say(texts["afterwards"])
     result = report(findings, language)
-    print_result(
-        {**result, "mended": mended} if fix else result, _words(findings, texts)
-    )
+    print_result({**result, "fixed": fixed} if fix else result, _words(findings, texts))
     return 1 if any(each.is_fault for each in findings) else 0
 
 
@@ -99,26 +97,26 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
 
     for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
         yield f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}"
-        if each.mend is not None:
-            words = texts[f"mend.{each.mend.by}"]
-            yield f"  {words.format(command=each.mend.command)}"
+        if each.fix is not None:
+            words = texts[f"fix.{each.fix.by}"]
+            yield f"  {words.format(command=each.fix.command)}"
     faults = sum(each.is_fault for each in findings)
     yield texts["faults" if faults else "no-faults"].format(count=faults)
 
 
-def _mend(
+def _fix(
     findings: list[Finding], texts: dict[str, str], *, yes: bool
 ) -> list[JsonObject]:
     """Run the commands that fix faults, each once and after asking."""
     from native_host.doctor.examination import run_command
-    from native_host.doctor.findings import MendBy
+    from native_host.doctor.findings import FixBy
 
     commands = {
-        each.mend.words: each.mend.command
+        each.fix.words: each.fix.command
         for each in findings
-        if each.mend and each.mend.by is MendBy.DOCTOR and each.is_fault
+        if each.fix and each.fix.by is FixBy.DOCTOR and each.is_fault
     }
-    mended = []
+    fixed = []
     for words, command in commands.items():
         if not yes:
             if not sys.stdin.isatty():
@@ -126,10 +124,10 @@ def _mend(
                 continue
             if not click.confirm(texts["ask"].format(command=command), err=True):
                 continue
-        mended.append({"command": command, "done": not run_command(words)})
+        fixed.append({"command": command, "done": not run_command(words)})
     if not commands and any(each.is_fault for each in findings):
         say(texts["nothing-to-run"])
-    return mended
+    return fixed
 
 
 def _report_card(path: Path, config: Config, lang: str | None) -> int:

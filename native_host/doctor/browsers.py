@@ -115,8 +115,8 @@ def _confined(browser: Browser, root: Path) -> Iterator[Finding]:
             yield info(code, browser=named, kind=kind)
         elif each.place is not None and not may_use_proxy(each.application, root):
             allow = ("flatpak", "override", f"--talk-name={PROXY}", each.application)
-            mend = administrator(*allow)
-            yield warning("PROXY_FORBIDDEN", mend, browser=named, kind=kind)
+            fix = administrator(*allow)
+            yield warning("PROXY_FORBIDDEN", fix, browser=named, kind=kind)
         else:
             code = "PROXY_MISSING" if each.place is None else "BROWSER_PROXY"
             yield info(code, browser=named, kind=kind)
@@ -347,17 +347,17 @@ def _judge_token(found: JsonObject, shown: frozenset[Family]) -> Iterator[Findin
         yield warning("PKCS11_OUTDATED", kortilla("pkcs11", "enable"))
     elif not (shown or entered or any(each["enabled"] for each in found["browsers"])):
         can_enable = any(token_state.is_there(family) for family in FAMILIES)
-        mend = kortilla("pkcs11", "enable") if can_enable else None
-        yield info("PKCS11_OFF", mend)
+        fix = kortilla("pkcs11", "enable") if can_enable else None
+        yield info("PKCS11_OFF", fix)
     else:
         for each in found["browsers"]:
             family: Family = each["browser"]
             # A Firefox without a database is entered by the extension's button.
             begun = family in entered or (family in shown and each["databases"])
             if begun and not each["enabled"]:
-                mend = kortilla("pkcs11", "enable", "--browser", family)
+                fix = kortilla("pkcs11", "enable", "--browser", family)
                 code = _code(family, "PKCS11_INCOMPLETE")
-                yield warning(code, mend, browser=title(family))
+                yield warning(code, fix, browser=title(family))
 
 
 async def _ask(library: str, family: Family, *, root: bool) -> Finding:

@@ -158,9 +158,9 @@ def _pins(card: CardStatus) -> Iterator[Finding]:
             continue
         elif left == 0:
             # Without a try of the PUK nothing unlocks it.
-            mend = person("card", "unblock", pin.lower())
+            fix = person("card", "unblock", pin.lower())
             locked = card["tries"].get("PUK") == 0
-            yield error("PIN_BLOCKED", None if locked else mend, pin=pin)
+            yield error("PIN_BLOCKED", None if locked else fix, pin=pin)
         elif left == 1:
             yield warning("PIN_LAST_TRY", pin=pin)
     if card["tries"].get("PUK") == 0:

@@ -26,7 +26,7 @@ from native_host.doctor.browsers import (
 from native_host.doctor.card import check_card
 from native_host.doctor.findings import (
     Finding,
-    MendBy,
+    FixBy,
     Place,
     catalogue,
     error,
@@ -48,7 +48,7 @@ Check = Callable[[Place], Awaitable[list[Finding]]]
 
 PATIENCE = 30.0  # seconds for one check; a card takes two
 _CLEARS_UP_WITHIN = 3.0  # seconds, for a check that was ended
-_MENDS_WITHIN = 300  # seconds; the person may be asked something meanwhile
+_FIXES_WITHIN = 300  # seconds; the person may be asked something meanwhile
 
 #: The rows go on beside each other, the checks of a row one after the other: two that
 #: use the card at a time would stand in each other's way.
@@ -63,7 +63,7 @@ _CHECKS: tuple[dict[str, Check], ...] = (
     {"screen-reader": check_screen_reader},
 )
 
-#: What commands of ours can mend, found without a look at the card.
+#: What commands of ours can fix, found without a look at the card.
 _FILE_CHECKS: tuple[dict[str, Check], ...] = (
     {"token": check_token_files},
     {"host": check_host},
@@ -104,7 +104,7 @@ async def examine(
 
 
 async def examine_files(place: Place) -> list[Finding]:
-    """Return the findings that commands of ours mend, without a look at the card."""
+    """Return the findings that commands of ours fix, without a look at the card."""
     return await examine(place, checks=_FILE_CHECKS)
 
 
@@ -127,7 +127,7 @@ class CommandFailedError(KortillaError):
         self.code = code
 
 
-async def mend(place: Place, code: str, *, confirmed: bool) -> None:
+async def fix(place: Place, code: str, *, confirmed: bool) -> None:
     """Run what fixes the findings with a code, as far as they are still there.
 
     ``confirmed`` says that the person wants it although a browser is open. Raises
@@ -136,9 +136,9 @@ async def mend(place: Place, code: str, *, confirmed: bool) -> None:
     """
     found = await examine_files(place)
     commands = dict.fromkeys(
-        each.mend.words
+        each.fix.words
         for each in found
-        if each.code == code and each.mend and each.mend.by is MendBy.DOCTOR
+        if each.code == code and each.fix and each.fix.by is FixBy.DOCTOR
     )
     for words in commands:
         # Only this command asks anything.
@@ -171,7 +171,7 @@ def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
             # A pipe that nobody reads any more would end it.
             stderr=subprocess.DEVNULL if detached else None,
             check=False,
-            timeout=_MENDS_WITHIN,
+            timeout=_FIXES_WITHIN,
             start_new_session=detached,
         )
     except (OSError, subprocess.TimeoutExpired):

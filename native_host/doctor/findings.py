@@ -19,7 +19,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class MendBy(StrEnum):
+class FixBy(StrEnum):
     """Who runs a command: ``kortilla doctor --fix``, the person, or root."""
 
     DOCTOR = "doctor"
@@ -28,11 +28,11 @@ class MendBy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Mend:
-    """A command that mends a finding. One of Kortilla's begins with ``kortilla``."""
+class Fix:
+    """A command that fixes a finding. One of Kortilla's begins with ``kortilla``."""
 
     words: tuple[str, ...]
-    by: MendBy
+    by: FixBy
 
     @property
     def command(self) -> str:
@@ -51,13 +51,13 @@ class Finding:
     code: str
     severity: Severity
     details: Mapping[str, str] = field(default_factory=dict)
-    mend: Mend | None = None
+    fix: Fix | None = None
     reader: str = ""
     holder: str = ""
 
     @property
     def is_fault(self) -> bool:
-        """Whether there is something to mend."""
+        """Whether there is something to fix."""
         return self.severity is not Severity.INFO
 
     def sentence(self, texts: Mapping[str, str]) -> str:
@@ -79,8 +79,7 @@ class Finding:
             "severity": self.severity.value,
             "message": self.sentence(texts),
             "details": dict(self.details),
-            "mend": self.mend
-            and {"command": self.mend.command, "by": self.mend.by.value},
+            "fix": self.fix and {"command": self.fix.command, "by": self.fix.by.value},
         }
 
 
@@ -102,29 +101,29 @@ def catalogue(language: str) -> dict[str, str]:
     return dict(texts.catalogue(_FOLDER, language))
 
 
-def error(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
+def error(code: str, /, fix: Fix | None = None, **details: str) -> Finding:
     """Return a finding that keeps the card from being used."""
-    return Finding(code, Severity.ERROR, details, mend)
+    return Finding(code, Severity.ERROR, details, fix)
 
 
-def warning(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
+def warning(code: str, /, fix: Fix | None = None, **details: str) -> Finding:
     """Return a finding that keeps a part from working, or may."""
-    return Finding(code, Severity.WARNING, details, mend)
+    return Finding(code, Severity.WARNING, details, fix)
 
 
-def info(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
-    return Finding(code, Severity.INFO, details, mend)
+def info(code: str, /, fix: Fix | None = None, **details: str) -> Finding:
+    return Finding(code, Severity.INFO, details, fix)
 
 
-def kortilla(*words: str) -> Mend:
+def kortilla(*words: str) -> Fix:
     """Return a command of ``kortilla`` that asks nothing and sends no PIN."""
-    return Mend(("kortilla", *words), MendBy.DOCTOR)
+    return Fix(("kortilla", *words), FixBy.DOCTOR)
 
 
-def person(*words: str) -> Mend:
+def person(*words: str) -> Fix:
     """Return a command of ``kortilla`` that asks the person for a PIN or a code."""
-    return Mend(("kortilla", *words), MendBy.PERSON)
+    return Fix(("kortilla", *words), FixBy.PERSON)
 
 
-def administrator(*words: str) -> Mend:
-    return Mend(words, MendBy.ROOT)
+def administrator(*words: str) -> Fix:
+    return Fix(words, FixBy.ROOT)

@@ -58,8 +58,8 @@ def _agent(root: Path) -> Iterator[Finding]:
     )
     if not installed:
         # Without a browser the command fails; NO_BROWSER says what comes first.
-        mend = kortilla("install") if is_any_browser_there(root) else None
-        yield warning("AGENT_NOT_INSTALLED", mend)
+        fix = kortilla("install") if is_any_browser_there(root) else None
+        yield warning("AGENT_NOT_INSTALLED", fix)
     elif presence.is_running():
         yield info("AGENT_RUNS")
     else:
@@ -183,5 +183,5 @@ async def check_screen_reader(place: Place) -> list[Finding]:
     with suppress(ValueError, TypeError, KeyError):
         if isinstance(json.loads(printed)["data"], bool):
             return [info("SCREEN_READERS_POSSIBLE")]
-    mend = administrator("apt", "install", "at-spi2-core")
-    return [info("SCREEN_READERS_IMPOSSIBLE", mend)]
+    fix = administrator("apt", "install", "at-spi2-core")
+    return [info("SCREEN_READERS_IMPOSSIBLE", fix)]

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QAccessibleWidget,
     QApplication,
+    QDialog,
     QScrollArea,
     QStackedWidget,
     QWidget,
@@ -57,6 +58,25 @@ class TopWindow(QWidget):
     """A window that is no dialog. Qt gives it a role in which Orca finds no window."""
 
 
+class TopDialog(QDialog):
+    """A dialog that is a window of its own.
+
+    Of a dialog, Orca says the description twice, or all labels where it has none.
+    """
+
+
+class Rest(QWidget):
+    """Has the focus while no control has it, so that Orca says nothing of it.
+
+    Qt gives the focus of a part that goes to any other, or tells a screen reader once
+    more that the part has it.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.resize(0, 0)
+
+
 class _Voice(QWidget):
     """Announces, and is never seen.
 
@@ -71,6 +91,7 @@ _ROLES: dict[type[QWidget], QAccessible.Role] = {
     List: QAccessible.Role.List,
     ListItem: QAccessible.Role.ListItem,
     TopWindow: QAccessible.Role.Window,
+    TopDialog: QAccessible.Role.Window,
     _Voice: QAccessible.Role.AlertMessage,
     QScrollArea: QAccessible.Role.Client,
     QStackedWidget: QAccessible.Role.Client,
@@ -177,6 +198,8 @@ class FocusRing(QWidget):
         self._followed = []
         if not isValid(self._window):
             return
+        if isinstance(now, Rest):
+            now = None
         if now is not None and self._window.isAncestorOf(now):
             widget: QWidget | None = now
             while widget is not None and widget is not self._window:

@@ -278,7 +278,7 @@ Run = Callable[[Any, Any], Awaitable[Reply]]
 #: Commands about this computer. They need neither the card nor a window here, and all
 #: but ``open-window`` work where the configuration can't be read.
 PLAIN_COMMANDS = frozenset(
-    {"mend", "open-window", "self-check", "token-status", "token-switch"}
+    {"fix", "open-window", "self-check", "token-status", "token-switch"}
 )
 #: Those about the files of the browser that asks. In a sandbox it has others.
 TOKEN_COMMANDS = frozenset({"token-status", "token-switch"})

@@ -69,8 +69,8 @@ class SwitchArguments(OwnPageArguments):
     on: bool
 
 
-class MendArguments(OwnPageArguments):
-    """The arguments of ``mend``: a finding's code.
+class FixArguments(OwnPageArguments):
+    """The arguments of ``fix``: a finding's code.
 
     ``confirmed`` says that the person wants it although a browser is open.
     """
@@ -104,11 +104,11 @@ async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
     return report(await examine(place), language)
 
 
-async def _mend(arguments: MendArguments, _context: None) -> Reply:
-    from native_host.doctor.examination import configured_place, mend
+async def _fix(arguments: FixArguments, _context: None) -> Reply:
+    from native_host.doctor.examination import configured_place, fix
 
     place, _ = configured_place()
-    await mend(place, arguments.code, confirmed=arguments.confirmed)
+    await fix(place, arguments.code, confirmed=arguments.confirmed)
     return {}
 
 
@@ -196,7 +196,7 @@ COMMANDS: Mapping[str, tuple[type[BaseModel], Run]] = {
     "change-pin": (PinArguments, _change_pin),
     "unblock": (PinArguments, _unblock),
     "self-check": (ManageArguments, _self_check),
-    "mend": (MendArguments, _mend),
+    "fix": (FixArguments, _fix),
     "open-window": (OwnPageArguments, _open_window),
     "token-status": (OwnPageArguments, _token_status),
     "token-switch": (SwitchArguments, _token_switch),

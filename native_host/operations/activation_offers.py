@@ -19,7 +19,6 @@ from native_host.private_files import (
     open_private,
     private_folder,
     read_private,
-    write_private,
 )
 
 _PREFIX = "offered-"
@@ -70,10 +69,21 @@ def forget_all() -> None:
 
 
 def decline(certificate: CardCertificate) -> None:
-    """Record that its holder wants no offer for a card. See ``note``."""
-    kept = dict.fromkeys((*_declined(), _fingerprint(certificate)))
-    with contextlib.suppress(OSError):
-        write_private(_declined_path(), "".join(f"{e}\n" for e in [*kept][-_MOST:]))
+    """Record that its holder wants no offer for a card. See ``note``.
+
+    A line is added in one write: windows for two cards may do so at the same time.
+    After the most, the file begins anew.
+    """
+    declined, mine = _declined(), _fingerprint(certificate)
+    more = os.O_APPEND if len(declined) < _MOST else os.O_TRUNC
+    if mine not in declined:
+        with (
+            contextlib.suppress(OSError),
+            os.fdopen(
+                open_private(_declined_path(), os.O_WRONLY | os.O_CREAT | more), "w"
+            ) as file,
+        ):
+            file.write(f"{mine}\n")
 
 
 def was_declined(certificate: CardCertificate) -> bool:

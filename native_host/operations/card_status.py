@@ -138,15 +138,9 @@ async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
 
 
 async def _content(source: CardSource, reader: Reader) -> CardContent:
-    """Read a card, and once more if something was amiss for a moment.
-
-    A card that has lost its power has forgotten the application. If the reader does
-    not say so, the card lacks files that it had.
-    """
+    """Read a card, and once more if it was reset meanwhile."""
     with suppress(CardResetError):
-        content = await _read_once(source, reader)
-        if content["certificates"] and content["activation"] != "unknown":
-            return content
+        return await _read_once(source, reader)
     return await _read_once(source, reader)
 
 
@@ -160,13 +154,15 @@ async def _read_once(source: CardSource, reader: Reader) -> CardContent:
 
 def _read(connection: CardConnection) -> CardContent:
     session = FineidCard(connection)
-    content = _read_certificates(session)
-    pins: dict[str, PinInfo | None] = {}
-    for role in PinRole:
-        try:
-            pins[role.name] = session.pin_info(role)
-        except PinTriesUnreadableError:
-            pins[role.name] = None
+    content, pins = _read_certificates(session), _read_pins(session)
+    if None in pins.values() or not content["certificates"]:
+        # A card that has lost its power has forgotten the application. If the reader
+        # does not say so, the card lacks PINs and files that it had.
+        session = FineidCard(connection)
+        if None in pins.values():
+            pins = _read_pins(session)
+        if None not in pins.values():
+            content = _read_certificates(session)
     return {
         **content,
         "tries": {
@@ -179,6 +175,17 @@ def _read(connection: CardConnection) -> CardContent:
         },
         "activation": activation_of(pins["PIN1"], pins["PIN2"]),
     }
+
+
+def _read_pins(session: FineidCard) -> dict[str, PinInfo | None]:
+    """Return the PINs; None for one that can't be read."""
+    pins: dict[str, PinInfo | None] = {}
+    for role in PinRole:
+        try:
+            pins[role.name] = session.pin_info(role)
+        except PinTriesUnreadableError:
+            pins[role.name] = None
+    return pins
 
 
 def _read_certificates(session: FineidCard) -> CertificatesStatus:

@@ -33,7 +33,7 @@ class Card:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._pristine, self.folder)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Restore the card's initial state without removing it.
 
         Inserts a card if the reader is empty.

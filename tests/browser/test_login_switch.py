@@ -151,7 +151,7 @@ def has_token(user_home: UserHome) -> bool:
     return "name=Kortilla" in (user_home.home / ".pki/nssdb/pkcs11.txt").read_text()
 
 
-async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_and_off(
+async def test_chromium_welcomes_once_fixes_what_is_broken_and_is_switched_on_and_off(
     tmp_path: Path, pristine: Path, authority: Authority, trust: Trust, site: Site
 ) -> None:
     user_home = quiet_home(tmp_path, "chromium", pristine)
@@ -162,13 +162,13 @@ async def test_chromium_welcomes_once_mends_what_is_broken_and_is_switched_on_an
         await ready(tab)
         await _welcomes(tab, 1)
         check = CheckPage(tab)
-        await _manifest_is_mended(user_home, check)
+        await _manifest_is_fixed(user_home, check)
         # Chromium reads its database for its first secure page.
         await (await browser.new_tab()).goto(site.fresh())
         await check.press("showSwitch", "PKCS11_OFF")
         assert await tab.evaluate("document.activeElement.id") == "switch"
         await _switched_on_before_a_restart(user_home, browser)
-        await _open_database_is_mended(user_home, check)
+        await _open_database_is_fixed(user_home, check)
     async with open_browser(user_home, extension=extension) as browser:
         tab = await browser.open_view(OPTIONS)
         await ready(tab)
@@ -194,9 +194,9 @@ async def _welcomes(view: Tab, expected: int) -> None:
     assert await view.evaluate("chrome.tabs.getCurrent().then(({ active }) => active)")
 
 
-async def _manifest_is_mended(user_home: UserHome, check: CheckPage) -> None:
+async def _manifest_is_fixed(user_home: UserHome, check: CheckPage) -> None:
     assert "MANIFEST_MISSING" in await check.codes()
-    await check.press("checkMend", "MANIFEST_MISSING")
+    await check.press("checkFix", "MANIFEST_MISSING")
     await check.until("pre.textContent.includes('HOST_WORKS')")
     assert "MANIFEST_MISSING" not in await check.codes()
     assert (user_home.home / HOST).exists()
@@ -218,12 +218,12 @@ async def _switched_on_before_a_restart(user_home: UserHome, browser: Browser) -
     await popup.close()
 
 
-async def _open_database_is_mended(user_home: UserHome, check: CheckPage) -> None:
+async def _open_database_is_fixed(user_home: UserHome, check: CheckPage) -> None:
     """The page asks before it changes a file that the browser has open."""
     nss.delete_module(user_home.home / ".pki/nssdb", "Kortilla")
     await check.tab.click("#run-check")
     await check.until("pre.textContent.includes('INCOMPLETE')")
-    await check.press("checkMend", "PKCS11_INCOMPLETE")
+    await check.press("checkFix", "PKCS11_INCOMPLETE")
     question = json.dumps(text("checkRunningBrowser"))
     shown = "document.querySelector('.question')?.textContent"
     await until(check.tab, f"{shown}?.includes({question})")

@@ -138,7 +138,7 @@ def counter(any_counter: Counter) -> Counter:
     # Chromium may open two connections for one page. The second one's window comes
     # while nobody waits for it.
     any_counter.listener.forget()
-    any_counter.card.mend()
+    any_counter.card.fix()
     return any_counter
 
 
@@ -258,7 +258,7 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     assert counter.card.is_free
     assert counter.card.tries == tries
     # The person repairs the card and tries again.
-    counter.card.mend()
+    counter.card.fix()
     await try_until_asked(counter, tab, version)
 
 

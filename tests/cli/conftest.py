@@ -246,12 +246,12 @@ def found_by(check: Check) -> dict[str, Mapping[str, str]]:
 
 
 def faults(outcome: Outcome) -> set[str]:
-    """Return the codes of what is to be mended, but for the screen that is missing."""
+    """Return the codes of what is to be fixed, but for the screen that is missing."""
     return {code for code, each in codes(outcome).items() if is_fault(each)}
 
 
 def is_fault(finding: Mapping[str, Any]) -> bool:
-    """Whether a finding is to be mended, and is not the screen that is missing."""
+    """Whether a finding is to be fixed, and is not the screen that is missing."""
     ignored = finding["code"] in ("NO_SCREEN", "PKCS11_FAILED")
     return finding["severity"] != "info" and not ignored
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla doctor``: what it finds, what it mends, and what it keeps to itself."""
+"""``kortilla doctor``: what it finds, what it fixes, and what it keeps to itself."""
 
 import asyncio
 import contextlib
@@ -86,7 +86,7 @@ def test_what_is_in_order_is_said(run: Run, installed: Path) -> None:
 INSTALL, ENABLE = "kortilla install", "kortilla pkcs11 enable"
 
 
-#: What is broken at a time, and the codes by which it is found with what mends each.
+#: What is broken at a time, and the codes by which it is found with what fixes each.
 BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
     "all": (
         (
@@ -132,7 +132,7 @@ BROKEN: dict[str, tuple[tuple[Break, ...], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(("broken", "expected"), BROKEN.values(), ids=BROKEN)
-def test_what_is_broken_is_named_and_mended(
+def test_what_is_broken_is_named_and_fixed(
     run: Run,
     installed: Path,
     examined: list[list[Finding]],
@@ -141,34 +141,34 @@ def test_what_is_broken_is_named_and_mended(
 ) -> None:
     for each in broken:
         each(installed)
-    mended = run(*DOCTOR, "--fix", "--yes")
+    fixed = run(*DOCTOR, "--fix", "--yes")
     found = report(examined[0], "en")["findings"]
-    mends = {each["code"]: each["mend"] for each in found if is_fault(each)}
-    assert mends == {
+    fixes = {each["code"]: each["fix"] for each in found if is_fault(each)}
+    assert fixes == {
         code: {"command": command, "by": "doctor"} for code, command in expected.items()
     }
-    named, _, _ = mended.words.partition("After the fixes:")
+    named, _, _ = fixed.words.partition("After the fixes:")
     for command in expected.values():
         assert f"Fix it with this command: {command}\n" in named
-    ran = {each["command"]: each["done"] for each in mended.result["mended"]}
+    ran = {each["command"]: each["done"] for each in fixed.result["fixed"]}
     assert ran == dict.fromkeys(expected.values(), True)
-    assert len(ran) == len(mended.result["mended"])
+    assert len(ran) == len(fixed.result["fixed"])
     assert len(examined) == 2
-    assert faults(mended) == set()
-    assert "After the fixes:" in mended.words
+    assert faults(fixed) == set()
+    assert "After the fixes:" in fixed.words
 
 
 def test_nothing_is_run_without_asking(installed: Path) -> None:
     (installed / CHROMIUM).unlink()
     finished = commands.run(*DOCTOR, "--fix", "--json")
     assert finished.returncode == 1
-    assert json.loads(finished.stdout)["mended"] == []
+    assert json.loads(finished.stdout)["fixed"] == []
     assert "kortilla install was not run" in finished.stderr
     for answer, there in (("n\r", False), ("y\r", True)):
         with contextlib.closing(Terminal([*KORTILLA, *DOCTOR, "--fix"])) as terminal:
             terminal.wait_for("Run kortilla install?")
             terminal.type(answer)
-            assert bool(terminal.outcome().result["mended"]) == there
+            assert bool(terminal.outcome().result["fixed"]) == there
         assert (installed / CHROMIUM).exists() == there
 
 
@@ -176,14 +176,14 @@ def test_what_root_or_a_person_must_do_is_not_run(run: Run, new_card: NewCard) -
     card = new_card("v5", "pin1-blocked")
     before = card.read()
     outcome = run(*DOCTOR, "--fix", "--yes")
-    assert codes(outcome)["PIN_BLOCKED"]["mend"] == {
+    assert codes(outcome)["PIN_BLOCKED"]["fix"] == {
         "command": "kortilla card unblock pin1",
         "by": "person",
     }
     # Without a browser `kortilla install` fails, so it is not offered.
-    assert codes(outcome)["AGENT_NOT_INSTALLED"]["mend"] is None
-    assert codes(outcome)["PKCS11_OFF"]["mend"] is None
-    assert outcome.result["mended"] == []
+    assert codes(outcome)["AGENT_NOT_INSTALLED"]["fix"] is None
+    assert codes(outcome)["PKCS11_OFF"]["fix"] is None
+    assert outcome.result["fixed"] == []
     assert card.read() == before
 
 
@@ -351,11 +351,11 @@ def test_what_was_switched_off_or_is_somebody_elses_is_no_fault(
         outcome = run(*DOCTOR, "--fix", "--yes")
         running.kill()
     assert faults(outcome) == set()
-    assert outcome.result["mended"] == []
+    assert outcome.result["fixed"] == []
     assert not (installed / MODULE).exists()
     found = codes(outcome)
     assert found["PKCS11_OFF"]["severity"] == "info"
-    assert found["AGENT_DISABLED"]["mend"]["command"] == "kortilla agent --enable"
+    assert found["AGENT_DISABLED"]["fix"]["command"] == "kortilla agent --enable"
     assert found["PROXY_MISSING"]["severity"] == "info"
     assert found["WEB_EID_OTHER_PROGRAM"]["details"] == {"browser": "Chromium"}
     program_details = {"program": "GnuPG (scdaemon)"}
@@ -372,7 +372,7 @@ def test_another_file_in_the_place_of_the_module_is_named(
 def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
     run: Run, home: Path
 ) -> None:
-    assert codes(run(*DOCTOR))["NO_BROWSER"]["mend"] is None
+    assert codes(run(*DOCTOR))["NO_BROWSER"]["fix"] is None
     assert "Start the browser once" in run(*DOCTOR, json=False).words
     (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
     found = codes(run(*DOCTOR))
@@ -393,7 +393,7 @@ def test_what_a_flatpak_lacks_is_said(run: Run, home: Path) -> None:
     service.parent.mkdir(parents=True)
     service.touch()
     found = codes(run(*DOCTOR))
-    assert found["MANIFEST_MISSING"]["mend"]["command"] == "kortilla install"
+    assert found["MANIFEST_MISSING"]["fix"]["command"] == "kortilla install"
     # It may be that only its settings are left.
     assert "BROWSER_PROXY" in found and "NO_BROWSER" not in found
     installation = data / "flatpak"
@@ -401,7 +401,7 @@ def test_what_a_flatpak_lacks_is_said(run: Run, home: Path) -> None:
     metadata.parent.mkdir(parents=True)
     metadata.write_text("[Application]\nname=org.mozilla.firefox\n")
     forbidden = codes(run(*DOCTOR))["PROXY_FORBIDDEN"]
-    assert forbidden["mend"] == {
+    assert forbidden["fix"] == {
         "command": f"flatpak override --talk-name={proxy} org.mozilla.firefox",
         "by": "root",
     }

@@ -76,7 +76,7 @@ def test_a_pin_that_no_puk_can_unlock_has_no_command() -> None:
         *("PIN_BLOCKED", "PUK_BLOCKED", "PIN_TRIES_UNKNOWN", "CARD_MUTE"),
         *("CERTIFICATE_MISSING", "CERTIFICATE_UNREADABLE"),
     }
-    assert found["PIN_BLOCKED"].mend is None
+    assert found["PIN_BLOCKED"].fix is None
 
 
 def test_of_several_cards_a_finding_says_whose_it_is_and_a_report_no_name() -> None:

@@ -150,7 +150,7 @@ def _identify(terminal: Terminal, card: MockCardState) -> None:
         (UNBLOCK, "puk", {"tries": 0}, "PUK_BLOCKED", "You need a new card"),
     ],
 )
-def test_what_no_putting_in_of_the_card_mends_ends_it(
+def test_what_no_putting_in_of_the_card_fixes_ends_it(
     begin: Begin,
     mock_card: MockCardState,
     words: tuple[str, ...],

@@ -158,6 +158,9 @@ def test_a_window_stays_until_the_person_has_read_it(
     assert read == ["done"]
     assert window.conversation is not None
     assert window.conversation.operation == "change-pin"
+    window = Window(codes=[{"old": "8275", "new-PIN1": "1938"}])
+    told = run("card", *words, "--lang", "fi", json=False)
+    assert told.lines[-1] == "Perustunnusluku (PIN1): asetettu"
 
 
 READER = "SPECIMEN Reader [CCID Interface] (1234567) 01 00"
@@ -187,6 +190,8 @@ def test_refused_keys_of_readers_are_told_and_may_be_tried_again(
     found = found_by(check_card)
     assert found["READER_KEYS_UNUSED"] == {"reader": READER[:32]}
     assert run("card", "use-keypad").result == {"readers": [READER[:32]]}
+    told = run("card", "use-keypad", "--lang", "sv", json=False)
+    assert told.lines == ["Knapparna på alla kortläsare används redan."]
     assert run("card", "use-keypad").result == {"readers": []}
     assert "READER_KEYS_UNUSED" not in found_by(check_card)
     assert not file.exists()

@@ -153,13 +153,13 @@ async def test_without_pcscd_it_fails_and_the_doctor_says_why(pcscd: Pcscd) -> N
     message = refusal("PCSC_UNAVAILABLE")
     told = commands.run("card", "status")
     assert (told.returncode, told.stdout, told.stderr) == (1, "", f"{message}\n")
-    mend = {"command": "systemctl start pcscd.socket", "by": "root"}
-    assert doctor()["PCSCD_STOPPED"]["mend"] == mend
+    fix = {"command": "systemctl start pcscd.socket", "by": "root"}
+    assert doctor()["PCSCD_STOPPED"]["fix"] == fix
     # A system without the program.
     found = await examine(Place(root=pcscd.folder / "empty"))
     [missing] = [each for each in found if each.code.startswith("PCSCD")]
     assert missing.code == "PCSCD_MISSING"
-    assert missing.mend and missing.mend.command == "apt install pcscd"
+    assert missing.fix and missing.fix.command == "apt install pcscd"
 
 
 @isolated

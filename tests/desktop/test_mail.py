@@ -86,6 +86,7 @@ def test_the_portal_gets_all_files_and_each_answer_is_said(
         words = one.press_send()
         assert words.startswith("Go on in the e-mail program.")
         assert str(tmp_path) in words
+        assert "attachments are missing" in words
         # Qt's platform without a screen has no name of a window for portals.
         assert portal.calls.get() == (
             "",
@@ -132,5 +133,6 @@ def test_a_name_can_not_write_to_the_message(
     name: str,
 ) -> None:
     noted = xdg_email(tmp_path, monkeypatch, 0)
-    assert signed(name).press_send().startswith("No e-mail program")
+    said = signed(name).press_send()
+    assert said.startswith("No e-mail program could be opened. Attach the file to ")
     assert not noted.exists()

@@ -58,7 +58,7 @@ class Computer:
             raise self.found
         return self.found
 
-    async def mend(self, _place: object, code: str, *, confirmed: bool) -> None:
+    async def fix(self, _place: object, code: str, *, confirmed: bool) -> None:
         self.fixed.append((code, confirmed))
         if self.error:
             raise CommandFailedError(self.error)
@@ -68,7 +68,7 @@ class Computer:
 def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
     computer = Computer()
     monkeypatch.setattr(examination, "examine", computer.examine)
-    monkeypatch.setattr(examination, "mend", computer.mend)
+    monkeypatch.setattr(examination, "fix", computer.fix)
     return computer
 
 
@@ -101,9 +101,14 @@ def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_o
     open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocked = error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1")
-    details = {**blocked.details, "reader": "Reader B"}
     computer.found = [
-        replace(blocked, details=details, reader="Reader B (1)", holder="SPECIMEN-B")
+        replace(
+            blocked,
+            details={**blocked.details, "reader": f"Reader {each}"},
+            reader=f"Reader {each} (1)",
+            holder=f"SPECIMEN-{each}",
+        )
+        for each in "AB"
     ]
     page = shown(open_window())
     assert any(text.startswith("Reader B: The PIN is locked") for text in words(page))
@@ -117,6 +122,10 @@ def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_o
     monkeypatch.setattr(page._prompts, "start", start)
     buttons(page)["Unlock"].click()
     assert opened == [("unblock", "pin1", "--reader=Reader B (1)")]
+    # What is said below one card's finding is not said below another's.
+    monkeypatch.setattr(page._prompts, "start", lambda *_: False)
+    buttons(page)["Unlock"].click()
+    assert words(page).count(page.texts("card.window_open")) == 1
     buttons(page)["Copy the report"].click()
     assert "SPECIMEN-B" not in QGuiApplication.clipboard().text()
 

@@ -58,9 +58,9 @@ test("a check asks the host once, in the language of the page, and closes it", a
         code: "MANIFEST_MISSING",
         severity: "error",
         message: "Chromium does not know where Kortilla is.",
-        mend: { command: "kortilla install", by: "doctor" },
+        fix: { command: "kortilla install", by: "doctor" },
       },
-      { code: "HOST_WORKS", severity: "info", message: "It starts.", mend: null },
+      { code: "HOST_WORKS", severity: "info", message: "It starts.", fix: null },
     ],
   });
 });
@@ -89,13 +89,13 @@ for (const [name, onHost, problem] of /** @type {const} */ ([
   });
 }
 
-test("what later hosts may say is shown: a severity, a mend", async () => {
-  const mend = { command: "ask somebody", by: "neighbour" };
-  const finding = { code: "NEW", severity: "fatal", message: "It is new.", mend };
+test("what later hosts may say is shown: a severity, a fix", async () => {
+  const fix = { command: "ask somebody", by: "neighbour" };
+  const finding = { code: "NEW", severity: "fatal", message: "It is new.", fix };
   fake.onHost = answering({ result: { ...REPORT, findings: [finding], more: 1 } });
   const { check } = await send(openView(), "self-check");
   assert.deepEqual(check.report.findings, [
-    { code: "NEW", severity: "warning", message: "It is new.", mend: null },
+    { code: "NEW", severity: "warning", message: "It is new.", fix: null },
   ]);
 });
 

@@ -220,9 +220,9 @@ export const REPORT = Object.freeze({
       severity: "error",
       message: "Chromium does not know where Kortilla is.",
       details: { browser: "Chromium" },
-      mend: { command: "kortilla install", by: "doctor" },
+      fix: { command: "kortilla install", by: "doctor" },
     },
-    { code: "HOST_WORKS", severity: "info", message: "It starts.", mend: null },
+    { code: "HOST_WORKS", severity: "info", message: "It starts.", fix: null },
   ],
 });
 
@@ -247,7 +247,7 @@ const RESULTS = {
   "change-pin": onePin,
   unblock: onePin,
   "prepare-login": () => ({}),
-  mend: () => ({}),
+  fix: () => ({}),
   "open-window": () => ({}),
   "self-check": () => REPORT,
   "token-status": token,

@@ -33,7 +33,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "prepare-login": {},
     "unblock": {"pin": "PIN2"},
     "self-check": {},
-    "mend": {"code": "MANIFEST_MISSING"},
+    "fix": {"code": "MANIFEST_MISSING"},
     "open-window": {},
     "token-status": {},
     "token-switch": {"on": True},
@@ -185,7 +185,7 @@ WRONG_FIELDS: dict[str, list[dict[str, Any]]] = {
         {"pin": "PIN1", "userActivation": True},
     ],
     "self-check": [{"lang": 1}],
-    "mend": [
+    "fix": [
         {},
         {"code": "kortilla install"},
         {"code": "PKCS11_OFF", "confirmed": "yes"},

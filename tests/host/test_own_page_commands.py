@@ -66,20 +66,20 @@ def test_a_broken_configuration_is_said_by_the_check_and_refused_elsewhere(
         assert stranger["error"]["code"] == "CALLER_REFUSED"
 
 
-def test_what_is_mended_is_named_by_its_code_alone(
+def test_what_is_fixed_is_named_by_its_code_alone(
     home: Path, installed: dict[str, str]
 ) -> None:
     (home / MANIFEST).unlink()
     with running(installed) as host:
         # What is not wrong, a person's own command, and one for root.
         for code in ("MANIFEST_BROKEN", "PIN_BLOCKED", "PCSCD_STOPPED", "NO_READER"):
-            assert host.ask("mend", page=FIREFOX_PAGE, code=code)["result"] == {}
+            assert host.ask("fix", page=FIREFOX_PAGE, code=code)["result"] == {}
         assert not (home / MANIFEST).exists()
-        assert "result" in host.ask("mend", page=FIREFOX_PAGE, code="MANIFEST_MISSING")
+        assert "result" in host.ask("fix", page=FIREFOX_PAGE, code="MANIFEST_MISSING")
         assert (home / MANIFEST).exists()
 
 
-def test_what_an_open_browser_uses_is_mended_after_a_confirmation(
+def test_what_an_open_browser_uses_is_fixed_after_a_confirmation(
     home: Path, installed: dict[str, str]
 ) -> None:
     assert "error" not in kortilla(installed, "pkcs11", "enable")
@@ -87,10 +87,10 @@ def test_what_an_open_browser_uses_is_mended_after_a_confirmation(
     nss.delete_module(database, "Kortilla")
     with (database / "cert9.db").open(), running(installed) as host:
         wanted = {"page": FIREFOX_PAGE, "code": "PKCS11_INCOMPLETE"}
-        answer = host.ask("mend", **wanted)
+        answer = host.ask("fix", **wanted)
         assert answer["error"]["code"] == "BROWSER_RUNNING"
         assert listed(database) == {}
-        assert host.ask("mend", **wanted, confirmed=True)["result"] == {}
+        assert host.ask("fix", **wanted, confirmed=True)["result"] == {}
         assert set(listed(database)) == {"Kortilla"}
 
 

@@ -2,6 +2,7 @@
 """Nothing that a browser or a client sends is a server error."""
 
 import base64
+import contextlib
 import itertools
 import json
 from typing import Any
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
+from kortilla.openid.claims_parameter import Wanted
+from kortilla.openid.client_keys import read_keys
 from tests.openid.provider import (
     BEARER,
     CALLBACK,
@@ -126,6 +129,34 @@ async def test_no_request_is_a_server_error(
     for location in answer.headers.all("Location"):
         assert location.startswith((CALLBACK + "&", "/openid/login/", "https://login."))
         assert not set(location) & {"\r", "\n", " "}
+
+
+_LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=8),
+    st.sampled_from(["EC", "RSA", "oct", "P-256", "AQAB", "a" * 43, "sig", "enc"]),
+)
+_NAMED = (
+    "userinfo id_token sub acr value values essential keys kty crv x y n e d kid use"
+)
+
+
+def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    names = st.sampled_from(_NAMED.split())
+    return st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=6)
+    )
+
+
+@settings(max_examples=300)
+@given(content=st.recursive(_LEAVES, _objects, max_leaves=12), wrapped=st.booleans())
+def test_no_claims_and_no_keys_are_another_error(content: Any, wrapped: bool) -> None:
+    text = json.dumps({"keys": [content]} if wrapped else content)
+    for read in (Wanted.read, read_keys):
+        with contextlib.suppress(ValueError):
+            read(text)
 
 
 @settings(max_examples=150)

@@ -226,9 +226,11 @@ def test_a_pin_that_can_not_be_read(
         create_provider(Settings.load(config))
 
 
-def test_the_pin_may_be_in_the_environment_and_systemd_s_credentials(
+def test_the_pin_may_be_in_the_environment_or_a_credential_of_systemd(
     token: SoftToken, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    token.pin_file.chmod(0o440)
+    key_file(Settings.load(config)).check_signing()
     monkeypatch.setenv(PIN_VARIABLE, PIN)
     chosen = token.settings()
     del chosen["pin_file"]
@@ -270,7 +272,7 @@ def test_a_public_key_of_another_is_noticed(config: Path, token: SoftToken) -> N
             if name in key:
                 key[name] = other[name]
     file.write_text(json.dumps(content))
-    with pytest.raises(ConfigurationError, match="is not the one of"):
+    with pytest.raises(ConfigurationError, match="is not the one in the file"):
         create_provider(Settings.load(config))
 
 
@@ -290,6 +292,46 @@ def test_a_provider_moves_into_a_token_and_out_of_it(
     keys = key_file(Settings.load(config))
     keys.check_signing()
     assert keys.check().pairwise("a", "b") == KEYS.pairwise("a", "b")
+
+
+def test_a_token_that_is_away_leaves_the_files_as_they_are(
+    config: Path, token: SoftToken, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, folder = config.with_name("keys.json"), config.parent / "new"
+    folder.mkdir()
+    before = file.read_bytes()
+    token.pull()
+    assert command("rotate", "--config", str(config), "--json") == 1
+    chosen = token.settings()
+    by_token = ("--pkcs11", chosen["module"], "--token", chosen["token"])
+    pin = ("--pin-file", chosen["pin_file"])
+    made = ("--config", str(folder / "openid.toml"), "--json")
+    assert command(*INIT, *by_token, *pin, *made) == 1
+    assert capsys.readouterr().out.count("TOKEN_UNAVAILABLE") == 2
+    assert file.read_bytes() == before
+    assert not [*folder.iterdir()]
+
+
+async def test_a_running_provider_keeps_its_keys_where_it_lacks_the_token(
+    config: Path, card: KortillaCard
+) -> None:
+    in_token = config.with_name("keys.json").read_bytes()
+    KeyFile(config.with_name("keys.json")).write(KEYS)
+    settings = Settings.model_validate({**configuration(), "folder": config.parent})
+    provider, clock = create_provider(settings), Clock()
+    op = LocalOP(provider, card, clock, config.parent, {})
+    config.with_name("keys.json").write_bytes(in_token)
+    assert (await op.send("GET", "/readyz")).status == 503
+    await op.claims((await op.tokens())["id_token"])
+    await provider.close()
+
+
+async def test_a_file_of_keys_that_breaks_does_not_end_logins(
+    op: LocalOP, config: Path
+) -> None:
+    config.with_name("keys.json").write_text("{}")
+    assert (await op.send("GET", "/readyz")).status == 503
+    await op.claims((await op.tokens())["id_token"])
 
 
 def test_only_keys_of_ours_are_destroyed(token: SoftToken) -> None:

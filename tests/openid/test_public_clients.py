@@ -98,6 +98,15 @@ async def test_a_public_client_has_to_prove_that_it_asked(op: LocalOP) -> None:
     assert answer.json["error"] == "invalid_client"
 
 
+async def test_who_only_knows_the_id_can_t_fill_the_store(make_op: MakeOP) -> None:
+    op = make_op(clients=[public()], server={"logins_per_minute": 3})
+    _, form = asked(client_id="app", redirect_uri=HERE)
+    statuses = [(await op.post("/par", form)).status for _ in range(5)]
+    assert statuses == [201] * 3 + [429] * 2
+    statuses = [(await redeem(op, "x" * 43, "v" * 43)).status for _ in range(5)]
+    assert statuses == [400] * 3 + [429] * 2
+
+
 async def test_each_page_is_of_one_client(op: LocalOP) -> None:
     found, verifier = await code(op)
     answer = await redeem(op, found, verifier, origin=OTHER)

@@ -254,6 +254,7 @@ def test_a_faulty_file_leaves_the_clients_as_they_were(
     before = dict(op.provider.protocol.clients)
     cases = {
         "issuer = ": "is not TOML",
+        "x = " + "[" * 5000: "RecursionError",
         toml({**configuration(), "sso_minutes": 5}): "sso_minutes: a change takes",
         toml({**configuration(), "trust": {}}): "trust: a change takes",
         file.read_text().replace("office.json", "none.json"): "(client 'office')",

@@ -10,7 +10,9 @@ import pytest
 
 from kortilla.mock_card.faults import IN_SLOT, CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
+from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
+from native_host.operations import card_status
 from native_host.operations.card_state import (
     can_change,
     can_unlock,
@@ -143,6 +145,34 @@ async def test_a_look_tells_of_each_fault_as_a_login_does(
                     continue
                 passed = times == 1 and found[0] == ""  # it has been read once more
                 assert passed or found[0] == found[1], fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [
+        (Fault("garbled", CommandName.READ, "after", 0, None), 1),
+        (Fault("garbled", CommandName.PIN_INFO, "after", 0, None), 1),
+        (Fault("power-lost", CommandName.PIN_INFO, "before", 0, 1), 2),
+    ],
+)
+async def test_only_after_a_loss_of_power_are_the_certificates_read_anew(
+    source: MockCardSource,
+    state: MockCardState,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    times: int,
+) -> None:
+    read_certificates = card_status._read_certificates
+    looks: list[FineidCard] = []
+
+    def read(session: FineidCard) -> card_status.CertificatesStatus:
+        looks.append(session)
+        return read_certificates(session)
+
+    monkeypatch.setattr(card_status, "_read_certificates", read)
+    state.set_faults(fault)
+    await problem_of_look(source)
+    assert len(looks) == times
 
 
 @pytest.mark.parametrize("days", [(-900, -9), (9, 900)])

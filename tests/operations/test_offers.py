@@ -16,6 +16,7 @@ from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
+from native_host.operations import activation_offers
 from native_host.operations.activate import activate
 from native_host.operations.activation_offers import (
     count_declined,
@@ -218,6 +219,28 @@ async def test_a_person_who_wants_no_more_offers_is_remembered_by_the_card_only(
     assert count_declined() == 1
     offer_all()
     assert not file.exists()
+
+
+def test_two_windows_may_remember_their_cards_at_the_same_time(
+    new: CardInReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, *_ = (
+        CardCertificate.from_der(each.certificate)
+        for each in new.state.read().keys
+        if each.certificate is not None
+    )
+    declined = activation_offers._declined
+
+    def read() -> list[str]:
+        before = declined()
+        monkeypatch.undo()
+        activation_offers.decline(other)
+        return before
+
+    monkeypatch.setattr(activation_offers, "_declined", read)
+    activation_offers.decline(one)
+    assert was_declined(one)
+    assert was_declined(other)
 
 
 async def test_what_cannot_be_activated_is_not_offered(new: CardInReader) -> None:

@@ -50,7 +50,7 @@ fi
 said=$(cat "$log")
 [[ $said == *config.toml* && $said != *Traceback* ]] || fail "card status says: $said"
 as_person 'rm .config/kortilla/config.toml'
-works 'with the configuration mended'
+works 'with the configuration fixed'
 say "With a broken config.toml: $(head -n 1 <<<"$said")"
 purge
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from shiboken6 import delete
 
 from native_host.gui import accessibility
@@ -94,25 +94,61 @@ def test_all_words_and_controls_can_be_read(
         assert label.text() in interface(label).text(NAME)
 
 
-def test_dialog_field_and_box_say_who_asks_and_whose_card_it_is(stage: Stage) -> None:
+def test_window_field_and_box_say_each_thing_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = stage.ask(tries_left=1, wrong=True)
     window, field = interface(stage.window), interface(page.field)
     assert page.last_try_box is not None
     box, parties = interface(page.last_try_box), f"{SITE}. {HOLDER}."
-    assert window.role() == Role.Dialog
+    # Of a dialog, Orca says the description twice.
+    assert window.role() == Role.Window
     assert "Kortilla" in window.text(NAME)
-    assert window.text(DESCRIPTION) == parties
+    assert window.text(DESCRIPTION) == ""
     assert box.role() == Role.CheckBox
     assert box.text(NAME).startswith("I understand: if the PIN is wrong")
     assert field.text(NAME) == "Basic PIN (PIN1)"
     assert field.state().passwordEdit
-    described = field.text(DESCRIPTION)
-    assert described.startswith("The PIN was wrong. This is the last try.")
-    assert "4 to 12 digits" in described
+    rule = "The PIN has 4 to 12 digits."
+    assert field.text(DESCRIPTION) == rule
     page.field.setFocus()
     stage.press("1234")
-    assert field.text(DESCRIPTION).startswith(parties)
+    assert field.text(DESCRIPTION) == rule
     assert "1" not in field.text(QAccessible.Text.Value)
+    # A person who comes back hears it again.
+    monkeypatch.setattr(stage.window, "isActiveWindow", lambda: False)
+    QApplication.sendEvent(stage.window, QEvent(QEvent.Type.ActivationChange))
+    stage.settle()
+    assert window.text(DESCRIPTION) == parties
+
+
+def test_no_button_gets_the_focus_between_two_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QAccessible, "isActive", lambda: True)
+    focused: list[QWidget | None] = []
+
+    def follow(_: object, now: QWidget | None) -> None:
+        focused.append(now)
+
+    page = stage.ask()
+    stage.window._focus_later.setInterval(NEVER)
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    application.focusChanged.connect(follow)
+    stage.press("1234\r")
+    stage.show(Show(Step.SIGNING))
+    stage.show(Ask(2, a_question(wrong=True, tries_left=4)))
+    stage.show(Show(Step.SIGNING))
+    stage.show(Ask(3, a_codes_question()))
+    stage.codes_page._show_step(1)
+    application.focusChanged.disconnect(follow)
+    assert page.field not in focused[1:]
+    assert not [each for each in focused if isinstance(each, QPushButton)]
+    # A page that stays has its button in reach.
+    stage.show(Show(Step.SIGNING))
+    stage.window._focus_later.timeout.emit()
+    assert isinstance(stage.focus, QPushButton)
 
 
 def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:

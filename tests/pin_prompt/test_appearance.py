@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.gui import icons
-from native_host.gui.accessibility import FocusRing
+from native_host.gui.accessibility import FocusRing, Rest
 from native_host.gui.application import follow_colour_scheme
 from native_host.gui.buttons import WrappingRadioButton
 from native_host.gui.frame import Stepper
@@ -86,7 +86,7 @@ def _overlaps(parent: QWidget) -> Iterator[str]:
         child
         for child in parent.children()
         if isinstance(child, QWidget) and child.isVisible() and not child.isWindow()
-        if not isinstance(child, FocusRing)
+        if not isinstance(child, FocusRing | Rest)
     ]
     grows = isinstance(parent.parentWidget(), QAbstractScrollArea)
     for index, child in enumerate(children):

@@ -146,11 +146,11 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
     stage.open(operation=operation)
     before = stage.window.windowTitle(), stage.band.heading.text()
     stage.handle(Ask(1, ActivationQuestion(partly)))
-    stage.sees("was not finished" if partly else "has not been activated yet")
+    stage.sees("was not finished" if partly else "is not activated yet")
     stage.sees("tried with test cards only")
     assert stage.band.heading.text() == "Activate your identity card"
     assert stage.site.text() == SITE
-    yes = stage.button("Activate the card now")
+    yes = stage.button("Activate")
     assert not yes.isEnabled()
     stage.guard.end()
     # The safe answer has the focus.
@@ -265,3 +265,35 @@ def test_a_change_that_became_unlocking_ends_without_that_note(stage: Stage) -> 
     stage.handle(Show(Step.DONE))
     stage.sees("The PIN has been changed")
     assert "stays set" not in stage.words
+
+
+# -- Few words ------------------------------------------------------------------------
+
+
+@EACH_LANGUAGE
+def test_an_activation_inside_a_login_has_few_words(
+    stage: Stage, language: str
+) -> None:
+    words = 0
+
+    def count() -> None:
+        nonlocal words
+        shown = [each.text() for each in stage.visible(QLabel)]
+        shown += [each.text() for each in stage.visible(QPushButton)]
+        words += len(" ".join(shown).split())
+
+    stage.open(language=language, test_card=False)
+    stage.show(Ask(1, ActivationQuestion(False, HOLDER, "99900112X")))
+    # The address stays in view, with what it is.
+    stage.sees(SITE, HOLDER)
+    count()
+    stage.show(Ask(2, a_codes_question()))
+    page = stage.codes_page
+    for step in range(3):
+        page._show_step(step)
+        stage.settle()
+        stage.sees(SITE)
+        count()
+    stage.show(Show(Step.SIGNING))
+    count()
+    assert words <= 180

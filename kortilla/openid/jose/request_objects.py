@@ -55,7 +55,7 @@ async def opened(
     text = form.get("request")
     if text is None or client.settings.request_object_signing_alg is None:
         return form, False
-    if "request_uri" in form:
+    if "request_uri" in form:  # §5: one of the two
         raise RefusedError("invalid_request", "request_uri and request are there")
     await client.refresh_keys(kid_of(text))
     issuer, now = protocol.issuer, protocol.clock()

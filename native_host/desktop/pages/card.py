@@ -299,8 +299,7 @@ class Page(PageBase):
         if not self._prompts.start(which, partial(self._prompt_ended, words)):
             self._outcomes.note(self.texts("card.window_open"))
             return
-        # An Enter that was meant for the other window presses nothing.
-        self.title.setFocus()
+        # An Enter that was meant for the other window only says that it is open.
         self._outcomes.clear()
         self._build()
 

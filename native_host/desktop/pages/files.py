@@ -176,9 +176,11 @@ class FilesPage(PageBase):
         if self._mail is not None:
             self._mail.drop()
         folder = shown_path(paths[0].parent)
+        one = ".one" if len(paths) == 1 else ""
 
         def ended(end: End) -> None:
-            words = self.texts(f"files.send.{end}", folder=folder)
+            key = "cancelled" if end == "cancelled" else f"{end}{one}"
+            words = self.texts(f"files.send.{key}", folder=folder)
             self.outcomes.note(words, "warning" if end == "none" else "note")
 
         background = self.services.background

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from native_host.gui.tokens import Look
 
 NAME = "self_check"
+#: A finding's code, and its reader where it is about one of several cards.
+_Key = tuple[str, str]
 #: Findings that say of something that it works.
 _GOOD = {
     *("AGENT_RUNS", "BROWSER", "CARD", "EXTENSION", "EXTENSION_FITS", "HOST_WORKS"),
@@ -39,10 +41,10 @@ class Page(PageBase):
     def __init__(self, services: Services) -> None:
         super().__init__(services, services.texts("self_check.title"))
         self._prompts = Prompts(services)
-        #: What is said below a finding, by its code.
-        self._said: dict[str, str] = {}
-        #: The codes of findings that are fixed only after another press.
-        self._confirmable: set[str] = set()
+        #: What is said below a finding, by its key.
+        self._said: dict[_Key, str] = {}
+        #: The keys of findings that are fixed only after another press.
+        self._confirmable: set[_Key] = set()
         #: What was found, and where.
         self._result: tuple[Place, list[Finding]] | None = None
         self._running = False
@@ -56,8 +58,8 @@ class Page(PageBase):
             return
         self._running, self._copied = True, False
         self._outcomes.clear()
-        fixing = self.texts("self_check.mending")
-        self._said = {code: said for code, said in self._said.items() if said == fixing}
+        fixing = self.texts("self_check.fixing")
+        self._said = {key: said for key, said in self._said.items() if said == fixing}
         self._confirmable &= self._said.keys()
         self._build()
         card = self.services.config.card
@@ -115,8 +117,8 @@ class Page(PageBase):
         self.fill(parts, self._foot())
 
     def _row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
-        code = finding.code
-        state = (self._said.get(code), code in self._confirmable)
+        key = _key(finding)
+        state = (self._said.get(key), key in self._confirmable)
         return self.kept(
             (repr(finding), repr(place), *state),
             lambda: self._make_row(finding, place, sentences),
@@ -129,9 +131,9 @@ class Page(PageBase):
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
         if finding.holder:
             words.append(muted(printable(finding.holder)))
-        if finding.is_fault and finding.mend and finding.mend.by == "root":
+        if finding.is_fault and finding.fix and finding.fix.by == "root":
             words.append(muted(self.texts("self_check.root")))
-        if said := self._said.get(finding.code):
+        if said := self._said.get(_key(finding)):
             words.append(label(said, 14 / 15))
         controls = self._controls(finding, place, sentences)
         return Row(Sign(icon, kind, 34), words, controls)
@@ -139,51 +141,51 @@ class Page(PageBase):
     def _controls(
         self, finding: Finding, place: Place, sentences: Mapping[str, str]
     ) -> list[QWidget]:
-        fix = finding.mend
+        fix = finding.fix
         if not finding.is_fault or fix is None or fix.by == "root":
             return []
         if fix.by == "doctor":
-            confirmed = finding.code in self._confirmable
-            key = "self_check.go_on" if confirmed else "self_check.mend"
-            press = partial(self._fix, finding.code, place, confirmed)
+            confirmed = _key(finding) in self._confirmable
+            key = "self_check.go_on" if confirmed else "self_check.fix"
+            press = partial(self._fix, _key(finding), place, confirmed)
         else:
             key = "card.activate" if "activate" in fix.words else "card.unlock"
             which = (f"--reader={finding.reader}",) if finding.reader else ()
-            press = partial(self._prompt, finding.code, (*fix.words[2:], *which))
+            press = partial(self._prompt, _key(finding), (*fix.words[2:], *which))
         made = self.button(key, press)
         made.setAccessibleDescription(finding.sentence(sentences))
         return [made]
 
-    def _prompt(self, code: str, words: tuple[str, ...]) -> None:
+    def _prompt(self, key: _Key, words: tuple[str, ...]) -> None:
         started = self._prompts.start(words, lambda _: self._examine())
-        self._say(code, "" if started else self.texts("card.window_open"))
+        self._say(key, "" if started else self.texts("card.window_open"))
 
-    def _fix(self, code: str, place: Place, confirmed: bool) -> None:
-        if self._said.get(code) == self.texts("self_check.mending"):
+    def _fix(self, key: _Key, place: Place, confirmed: bool) -> None:
+        if self._said.get(key) == self.texts("self_check.fixing"):
             return
-        self._say(code, self.texts("self_check.mending"))
+        self._say(key, self.texts("self_check.fixing"))
 
         async def work() -> None:
-            from native_host.doctor.examination import mend
+            from native_host.doctor.examination import fix
 
-            await mend(place, code, confirmed=confirmed)
+            await fix(place, key[0], confirmed=confirmed)
 
         def done(_: None) -> None:
-            self._confirmable.discard(code)
-            self._said.pop(code, None)
+            self._confirmable.discard(key)
+            self._said.pop(key, None)
             self._examine()
 
         def failed(error: KortillaError) -> None:
             if error.code == "BROWSER_RUNNING":
-                self._confirmable.add(code)
-                self._say(code, self.texts("self_check.browser_open"))
+                self._confirmable.add(key)
+                self._say(key, self.texts("self_check.browser_open"))
             else:
-                self._say(code, self.texts("self_check.not_mended"))
+                self._say(key, self.texts("self_check.not_fixed"))
 
         self.services.background.start(work, done, failed)
 
-    def _say(self, code: str, words: str) -> None:
-        self._said[code] = words
+    def _say(self, key: _Key, words: str) -> None:
+        self._said[key] = words
         self._build()
         self.say(words)
 
@@ -209,6 +211,10 @@ class Page(PageBase):
         self._copied = True
         self._build()
         self.say(self.texts("self_check.copied"))
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.code, finding.reader
 
 
 def _look(finding: Finding) -> tuple[Look, str]:

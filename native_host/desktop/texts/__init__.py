@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,9 @@ class Texts:
         """Return the title and the text for a card's state. The latter may be empty."""
         if state.problem:
             return self.problem(state.problem)
-        return self(f"{state.key}.title"), self._catalogue.get(f"{state.key}.more", "")
+        # What to do does not depend on the PIN.
+        more = re.sub(r"\.pin[12s]_", ".", state.key)
+        return self(f"{state.key}.title"), self._catalogue.get(f"{more}.more", "")
 
     def valid(self, end: datetime) -> str:
         """Return until when a card is valid, in the computer's time zone."""

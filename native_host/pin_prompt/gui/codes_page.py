@@ -51,7 +51,7 @@ class BaseCodesPage(ConfirmPage):
         # The name is enough for a page that is read step by step.
         number = "" if self.in_steps and question.name else question.satu
         self.add_person(question.name, number)
-        if self.in_steps and self._holder and not conversation.origin:
+        if self.in_steps and self._holder:
             self.about.append(self._holder)
         self._calm = codes.is_calm(question)
         tries = f"{codes.tries_left(question.tries_left, text)}."
@@ -252,8 +252,10 @@ class CodesPage(BaseCodesPage):
 
     def _show_step(self, step: int) -> None:
         """Show a step with the focus in its field. Digits in other steps stay."""
+        self.window().setFocus()  # Qt would give it to a button in between
         self._show_parts(step)
         self.hold.start()
+        self.pause.stop()
         name = self.entries[step].field.name
         keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [self.text(key) for key in keys if key in self.text]

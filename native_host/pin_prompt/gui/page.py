@@ -94,6 +94,8 @@ class Page(QWidget):
         self.announcement = Announcement()
         #: Whether the program waits for the person.
         self.awaits_person = True
+        #: Whether the page is mostly there for a moment.
+        self.is_brief = False
         #: Whether the page asks for a signature, or shows that it is being made.
         self.concerns_signature = False
         #: The row for notices about the calling program.
@@ -149,10 +151,10 @@ class Page(QWidget):
 
     @property
     def parties(self) -> str:
-        """Who asks, and whose card it is, for the descriptions of dialog and field."""
+        """Who asks, and whose card it is, for the description of the window."""
         asking = self.text.asking()
         who = self.conversation.origin or (asking[1] if asking else "")
-        return ". ".join(filter(None, (who, self._holder_name))) + "."
+        return " ".join(f"{each}." for each in (who, self._holder_name) if each)
 
     def follow(self, requester: Requester) -> None:
         """Stand below the requester, whose panel goes on with the holder's."""
@@ -243,6 +245,7 @@ class QuestionPage(Page):
     def answer(self, kind: str, **fields: object) -> None:
         """Emit an answer, once: a second Enter or click must not answer again."""
         if self.isEnabled():
+            self.window().setFocus()  # a disabled field says once more that it has it
             self.setEnabled(False)
             self.answered.emit(kind, fields)
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import (
     QAbstractEventDispatcher,
+    QEvent,
     QEventLoop,
     QPoint,
     QSize,
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QApplication,
-    QDialog,
     QFrame,
     QPushButton,
     QScrollArea,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.gui.accessibility import Announcer
+from native_host.gui.accessibility import Announcer, Rest, TopDialog
 from native_host.gui.frame import Foot
 from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, is_low, keep_in_view
@@ -31,6 +31,9 @@ from native_host.pin_prompt.gui.header import Header, Requester, caller_notice
 from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch
 from native_host.pin_prompt.gui.page import Page
 
+#: Milliseconds until a page that is mostly there for a moment gets the focus, while a
+#: screen reader is active. It would say the button of each.
+_BRIEF = 3000
 #: Pixels reserved for the desktop's title bar.
 _TITLE_BAR = 40
 _NO_KEYS = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
@@ -82,7 +85,7 @@ class PageScrollArea(QScrollArea):
             super().keyPressEvent(event)
 
 
-class PageWindow(QDialog):
+class PageWindow(TopDialog):
     """A header, a page that may scroll, and a foot with the page's buttons."""
 
     def __init__(self, guard: InputGuard) -> None:
@@ -102,6 +105,15 @@ class PageWindow(QDialog):
         self._watch = WindowWatch(self)
         self._scroll.verticalScrollBar().valueChanged.connect(self._watch.check_soon)
         self._announcer = Announcer(self)
+        self._rest = Rest(self)
+        self.setFocusProxy(self._rest)
+        self._focus_later = QTimer(self, singleShot=True, interval=_BRIEF)
+        self._focus_later.timeout.connect(self._focus)
+        #: Whether the person is elsewhere, and hears who asks when coming here. A
+        #: screen reader must know first that the window is left.
+        self._is_left = False
+        self._describe_later = QTimer(self, singleShot=True, interval=0)
+        self._describe_later.timeout.connect(self._describe)
 
     def _add_parts(self) -> None:
         """Add header, page and foot.
@@ -116,6 +128,8 @@ class PageWindow(QDialog):
 
     def _put_page(self, page: Page) -> None:
         """Show a page in place of the one before. ``_present`` follows."""
+        self.setFocus()
+        self._focus_later.stop()
         old, self.page = self.page, page
         if old is not None:
             old.end()
@@ -132,7 +146,7 @@ class PageWindow(QDialog):
             page.explain_caller(caller_notice(page.conversation, page.text))
         self._scroll.replace(page)
         page.said.connect(self._announcer.say)
-        self.setAccessibleDescription(page.parties)
+        self._describe()
         for button in page.buttons:
             self._foot.add(button)
         page.grown.connect(self._make_room)
@@ -143,12 +157,34 @@ class PageWindow(QDialog):
         """Fit the window to a page, set the focus and announce it."""
         self._fit(page)
         if page.initial_focus:
-            page.initial_focus.setFocus()
+            if page.is_brief and QAccessible.isActive():
+                self._focus_later.start()
+            else:
+                page.initial_focus.setFocus()
             QTimer.singleShot(0, self._reveal_focus)
         if page.wants_attention and self.isVisible() and not self.isActiveWindow():
             self.raise_()
             QApplication.alert(self)
         self._announcer.say_page(str(page.announcement))
+
+    def _focus(self) -> None:
+        if self.page and self.page.initial_focus and self._rest.hasFocus():
+            self.page.initial_focus.setFocus()
+
+    def _describe(self) -> None:
+        """Have a screen reader say who asks when the person comes back, and not now.
+
+        A page's announcement says it too.
+        """
+        parties = self.page.parties if self.page and self._is_left else ""
+        self.setAccessibleDescription(parties)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange:
+            self._is_left = not self.isActiveWindow()
+            if self._is_left:
+                self._describe_later.start()
 
     def _width(self) -> int:
         """Return the preferred width in pixels, limited by the screen."""

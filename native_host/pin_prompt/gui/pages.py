@@ -76,6 +76,7 @@ class StepPage(Page):
         super().__init__(conversation, text)
         self.shown = (step, problem)
         self.awaits_person = step not in (*FINAL_STEPS, model.Step.SIGNING)
+        self.is_brief = step in _AT_WORK and problem is None
         self.concerns_signature = step in (model.Step.SIGNING, model.Step.PIN_PAD)
         heading, body = text.problem(problem) if problem else text.step(step)
         self.add_heading(heading)
@@ -255,7 +256,8 @@ class ActivationOfferPage(YesNoPage):
         super().__init__(conversation, text)
         self.wants_attention = True
         if question.name or question.satu:
-            self.add_person(question.name, question.satu)
+            # The name is enough, as on the pages after this one.
+            self.add_person(question.name, "" if question.name else question.satu)
         heading, body = text.activation_offer(question)
         self.add_heading(heading)
         self.column.addWidget(label(body))

@@ -159,7 +159,7 @@ class PinPage(BasePinPage):
         what.setBuddy(self.field)
         low, high = question.min_length, question.max_length
         self._length = self.text("pin.length", min=low, max=high)
-        self._describe_field(self._news)
+        self._describe_field("")
         beside = muted(self.text("codes.length.range", min=low, max=high), 1.0)
         above, row = QHBoxLayout(), QHBoxLayout()
         above.setSpacing(dp(12))
@@ -188,9 +188,8 @@ class PinPage(BasePinPage):
         self.add_end(self.text("confirm"), stretch=self.documents is None)
 
     def _describe_field(self, words: str) -> None:
-        # What happened comes first, and the rule that most people know last.
-        said = filter(None, (words, self.parties, self._length))
-        self.field.setAccessibleDescription(" ".join(said))
+        # What happened comes first. The page's announcement says all else.
+        self.field.setAccessibleDescription(f"{words} {self._length}".lstrip())
 
     def _on_edit_pin(self) -> None:
         self.error_notice.setVisible(False)

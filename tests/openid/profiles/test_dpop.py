@@ -193,7 +193,7 @@ async def test_the_bank_has_to_prove_a_key(op: LocalOP) -> None:
 async def test_a_proof_works_once(op: LocalOP) -> None:
     shown = proof(KEY)
     answer = await redeem(op, "bank", "c" * 48, headers=[shown])
-    assert answer.json["error"] == "invalid_grant"  # the code alone is wrong
+    assert answer.json["error"] == "invalid_grant"  # only the code is wrong
     answer = await redeem(op, "bank", "c" * 48, headers=[shown])
     assert answer.json["error_description"] == "DPoP was used before"
     # The mark is in the store, under the key: another client's jti may be the same.
