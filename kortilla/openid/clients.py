@@ -89,6 +89,8 @@ class Client(ClientMixin):
 
 def peek(assertion: str) -> tuple[str, str | None]:
     """Return who an assertion says it is from, and its ``kid``. Nothing is verified."""
+    if not assertion:
+        return "", None
     try:
         content = extract_compact(assertion.encode())
         claims, kid = json.loads(content.payload), content.headers().get("kid")
