@@ -219,6 +219,7 @@ def _show_settings(window: Window) -> None:
         },
         agent=True,
         language="system",
+        can="none",
     )
     window.pages["settings"]._set(found)  # type: ignore[attr-defined] # as above
 

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from native_host.agent.agent import _WINDOW
 from native_host.card.mock_source import MockCardSource
 from native_host.desktop.pages.help import guides_folder
 from native_host.desktop.texts import Texts
@@ -223,8 +224,8 @@ def activation(person: Person) -> Steps:
         person.ready(text("close"))
         yield "PIN2, twice", [text("step.done.heading")]
         person.close(text("title"))
-        person.sees(person.text("card.ready.title"))
-        yield "Close", [person.text("card.title")]
+        person.sees(person.text("card.done.activate"))
+        yield "Close", [person.text("card.done.activate")]
 
 
 def unlock(person: Person) -> Steps:
@@ -243,8 +244,54 @@ def unlock(person: Person) -> Steps:
         person.ready(text("close"))
         yield "the right PUK code", [text("step.done.heading")]
         person.close(text("title"))
+        person.sees(person.text("card.done.unblock"))
+        yield "Close", [person.text("card.done.unblock")]
+
+
+def change(person: Person) -> Steps:
+    cards.new_card(person.card_folder)
+    with person.program():
         person.sees(person.text("card.ready.title"))
-        yield "Close", [person.text("card.title")]
+        yield "the window opens", [person.text("card.title")]
+        person.choose(person.text("card.change.pin2"))
+        text = person.prompt("change-pin", "PIN2")
+        person.ready(text("confirm"))
+        yield "Change PIN2", [text("heading"), HOLDER, text("codes.old.PIN2")]
+        person.type("999999", PIN2, PIN2)
+        person.ready(text("confirm"))
+        yield "a wrong PIN2", [text("wrong"), "4"]
+        person.type("123456", PIN2, PIN2)
+        person.ready(text("close"))
+        yield "the right PIN2", [text("step.done.heading")]
+        person.close(text("title"))
+        person.sees(person.text("card.done.change-pin"))
+        yield "Close", [person.text("card.done.change-pin")]
+
+
+def agent(person: Person) -> Steps:
+    """The agent has noticed a new card, and opens a window."""
+    cards.new_card(person.card_folder, "v5-2026", "new")
+    command = [*_WINDOW[:-1], "mock", "--lang", person.language]
+    with subprocess.Popen(command, env=person.environment) as program:
+        try:
+            text = person.prompt("activate")
+            person.ready(text("offer.yes"))
+            yield "a new card is put in", [text("offer.heading"), HOLDER]
+            person.go_to(text("offer.never"))
+            yield "Tab to no more offers", [text("offer.never")]
+            person.go_to(text("offer.later"))
+            yield "Tab to not now", [text("offer.later")]
+            person.choose(text("offer.yes"))
+            person.ready(text("next"))
+            yield "Activate", [HOLDER, text("codes.activation")]
+            person.type(ACTIVATION)
+            person.ready(text("next"))
+            yield "the code in the letter", [text("steps.new-PIN1.field")]
+            person.press("Escape")
+            person.ready(text("leave.no"))
+            yield "Escape", [text("leave")]
+        finally:
+            program.kill()
 
 
 def sign(person: Person) -> Steps:
@@ -343,9 +390,15 @@ def self_check(person: Person) -> Steps:
                 words.append(checked.partition("|")[0])
             yield f"the page {name}", words
             if name == "settings":
-                switch = person.text("settings.agent.switch")
-                person.go_to(switch)
-                yield "Tab to a switch", [switch]
+                for key in (
+                    "settings.language.system",
+                    "settings.agent.switch",
+                    "history.switch",
+                ):
+                    person.go_to(person.text(key))
+                    yield f"Tab to {key}", [person.text(key)]
+                person.press("space")
+                yield "space", ["checked"]
             if name == "help":
                 guide = guides_folder() / f"citizens/{person.language}.md"
                 text = guide.read_text(encoding="utf-8")
@@ -363,7 +416,10 @@ def self_check(person: Person) -> Steps:
 
 JOURNEYS: dict[str, Journey] = {
     each.__name__: each
-    for each in (login, activation, unlock, sign, check, encrypt, self_check)
+    for each in (
+        *(login, activation, unlock, change, agent),
+        *(sign, check, encrypt, self_check),
+    )
 }
 
 

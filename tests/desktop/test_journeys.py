@@ -38,6 +38,8 @@ def orca(
     [
         ("activation", "fi"),
         ("unlock", "sv"),
+        ("change", "en"),
+        ("agent", "fi"),
         ("check", "fi"),
         ("encrypt", "en"),
         ("self_check", "sv"),

@@ -290,6 +290,19 @@ def test_everything_on_a_contactless_reader(
     walk.see(walk.text("confirm"), walk.text("codes.old.PIN1"))
     walk.type("3691", "2580", "2580")
     walk.see(walk.text("close"), walk.text("step.done.heading"))
-    card = MockCardState.open(tmp_path / "card").read()
-    assert (card.pin1.value, card.pin2.value) == ("2580", "739146")
+    state = MockCardState.open(tmp_path / "card")
+    with state.update() as card:
+        card.pin1.tries = 0
+        puk = card.puk.value
+    walk.choose(walk.text("close"))
+    assert host.answer()["result"] == {"pin1": "set"}
+    host.send({"id": "4", "command": "unblock", "arguments": arguments})
+    walk.begin("unblock")
+    walk.type_can()
+    walk.begin("unblock", "PIN1")
+    walk.see(walk.text("confirm"), walk.text("codes.PUK"))
+    walk.type(puk, "147258", "147258")
+    walk.see(walk.text("close"), walk.text("step.done.heading"))
+    card = state.read()
+    assert (card.pin1.value, card.pin2.value) == ("147258", "739146")
     assert (card.pin1.tries, card.pin2.tries, card.wrong_cans) == (5, 5, 0)
