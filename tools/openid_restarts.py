@@ -69,6 +69,13 @@ def main() -> None:
         processes = [start(0), start(1)]
         front = stack.enter_context(nginx(folder, ports))
         asyncio.run(measure(front, leaf, processes, start, chosen))
+        lines = [
+            line.partition(" ERROR ")[2]
+            for log in folder.glob("log-*")
+            for line in log.read_text().splitlines()
+        ]
+        for what, count in Counter(filter(None, lines)).most_common():
+            print(f"  {count} {what}")
 
 
 @contextmanager
@@ -118,8 +125,7 @@ async def measure(
     """Log in, restart, and print what came of it."""
     times: list[float] = []
     lost: Counter[str] = Counter()
-    left = iter(range(chosen.logins))
-    restarts = 0
+    restarted = asyncio.Event()
 
     async with aiohttp.ClientSession(
         url,
@@ -128,7 +134,7 @@ async def measure(
     ) as http:
 
         async def person() -> None:
-            for _ in left:
+            while len(times) < chosen.logins or not restarted.is_set():
                 try:
                     times.append((await log_in(http, leaf)).seconds)
                 except (RefusedError, aiohttp.ClientError) as error:
@@ -137,17 +143,15 @@ async def measure(
         begun = time.monotonic()
         people = asyncio.gather(*(person() for _ in range(PEOPLE)))
         for number in range(chosen.restarts):
-            if people.done():
-                break
             which = number % 2
             await asyncio.to_thread(processes[which].end)
             processes[which] = await asyncio.to_thread(start, which)
-            restarts += 1
+        restarted.set()
         await people
         took = time.monotonic() - begun
     p99 = statistics.quantiles(times, n=100)[98]
     print(
-        f"{len(times)} logins in {took:.0f} s, {restarts} restarts, "
+        f"{len(times)} logins in {took:.0f} s, {chosen.restarts} restarts, "
         f"{sum(lost.values())} lost, p99 {p99:.2f} s, longest {max(times):.2f} s"
     )
     for what, count in lost.most_common():

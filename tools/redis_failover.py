@@ -71,8 +71,16 @@ class Relay:
         serving = asyncio.start_server(self._serve, self._host, RELAYED)
         asyncio.run_coroutine_threadsafe(serving, self._loop).result()
         yield
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextmanager
     def cut_off(self, cut: Callable[[str], bool]) -> Iterator[None]:
@@ -120,7 +128,7 @@ class Result:
     finished: list[tuple[float, Evidence]] = field(default_factory=list)
     refused: list[tuple[float, str]] = field(default_factory=list)
     replayed: int = 0
-    lost: int = 0
+    lost: list[float] = field(default_factory=list)
     tried: int = 0
     failed_at: float = 0
 
@@ -131,8 +139,13 @@ class Result:
         return (
             f"| {name} | {len(self.finished)} | {max(gaps):.1f} s | "
             f"{len(self.refused)} | {self.replayed} of {2 * self.tried} | "
-            f"{self.lost} of {self.tried} |"
+            f"{len(self.lost)} of {self.tried}{self._last()} |"
         )
+
+    def _last(self) -> str:
+        if not self.lost:
+            return ""
+        return f", the last of {max(self.lost) - self.failed_at:.1f} s after it"
 
 
 async def people(
@@ -185,7 +198,8 @@ async def try_again(
         async with http.get(
             f"{url}/authorize", params=silent, headers=own, allow_redirects=False
         ) as answer:
-            result.lost += "code=" not in answer.headers.get("Location", "")
+            if "code=" not in answer.headers.get("Location", ""):
+                result.lost.append(at)
 
 
 @contextlib.asynccontextmanager
@@ -211,6 +225,7 @@ async def run(name: str) -> str:
                 sentinels(
                     *("--min-replicas-to-write", least, "--min-replicas-max-lag", "2"),
                     down=DOWN,
+                    replicas=2 if "two" in name else 1,
                     through=RELAYED if relayed else 7001,
                     program="valkey-server" if "Valkey" in name else "redis-server",
                 )
@@ -219,7 +234,7 @@ async def run(name: str) -> str:
         if relayed:
             stack.enter_context(relay.running())
         if "cluster" not in name:
-            await replicated(group.servers[1])
+            await replicated(*group.servers[1:])
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         leaf = write_files(folder, group.url, first=_SETTINGS)
         urls = [stack.enter_context(server(folder))[1] for _ in range(3)]
@@ -243,7 +258,7 @@ SCENARIOS = (
     "Sentinels, frozen",
     "Sentinels, cut off",
     "Sentinels, cut off from replica and Sentinels only",
-    "Sentinels, cut off from replica and Sentinels only, min-replicas-to-write 1",
+    "Sentinels, cut off from replicas and Sentinels only, two, min-replicas-to-write 1",
     "Sentinels, Valkey, killed",
     "cluster, killed",
     "cluster, frozen",

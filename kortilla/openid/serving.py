@@ -28,6 +28,8 @@ from kortilla.web import http
 _ON_THE_WAY = 3.0
 #: Seconds in which a connection that has begun is made.
 _HANDSHAKE = 0.2
+#: Seconds after which the event loop has begun with all that it has accepted.
+_ACCEPTED = 0.05
 #: Seconds that open requests have to end.
 _SHUTDOWN = 10
 _SO_ATTACH_FILTER = 26
@@ -252,10 +254,27 @@ async def _close(listener: asyncio.Server, server: web.Server, *, shared: bool) 
 
     What waits at a ``shared`` socket is for the next process.
     """
-    kept = [] if shared else [each.dup() for each in listener.sockets]
+    loop = asyncio.get_running_loop()
+    if shared:
+        for each in listener.sockets:
+            loop.remove_reader(each.fileno())
+        # Closed at once, asyncio drops what it has accepted and not begun with.
+        await asyncio.sleep(_ACCEPTED)
+        listener.close()
+    else:
+        await _take_last(listener, server)
+    until = loop.time() + _ON_THE_WAY
+    await asyncio.sleep(_ACCEPTED)
+    while server.connections and loop.time() < until:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0.05)
+
+
+async def _take_last(listener: asyncio.Server, server: web.Server) -> None:
+    """Refuse connections from now on, and take those that nobody has accepted."""
+    kept = [each.dup() for each in listener.sockets]
     for each in kept:
         _drop_new_connections(each)
-    await asyncio.sleep(0 if shared else _HANDSHAKE)
+    await asyncio.sleep(_HANDSHAKE)
     waiting = []
     listener.close()
     for each in kept:
@@ -270,10 +289,6 @@ async def _close(listener: asyncio.Server, server: web.Server, *, shared: bool) 
         connection.setblocking(False)
         with contextlib.suppress(OSError):
             await loop.connect_accepted_socket(server, connection)
-    until = loop.time() + _ON_THE_WAY
-    await asyncio.sleep(0.05)  # the event loop has accepted some that nobody counts yet
-    while server.connections and loop.time() < until:  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio.connection import Connection, parse_url
+from redis.exceptions import RedisError
 
 #: The ports of Sentinels, and of a cluster's nodes.
 _PORTS = {"sentinel": 26379, "cluster": 6379}
@@ -89,6 +90,13 @@ def _address(kind: str, url: str, **parts: Any) -> RedisAddress:
     }
     if own and kind != "sentinel":
         raise ValueError("has sentinel_username or sentinel_password, and no Sentinel")
+    of_pool = ("max_connections", "timeout")
+    try:
+        connection_class(**{n: v for n, v in options.items() if n not in of_pool})
+    except (TypeError, RedisError):
+        raise ValueError(
+            "has an option that redis-py does not know, or one of TLS without rediss"
+        ) from None
     return RedisAddress(kind, connection_class, options=options, own=own, **parts)
 
 

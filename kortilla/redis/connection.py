@@ -14,7 +14,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    RedisSSLContext,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.cluster import AbstractRedisCluster
@@ -105,6 +110,24 @@ _DOUBTS = (
 )
 
 
+def _sharing_tls() -> type[SSLConnection]:
+    """Return a class whose connections share what they know of TLS.
+
+    redis-py has each read all CAs of the system, which takes 27 ms: fifty connections
+    after a restart held up the event loop for longer than a command may take.
+    """
+    shared: list[RedisSSLContext] = []
+
+    class Sharing(SSLConnection):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            if not shared:
+                shared.append(self.ssl_context)
+            self.ssl_context = shared[0]
+
+    return Sharing
+
+
 def _has_ended(connection: AbstractConnection) -> bool:
     reader, writer = connection._reader, connection._writer
     if reader is None or writer is None:
@@ -132,39 +155,30 @@ def connect(
         address = parse_address(url)
     except ValueError as error:
         raise ConfigurationError(f"The URL of Redis {error}.") from None
-    limits: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
-    limits |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+    options |= {"socket_timeout": seconds, "socket_connect_timeout": seconds}
     if not issubclass(address.connection_class, UnixDomainSocketConnection):
-        limits["socket_keepalive"] = True  # it finds a server that is gone silently
-    primary: Primary | None = None
-    if address.kind:
-        primary = _primary(address, limits, seconds / 4, prefix)
-    pool = _Pool(
-        primary=primary,
-        max_connections=connections,
-        timeout=seconds,
-        connection_class=address.connection_class,
-        **{**address.options, **limits},
-    )
-    return (Redis if primary is None else _Client).from_pool(pool)
+        options["socket_keepalive"] = True  # it finds a server that is gone silently
+    options |= {"max_connections": connections, "timeout": seconds, **address.options}
+    secure = address.connection_class is SSLConnection
+    options["connection_class"] = _sharing_tls() if secure else address.connection_class
+    if not address.kind:
+        return Redis.from_pool(_Pool(**options))
+    primary = _primary(address, options, seconds / 4, prefix)
+    return _Client.from_pool(_Pool(primary=primary, **options))
 
 
 def _primary(
-    address: RedisAddress, limits: dict[str, Any], seconds: float, prefix: str
+    address: RedisAddress, options: dict[str, Any], seconds: float, prefix: str
 ) -> Primary:
     """Return what finds the primary of a URL with several hosts."""
     sentinel = address.kind == "sentinel"
     no_more = {"username", "password", "db"} if sentinel else set()
-    options = {name: v for name, v in address.options.items() if name not in no_more}
-    options |= {**address.own, **limits, "protocol": 2, "decode_responses": False}
+    own = {name: value for name, value in options.items() if name not in no_more}
+    own |= {**address.own, "protocol": 2, "decode_responses": False}
+    own["max_connections"] = 2
     servers = [
-        Redis.from_pool(
-            BlockingConnectionPool(
-                connection_class=address.connection_class,
-                max_connections=2,
-                **{**options, "host": host, "port": port},
-            )
-        )
+        Redis.from_pool(BlockingConnectionPool(**{**own, "host": host, "port": port}))
         for host, port in address.hosts
     ]
     if sentinel:
@@ -177,7 +191,7 @@ def hash_tagged(prefix: str) -> str:
 
     ``kortilla:`` becomes ``{kortilla:}``; one with a hash tag stays as it is.
     """
-    return prefix if re.search(r"\{[^}]+\}", prefix) else f"{{{prefix}}}"
+    return prefix if re.match(r"[^{]*\{[^}]+\}", prefix) else f"{{{prefix}}}"
 
 
 def prefix_for(client: Any, prefix: str) -> str:
@@ -207,7 +221,7 @@ return {{run or '', is_node and 1 or 0}}
 """
 _CLUSTER = (
     "Redis is a node of a cluster: write redis+cluster:// in place of redis://, with "
-    "several nodes."
+    "several nodes. If it is there, keys move to another node, and that passes."
 )
 
 

@@ -8,7 +8,6 @@ just said that it is the one. Then its answers count too, and no later one.
 """
 
 import asyncio
-import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.crc import key_slot
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from kortilla.errors import StoreUnavailableError
 
@@ -58,12 +57,13 @@ class Primary(ABC):
         self._seconds = seconds
         self._address: Address | None = None
         self._asked = self._until = -1.0
+        self._doubted = False
         self._asking: asyncio.Task[None] | None = None
 
     async def find(self) -> Address:
         """Return the primary's address. Raises ``StoreUnavailableError``."""
         now = time.monotonic()
-        unsure = now >= self._until
+        unsure = self._doubted or now >= self._until
         if unsure or now >= self._asked + _FRESH:
             asking = self._ask_once()
             if unsure:
@@ -80,15 +80,14 @@ class Primary(ABC):
             )
 
     def doubt(self) -> None:
-        """Ask before the next command: something went wrong."""
-        self._until = -1.0
+        """Ask before the next command: one went wrong. Other answers still count."""
+        self._doubted = True
 
     async def close(self) -> None:
         """Close the connections to the servers."""
         if self._asking is not None:
             self._asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, StoreUnavailableError):
-                await self._asking
+            await asyncio.wait({self._asking})
         for server in self._servers:
             await server.aclose()
 
@@ -111,6 +110,7 @@ class Primary(ABC):
             raise [*known, *errors][0]
         address, lease = self._judge(views)
         self._address, self._asked, self._until = address, asked, asked + lease
+        self._doubted = False
 
     def _judge(self, views: list[View]) -> tuple[Address, float]:
         """Return the primary, and how many seconds from the question on it is one."""
@@ -159,7 +159,7 @@ class SentinelPrimary(Primary):
         execute: Any = server.execute_command  # has no types
         try:
             answer = await execute("SENTINEL", "MASTER", self._name)
-        except ResponseError as error:
+        except (AuthenticationError, ResponseError) as error:
             raise StoreUnavailableError(
                 "A Sentinel refuses to tell the primary: correct its name in the URL, "
                 "or sentinel_username and sentinel_password."
@@ -200,7 +200,8 @@ class ClusterPrimary(Primary):
             if "master" in flags and any(map(self._has_slot, slots)):
                 host, _, port = place.partition("@")[0].rpartition(":")
                 own = server.connection_pool.connection_kwargs["host"]
-                lease = 0.0 if "fail" in flags else _CLUSTER_LEASE
+                failing = {"fail", "fail?"} & {*flags.split(",")}
+                lease = 0.0 if failing else _CLUSTER_LEASE
                 return View(
                     address=(host or own, int(port)),
                     epoch=int(epoch),

@@ -37,22 +37,27 @@ class Group:
 
 @contextlib.contextmanager
 def sentinels(
-    *options: str, down: int = 2000, through: int = 7001, program: str = "redis-server"
+    *options: str,
+    down: int = 2000,
+    replicas: int = 1,
+    through: int = 7001,
+    program: str = "redis-server",
 ) -> Iterator[Group]:
-    """Run a primary, a replica and three Sentinels, which watch port ``through``.
+    """Run a primary, replicas and three Sentinels, which watch port ``through``.
 
-    A primary that does not answer for ``down`` milliseconds is replaced. Replica and
+    A primary that does not answer for ``down`` milliseconds is replaced. Replicas and
     Sentinels connect from the address at which they listen. ``options`` are more of
-    the two servers.
+    the servers.
     """
     host = _host()
     with _running() as run:
         own = ["--bind", host, "--bind-source-addr", host, "--replica-announce-ip"]
         own += [host, *_AT_ONCE, *options]
         announced = ["--port", "7001", "--replica-announce-port", str(through)]
-        of = ["--port", "7002", "--replicaof", host, str(through)]
-        primary = run(*own, *announced, program=program)
-        replica = run(*own, *of, program=program)
+        servers = [run(*own, *announced, program=program)]
+        for number in range(replicas):
+            of = ["--port", str(7002 + number), "--replicaof", host, str(through)]
+            servers.append(run(*own, *of, program=program))
         names = [f"{number:040x}" for number in range(1, 4)]
         watchers = []
         for number, name in enumerate(names):
@@ -67,7 +72,10 @@ def sentinels(
                 f"sentinel monitor {NAME} {host} {through} 2",
                 f"sentinel down-after-milliseconds {NAME} {down}",
                 f"sentinel failover-timeout {NAME} 5000",
-                f"sentinel known-replica {NAME} {host} 7002",
+                *(
+                    f"sentinel known-replica {NAME} {host} {7002 + replica}"
+                    for replica in range(replicas)
+                ),
                 *(
                     f"sentinel known-sentinel {NAME} {host} {26379 + other} {known}"
                     for other, known in enumerate(names)
@@ -78,7 +86,7 @@ def sentinels(
             watchers.append(watcher)
         hosts = ",".join(f"{host}:{26379 + number}" for number in range(3))
         url = f"redis+sentinel://{hosts}/{NAME}"
-        yield Group(host, [primary, replica], watchers, url)
+        yield Group(host, servers, watchers, url)
 
 
 @contextlib.contextmanager
@@ -108,6 +116,8 @@ def cluster(*, down: int = 1000) -> Iterator[Group]:
             own_options = ["--bind", host, "--port", str(7001 + number)]
             own_options += ["--cluster-announce-ip", host, "--bind-source-addr", host]
             own_options += _AT_ONCE
+            if number < 3:  # its flag is nofailover
+                own_options += ["--cluster-replica-no-failover", "yes"]
             own_options += ["--cluster-enabled", "yes"]
             own_options += ["--cluster-node-timeout", str(down)]
             servers.append(run(*own_options, file=("nodes.conf", lines)))

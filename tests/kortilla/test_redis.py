@@ -496,4 +496,11 @@ async def test_a_redis_with_a_ca_of_its_own_works(tmp_path: Path) -> None:
             assert await stores.sessions.load(await stores.sessions.create({})) == {}
         # One connection of the stores, which is used again, and the test's own.
         assert redis.client.info("stats")["total_connections_received"] == 2
+        # What many connections at once need to know of TLS is read once.
+        await asyncio.gather(*(stores.sessions.create({}) for _ in range(20)))
+        client: Any = stores._client
+        pool = client.connection_pool
+        contexts = {id(each.ssl_context) for each in pool._available_connections}
+        assert len(pool._available_connections) > 1
+        assert len(contexts) == 1
         await stores.close()

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.sentinel import Sentinel
+from redis.crc import key_slot
 
 from kortilla.errors import (
     ChallengeNonceNotFoundError,
@@ -20,7 +22,7 @@ from kortilla.errors import (
 from kortilla.openid.store import RedisStore
 from kortilla.redis import RedisStores
 from kortilla.redis.address import parse_address
-from kortilla.redis.connection import connect
+from kortilla.redis.connection import connect, hash_tagged
 from kortilla.redis.primary import Primary, View
 from kortilla.web.challenge import Challenges
 from tests.kortilla.pki import SATU
@@ -32,7 +34,7 @@ from tests.kortilla.redis_group import (
     sentinels,
     until,
 )
-from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.kortilla.redis_server import RedisServer, running_redis, tcp
 from tests.kortilla.test_stores import MINE, STATE
 
 #: Seconds: longer than any answer takes on a busy machine.
@@ -244,6 +246,44 @@ def test_a_primary_is_one_while_too_few_could_replace_it(
         assert (host, lease) == expected
 
 
+async def test_a_request_that_is_given_up_takes_no_answer_from_others() -> None:
+    """Who breaks off requests could have others refused otherwise."""
+    asked = Said([], seconds=1)
+    asked._address, asked._until = ("a", 6379), time.monotonic() + 60
+    asked.doubt()
+    asked.confirm(("a", 6379))
+    for address, left in ((("b", 6379), 60), (("a", 6379), 0)):
+        asked._until = time.monotonic() + left
+        with pytest.raises(StoreUnavailableError):
+            asked.confirm(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+sentinel://ADDRESS/m", "redis+cluster://ADDRESS"]
+)
+async def test_nobody_is_there_to_name_the_primary(url: str) -> None:
+    stores = RedisStores.from_url(url.replace("ADDRESS", tcp()[0]), seconds=SECONDS)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="No Redis is at the address"):
+            await stores.challenges.check()
+    await stores.close()
+
+
+def test_options_of_a_url_come_first() -> None:
+    for url in ("redis://a", "redis+sentinel://a/m", "redis+cluster://a"):
+        client = connect(f"{url}?max_connections=3&socket_timeout=7&timeout=9")
+        pool: Any = client.connection_pool
+        assert (pool.max_connections, pool.timeout) == (3, 9)
+        assert pool.connection_kwargs["socket_timeout"] == 7
+
+
+@pytest.mark.parametrize("prefix", ["a:", "{a}:", "a{}:", "{}{a}", "a}b:", "{a", ""])
+def test_all_keys_of_a_prefix_have_one_hash_slot(prefix: str) -> None:
+    tagged = hash_tagged(prefix or "x")
+    slots = {key_slot(f"{tagged}{end}".encode()) for end in ("", "a", "b:{c}", "}d")}
+    assert len(slots) == 1
+
+
 def test_the_parts_of_a_url() -> None:
     url = "rediss+sentinel://u:p%40@a:1,[::1],c.example/m/3"
     found = parse_address(f"{url}?sentinel_password=s&ssl_ca_certs=/ca")
@@ -277,6 +317,8 @@ def test_the_parts_of_a_url() -> None:
         ("redis+cluster://a/m", "no number of a database"),
         ("redis+cluster://a?sentinel_password=secret", "and no Sentinel"),
         ("redis+cluster://a?socket_timeout=secret", "Invalid value"),
+        ("redis+sentinel://a/m?ssl_ca_certs=secret", "TLS without rediss"),
+        ("redis://a?sockettimeout=secret", "redis-py does not know"),
     ],
 )
 def test_a_url_that_is_unclear_is_refused(url: str, reason: str) -> None:

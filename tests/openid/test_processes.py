@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from kortilla.openid import serving
 from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_group import Group, replicated, sentinels, until
@@ -33,6 +35,7 @@ from tests.openid.provider import (
 )
 from tests.openid.served import Running, code, redeem, running, visitor
 from tests.support.guide import DOCS
+from tests.support.patience import patience
 
 PACKAGING = DOCS.parent / "packaging" / "openid"
 
@@ -273,39 +276,6 @@ async def test_rolling_restarts_lose_no_login(
     assert finished >= 4
 
 
-async def test_a_restart_at_systemds_socket_refuses_nobody(
-    tmp_path: Path, card: KortillaCard, redis: RedisServer
-) -> None:
-    """One process alone, and clients that try nothing twice."""
-    file = config(tmp_path, card, redis, drain_seconds=0.1)
-    finished = 0
-
-    async def log_in_until(ended: asyncio.Event) -> None:
-        nonlocal finished
-        while not ended.is_set():
-            _, form = await code(session, url)
-            assert (await redeem(session, url, form))[0] == 200
-            finished += 1
-
-    with contextlib.ExitStack() as stack:
-        own = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-
-        def start() -> Running:
-            return stack.enter_context(running(file, "--simulator", listening=own))
-
-        process = start()
-        url = process.url
-        assert urlsplit(url).port == own.getsockname()[1]
-        async with visitor(force_close=True) as session:
-            ended = asyncio.Event()
-            visitors = [asyncio.create_task(log_in_until(ended)) for _ in range(4)]
-            assert await asyncio.to_thread(process.end) == 0
-            await asyncio.to_thread(start)
-            ended.set()
-            await asyncio.gather(*visitors)
-    assert finished >= 4
-
-
 async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
     tmp_path: Path, card: KortillaCard, redis: RedisServer
 ) -> None:
@@ -361,6 +331,74 @@ async def test_connections_that_nobody_has_accepted_yet_are_served(
             writer.close()
         assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
         assert own.end() == 0
+
+
+async def test_a_restart_at_systemds_socket_refuses_nobody(
+    tmp_path: Path, card: KortillaCard
+) -> None:
+    """One process alone, with connections that it has accepted and that it has not."""
+    write_files(tmp_path, card)
+    file = tmp_path / "openid.toml"
+    file.write_text(toml(configuration(issuer=ORIGIN)))
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    pairs: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def connect(count: int) -> None:
+        for _ in range(count):
+            pair = await asyncio.open_connection(*own.getsockname())
+            pair[1].write(request)
+            pairs.append(pair)
+
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        for _ in range(2):
+            with running(file, listening=own) as process:
+                assert urlsplit(process.url).port == own.getsockname()[1]
+                process.process.send_signal(signal.SIGSTOP)
+                await connect(50)
+                process.process.send_signal(signal.SIGTERM)
+                process.process.send_signal(signal.SIGCONT)
+                assert await asyncio.to_thread(process.process.wait) == 0
+            await connect(10)
+        with running(file, listening=own):
+            async with asyncio.timeout(patience()):
+                answers = [await reader.read() for reader, _ in pairs]
+    for _, writer in pairs:
+        writer.close()
+    assert len(answers) == 120
+    assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_what_was_accepted_when_the_process_stops_listening_is_served(
+    turns: int,
+) -> None:
+    """At each turn of the event loop: what is not accepted waits for the next one."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    loop, app = asyncio.get_running_loop(), web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        listener = await loop.create_server(runner.server, sock=own.dup())
+        clients = [socket.create_connection(own.getsockname()) for _ in range(20)]
+        for client in clients:
+            client.sendall(request)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await serving._close(listener, runner.server, shared=True)
+        again = await loop.create_server(runner.server, sock=own.dup())
+        for client in clients:
+            client.settimeout(patience())
+            with client:
+                said = await asyncio.to_thread(client.recv, 4096)
+            assert said.startswith(b"HTTP/1.1 200 OK")
+        again.close()
+    await runner.cleanup()
 
 
 def test_the_examples_leave_time_to_end() -> None:
