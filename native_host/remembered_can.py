@@ -9,7 +9,9 @@ password, and people would take that for one of the card's.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
@@ -29,6 +31,7 @@ _ATTRIBUTES = {"application": "kortilla", "what": "card access number"}
 _LABEL = "Kortilla: CAN"
 #: Seconds that the store may take, which are as long as the user waits for the window.
 _WITHIN = 2.0
+_ONE_AT_A_TIME = threading.Lock()
 
 
 async def can_remember() -> bool:
@@ -112,15 +115,14 @@ def _use(work: "Callable[[DBusConnection], T]") -> T | None:
         from secretstorage.exceptions import SecretStorageException
     except ImportError:
         return None
-    try:
-        bus = secretstorage.dbus_init()
-    except SecretStorageException as error:
-        logger.info("There is no session bus: %s", error)
+    # A thread that hangs keeps the others from it: there is at most one of them.
+    if not _ONE_AT_A_TIME.acquire(timeout=_WITHIN):
         return None
     try:
-        return work(bus)
+        with closing(secretstorage.dbus_init()) as bus:
+            return work(bus)
     except (SecretStorageException, OSError) as error:
         logger.info("The secret service can't be used: %s", type(error).__name__)
         return None
     finally:
-        bus.close()
+        _ONE_AT_A_TIME.release()

@@ -45,7 +45,8 @@ async def second_person(make_op: MakeOP) -> str:
 def hint_of(client: str, key: RSAKey | None = None) -> str:
     """Return an ID token of a client, which may be gone, with any key."""
     own = KEYS.current("RS256")
-    claims = {"iss": ISSUER, "aud": client, "sub": "x", "iat": 1, "exp": 2}
+    times = {"iat": 1, "exp": 2, "auth_time": 1}
+    claims = {"iss": ISSUER, "aud": client, "sub": "x", **times}
     return jwt.encode({"alg": "RS256", "kid": str(own.kid)}, claims, key or own)
 
 

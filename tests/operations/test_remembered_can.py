@@ -2,12 +2,16 @@
 """The CAN in the desktop's secret service: GNOME's keyring, on a bus of its own."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import secretstorage
 from secretstorage import Collection, dbus_init
+from secretstorage.exceptions import SecretServiceNotAvailableException
 
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
@@ -106,6 +110,26 @@ async def test_a_store_that_hangs_holds_up_nobody_for_long(
     monkeypatch.setattr(remembered_can, "_WITHIN", 0.01)
     assert await remembered_can.can_remember() is False
     assert await remembered_can.recall() is None
+
+
+async def test_a_store_that_hangs_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A browser looks for cards again and again."""
+    over = threading.Event()
+    asked: list[bool] = []
+
+    def hang() -> NoReturn:
+        asked.append(True)
+        over.wait(patience())
+        raise SecretServiceNotAvailableException
+
+    monkeypatch.setattr(secretstorage, "dbus_init", hang)
+    monkeypatch.setattr(remembered_can, "_WITHIN", 0.02)
+    for _ in range(3):
+        assert await remembered_can.recall() is None
+    assert asked == [True]
+    over.set()
 
 
 async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -> None:

@@ -147,7 +147,7 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
     before = stage.window.windowTitle(), stage.band.heading.text()
     stage.handle(Ask(1, ActivationQuestion(partly)))
     stage.sees("was not finished" if partly else "is not activated yet")
-    stage.sees("tried with test cards only")
+    stage.sees("Tried with test cards only")
     assert stage.band.heading.text() == "Activate your identity card"
     assert stage.site.text() == SITE
     yes = stage.button("Activate")
@@ -160,7 +160,7 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
     stage.handle(Ask(2, a_codes_question()))
     assert stage.window.windowTitle() == "Kortilla: activate the card"
     stage.handle(Show(Step.SIGNING))
-    stage.sees("The card is being activated")
+    stage.sees("Activating the card")
     stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
     stage.sees("Put the same card back")
     role = "PIN1" if operation == "authenticate" else "PIN2"
@@ -292,7 +292,7 @@ def test_an_activation_inside_a_login_has_few_words(
     for step in range(3):
         page._show_step(step)
         stage.settle()
-        stage.sees(SITE)
+        stage.sees(SITE, HOLDER)
         count()
     stage.show(Show(Step.SIGNING))
     count()

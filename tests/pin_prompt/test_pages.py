@@ -151,7 +151,7 @@ WORDS: list[tuple[dict[str, Any], WindowRequest, str]] = [
     (
         MANAGING,
         codes(),
-        "5 tries left | No hurry. | tried with test cards only | -locked"
+        "5 tries left | No hurry. | Tried with test cards only | -locked"
         " | -https:// | +5 tries left.",
     ),
     (

@@ -104,12 +104,12 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
     ),
     (
         call("offer_activation", ActivationQuestion(False)),
-        ["not been activated yet", "tried with test cards only", "Type yes"],
+        ["is not activated yet", "Tried with test cards only", "Type yes"],
         {"yes": "agreed", "": CANCELLED},
     ),
     (
         call("offer_activation", ActivationQuestion(True)),
-        ["was not finished", "tried with test cards only", "Type yes"],
+        ["was not finished", "Tried with test cards only", "Type yes"],
         {"yes": "agreed"},
     ),
     (
@@ -348,9 +348,9 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     for said in (
         "No web page sees your PINs",
         "Take out the letter with this card's activation code.",
-        "tried with test cards only",
+        "Tried with test cards only",
         *("You have 5 tries left.", "unlocked only with a PUK code"),
-        *("The card is being activated.", "The card has been activated."),
+        *("Activating the card.", "The card has been activated."),
     ):
         assert said in terminal.seen
     assert "https://" not in terminal.seen

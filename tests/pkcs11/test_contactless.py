@@ -97,3 +97,23 @@ async def test_a_prepared_login_shows_a_card_on_a_contactless_reader(
         await login.prepare()
         assert await client.slots() == [1]
         assert windows.users[-1].can_questions == [CanQuestion()]
+
+
+async def test_a_number_of_an_earlier_window_that_does_not_fit_is_said_to_be_old(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    """The person has typed nothing in this window yet."""
+    source.remove()
+    source._contactless = True
+    source.insert()
+    numbers = AccessNumbers()
+    async with a_login(source, windows, numbers=numbers) as login:
+        for can in (CAN, "222222"):
+            with source._state.update() as card:
+                card.can = can
+            windows.type("1234")
+            windows.cans = [can]
+            await login.prepare()
+        [question] = windows.users[-1].can_questions
+        assert (question.wrong, question.recalled) == (True, True)
+        numbers.wipe()

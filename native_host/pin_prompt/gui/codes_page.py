@@ -51,7 +51,7 @@ class BaseCodesPage(ConfirmPage):
         # The name is enough for a page that is read step by step.
         number = "" if self.in_steps and question.name else question.satu
         self.add_person(question.name, number)
-        if self.in_steps and self._holder:
+        if self.in_steps and self._holder and not conversation.origin:
             self.about.append(self._holder)
         self._calm = codes.is_calm(question)
         tries = f"{codes.tries_left(question.tries_left, text)}."

@@ -112,6 +112,9 @@ async def test_userinfo_is_signed_for_a_client_that_asks(make_op: MakeOP) -> Non
     assert claims["name"]
     head = json.loads(base64.urlsafe_b64decode(answer.text.partition(".")[0] + "=="))
     assert head["alg"] == "ES256"
+    # It names the person as an ID token does, and is no ID token.
+    asked = await Browser(op).authorize(prompt="none", id_token_hint=answer.text)
+    assert asked[1].parameters["error"] == "invalid_request"
 
 
 async def test_a_client_without_its_key_any_more_gets_nothing(op: LocalOP) -> None:
