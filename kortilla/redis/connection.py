@@ -74,9 +74,9 @@ class _Pool(BlockingConnectionPool):
             self.primary.doubt()
             raise
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await super().aclose()
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close all connections. Each version of redis-py closes a client by this."""
+        await super().disconnect(inuse_connections)
         if self.primary is not None:
             await self.primary.close()
 

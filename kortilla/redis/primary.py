@@ -51,6 +51,8 @@ class Primary(ABC):
 
     #: What the servers are called in messages.
     kind: str
+    #: What to do when one refuses to answer.
+    refused: str
 
     def __init__(self, servers: Sequence[Redis], seconds: float) -> None:
         self._servers = servers
@@ -133,8 +135,15 @@ class Primary(ABC):
         return newest.address, lease
 
     async def _limited(self, server: Redis) -> View:
-        async with asyncio.timeout(self._seconds):
-            return await self._view(server)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._view(server)
+        except (AuthenticationError, ResponseError) as error:
+            raise StoreUnavailableError(self.refused) from error
+        except (LookupError, ValueError) as error:
+            raise StoreUnavailableError(
+                f"A {self.kind} answers something else than a {self.kind} does."
+            ) from error
 
     @abstractmethod
     async def _view(self, server: Redis) -> View:
@@ -150,6 +159,10 @@ class SentinelPrimary(Primary):
     """
 
     kind = "Sentinel"
+    refused = (
+        "A Sentinel refuses to tell the primary: correct its name in the URL, or "
+        "sentinel_username and sentinel_password."
+    )
 
     def __init__(self, servers: Sequence[Redis], seconds: float, name: str) -> None:
         super().__init__(servers, seconds)
@@ -157,13 +170,7 @@ class SentinelPrimary(Primary):
 
     async def _view(self, server: Redis) -> View:
         execute: Any = server.execute_command  # has no types
-        try:
-            answer = await execute("SENTINEL", "MASTER", self._name)
-        except (AuthenticationError, ResponseError) as error:
-            raise StoreUnavailableError(
-                "A Sentinel refuses to tell the primary: correct its name in the URL, "
-                "or sentinel_username and sentinel_password."
-            ) from error
+        answer = await execute("SENTINEL", "MASTER", self._name)
         said = dict(zip(answer[::2], answer[1::2], strict=True))
         whole = int(said[b"down-after-milliseconds"]) / 1000
         if whole < _SHORTEST:
@@ -187,6 +194,10 @@ class ClusterPrimary(Primary):
     """The primary of a cluster that has the hash slot of a key."""
 
     kind = "node"
+    refused = (
+        "A node refuses to tell about a cluster: correct user and password in the URL, "
+        "allow the command CLUSTER, or write redis:// if it is a single server."
+    )
 
     def __init__(self, servers: Sequence[Redis], seconds: float, key: str) -> None:
         super().__init__(servers, seconds)

@@ -269,6 +269,22 @@ async def test_nobody_is_there_to_name_the_primary(url: str) -> None:
     await stores.close()
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis+sentinel://ADDRESS/m", "A Sentinel refuses to tell the primary"),
+        ("redis+cluster://ADDRESS", "write redis:// if it is a single server"),
+    ],
+)
+async def test_a_single_server_is_neither(url: str, reason: str) -> None:
+    address, options = tcp()
+    with running_redis(*options):
+        stores = RedisStores.from_url(url.replace("ADDRESS", address))
+        with pytest.raises(StoreUnavailableError, match=reason):
+            await stores.challenges.check()
+        await stores.close()
+
+
 def test_options_of_a_url_come_first() -> None:
     for url in ("redis://a", "redis+sentinel://a/m", "redis+cluster://a"):
         client = connect(f"{url}?max_connections=3&socket_timeout=7&timeout=9")
