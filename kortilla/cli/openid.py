@@ -124,7 +124,7 @@ def init(
 @_with_extra
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
-    from kortilla.openid.registry import Reloader
+    from kortilla.openid.clients.registry import Reloader
     from kortilla.openid.serving import metrics_served, passed_socket
     from kortilla.openid.serving import serve as run
     from kortilla.openid.settings import Settings
@@ -279,7 +279,7 @@ def add(
     claims: str,
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
-    from kortilla.openid.client_keys import load_client_keys
+    from kortilla.openid.clients.keys import load_client_keys
     from kortilla.openid.keys import replace_file
     from kortilla.openid.settings import Settings, hash_secret
 

@@ -13,8 +13,8 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kortilla.common import JsonObject
-from kortilla.openid.claims_parameter import Wanted
-from kortilla.openid.profiles import PROFILES, satisfies
+from kortilla.openid.clients.claims_parameter import Wanted
+from kortilla.openid.clients.profiles import PROFILES, satisfies
 from kortilla.openid.settings import LONGEST_URI, ClientSettings
 from kortilla.web.http import Response, json_response
 

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 from joserfc import jwt
 
 from kortilla.errors import StoreUnavailableError
-from kortilla.openid.browsers import BrowserSession
-from kortilla.openid.client_keys import LIMITS, Fetchers
-from kortilla.openid.clients import Client
+from kortilla.openid.clients.client import Client
+from kortilla.openid.clients.keys import LIMITS, Fetchers
 from kortilla.openid.keys import KeyFile
+from kortilla.openid.login.browsers import BrowserSession
 from kortilla.openid.store import Store
 from kortilla.revocation.interface import NoAnswerError
 

@@ -30,15 +30,15 @@ from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
-from kortilla.openid.clients import (
+from kortilla.openid.clients.client import (
     ASSERTION_ALGORITHMS,
     Assertion,
     Client,
 )
+from kortilla.openid.clients.profiles import PROFILES
 from kortilla.openid.jose import METADATA
 from kortilla.openid.jose.tokens import MALFORMED, encrypted
 from kortilla.openid.keys import KeyFile, SigningKey
-from kortilla.openid.profiles import PROFILES
 from kortilla.openid.records import CodeRecord, Login, TokenRecord
 from kortilla.openid.settings import CLAIMS, Settings
 

@@ -4,7 +4,7 @@
 - ``GET .well-known/openid-configuration`` and ``GET jwks``
 - ``GET`` and ``POST authorize``, ``POST par``, ``POST token``
 - ``GET`` and ``POST userinfo``, ``GET`` and ``POST logout``
-- ``login/…``: the page where people log in (``kortilla.openid.login_page``)
+- ``login/…``: the page where people log in (``kortilla.openid.login.login_page``)
 - ``GET static/…``: its files; ``GET healthz`` and ``GET readyz``
 
 Nothing that a browser or a client sends raises an error here.
@@ -20,7 +20,6 @@ from urllib.parse import urlencode
 
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
-from kortilla.openid import cors
 from kortilla.openid.authorization import (
     AuthorizationRequest,
     RefusedError,
@@ -30,15 +29,22 @@ from kortilla.openid.authorization import (
     public_json,
     redirect,
 )
-from kortilla.openid.clients import ASSERTION_SECONDS, Client, about, claimed_id, peek
+from kortilla.openid.clients import cors
+from kortilla.openid.clients.client import (
+    ASSERTION_SECONDS,
+    Client,
+    about,
+    claimed_id,
+    peek,
+)
+from kortilla.openid.clients.registry import Change, Registry
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
-from kortilla.openid.login_page import BODY_SECONDS, LoginPage
+from kortilla.openid.login.login_page import BODY_SECONDS, LoginPage
+from kortilla.openid.login.pages import static_files
 from kortilla.openid.metrics import Observed, note, observing
-from kortilla.openid.pages import static_files
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
 from kortilla.openid.records import CodeRecord, TokenRecord
-from kortilla.openid.registry import Change, Registry
 from kortilla.openid.settings import Settings
 from kortilla.web.http import (
     Request,

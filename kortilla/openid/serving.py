@@ -19,9 +19,9 @@ from aiohttp.abc import AbstractAccessLogger
 from kortilla.aiohttp import read_request, to_response
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError
+from kortilla.openid.clients.registry import LOOK_SECONDS, Reloader
 from kortilla.openid.metrics import RequestMetrics, endpoint
 from kortilla.openid.provider import Provider
-from kortilla.openid.registry import LOOK_SECONDS, Reloader
 from kortilla.web import http
 
 #: Seconds in which the request of a new connection arrives. One without is idle.

@@ -27,7 +27,7 @@ from pydantic import (
 from kortilla.common import JsonObject
 from kortilla.common.origin import check_origin
 from kortilla.errors import ConfigurationError
-from kortilla.openid.profiles import (
+from kortilla.openid.clients.profiles import (
     EncryptionAlgorithm,
     ProfileName,
     RequestAlgorithm,

@@ -18,13 +18,13 @@ from kortilla.errors import (
 )
 from kortilla.events import EventHook
 from kortilla.openid.backchannel import Logouts
-from kortilla.openid.browsers import Browsers
+from kortilla.openid.clients.registry import Registry
 from kortilla.openid.keys import KeyFile
-from kortilla.openid.login_page import LoginPage
-from kortilla.openid.pages import Pages
+from kortilla.openid.login.browsers import Browsers
+from kortilla.openid.login.login_page import LoginPage
+from kortilla.openid.login.pages import Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
-from kortilla.openid.registry import Registry
 from kortilla.openid.settings import RedisSettings, RevocationSettings, Settings
 from kortilla.openid.store import MemoryStore, RedisStore, Store
 from kortilla.revocation import Revocation, RevocationChecker
@@ -36,7 +36,7 @@ from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import FixedWindowLimit
 
 if TYPE_CHECKING:
-    from kortilla.openid.simulator import Simulator
+    from kortilla.openid.login.simulator import Simulator
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def create_provider(
     store, challenges = _stores(settings, clock, redis, simulator=simulator)
     played = None
     if simulator:
-        from kortilla.openid.simulator import (  # noqa: PLC0415 - real cards need none
+        from kortilla.openid.login.simulator import (  # noqa: PLC0415 - real cards need none
             Simulator,
         )
 

@@ -15,6 +15,7 @@ from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.state import MockCardState
 from native_host import remembered_can
 from native_host.agent import agent as agent_module
+from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
 from native_host.desktop.texts import Texts
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -60,6 +61,13 @@ class Desktop:
     async def withdrawn(self) -> int:
         gone = self.notifications.withdrawn
         return await asyncio.to_thread(gone.get, timeout=patience())
+
+    async def is_settled(self, agent: Agent) -> None:
+        """Wait until the agent has finished with the card, and has told nothing."""
+        [task] = agent._seen.values()
+        told = self.notifications.shown
+        await until(lambda: not told.empty() or (task and task.done()))
+        await self.nothing_is_told()
 
     async def nothing_is_told(self) -> None:
         await self.activation.none_opens()
@@ -136,8 +144,7 @@ async def test_a_window_that_has_asked_for_the_can_is_enough(pcscd: Pcscd) -> No
         pcscd.insert(new(pcscd, "active"))
         await until(lambda: user.can_questions)
         await attended(agent)
-        await settled(agent)
-        await there.nothing_is_told()
+        await there.is_settled(agent)
         login.cancel()
         await asyncio.gather(login, return_exceptions=True)
 
@@ -158,8 +165,8 @@ async def test_by_a_remembered_can_a_new_card_is_offered_its_activation(
     remembered_can.recall, remembered_can.forget = recall, forget
     async with desktop(pcscd) as there, agent_with(there.activation) as agent:
         pcscd.insert(new(pcscd, "active"))
-        await settled(agent)
-        await there.nothing_is_told()
+        await attended(agent)
+        await there.is_settled(agent)
         pcscd.insert(new(pcscd))
         await (await there.activation.opened()).end(activated=False)
         await settled(agent)

@@ -14,7 +14,7 @@ from kortilla import errors
 from kortilla.common import texts
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["kortilla/openid/texts", "kortilla/web/texts", "tools/demo/site/texts"]
+FOLDERS = ["kortilla/openid/login/texts", "kortilla/web/texts", "tools/demo/site/texts"]
 STATIC = ROOT / "kortilla" / "client" / "texts"
 
 

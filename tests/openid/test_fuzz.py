@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
-from kortilla.openid.claims_parameter import Wanted
-from kortilla.openid.client_keys import read_keys
+from kortilla.openid.clients.claims_parameter import Wanted
+from kortilla.openid.clients.keys import read_keys
 from tests.openid.provider import (
     BEARER,
     CALLBACK,

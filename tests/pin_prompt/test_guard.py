@@ -14,7 +14,7 @@ from native_host.pin_prompt.gui.input_guard import (
 )
 from native_host.pin_prompt.gui.page import QuestionPage
 from native_host.pin_prompt.messages import Ask, AskStarted, ChooseCard, Show
-from native_host.pin_prompt.model import CardChoice, ConsentQuestion, Progress, Step
+from native_host.pin_prompt.model import CardChoice, ConsentQuestion, Step
 from tests.pin_prompt.conftest import (
     CANCELLED,
     NEVER,
@@ -187,7 +187,7 @@ def test_somebody_who_goes_on_typing_keeps_the_guard_up(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        Show(Step.RECEIVING, progress=Progress(1, 2)),
+        Show(Step.WAITING_FOR_CARD),
         Ask(1, a_question(role="PIN2", pin_pad=True)),
     ],
 )

@@ -44,7 +44,7 @@ PLACES = {
     "desktop": "native_host/desktop/texts/{}.json",
     "extension": "extension/_locales/{}/messages.json",
     "server": "kortilla/web/texts/{}.json",
-    "provider": "kortilla/openid/texts/{}.json",
+    "provider": "kortilla/openid/login/texts/{}.json",
 }
 
 #: Words that have another one in the table of the rules, by language.

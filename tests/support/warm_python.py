@@ -17,7 +17,7 @@ _LIBRARY = (
     *("gunicorn.workers.gthread", "gunicorn.workers.sync"),
     *("kortilla.aiohttp", "kortilla.cli.openid", "kortilla.django", "kortilla.flask"),
     *("kortilla.openid.serving", "kortilla.openid.setup", "kortilla.prometheus"),
-    *("kortilla.openid.simulator", "kortilla.revocation"),
+    *("kortilla.openid.login.simulator", "kortilla.revocation"),
     *("kortilla.starlette", "redis.asyncio", "tests.kortilla.django_service"),
     *("tests.kortilla.flask_service", "uvicorn.lifespan.on", "uvicorn.loops.auto"),
     *("uvicorn.main", "uvicorn.protocols.http.auto"),

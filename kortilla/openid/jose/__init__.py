@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What clients sign, and what is encrypted for them: JWS, JWE and JWT by joserfc."""
 
+from kortilla.openid.clients.profiles import ENCRYPTION_ALGORITHMS, REQUEST_ALGORITHMS
 from kortilla.openid.jose.dpop import ALGORITHMS
 from kortilla.openid.jose.tokens import CONTENT_ENCRYPTION
-from kortilla.openid.profiles import ENCRYPTION_ALGORITHMS, REQUEST_ALGORITHMS
 
 #: What the discovery document says of it.
 METADATA = {

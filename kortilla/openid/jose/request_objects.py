@@ -14,13 +14,13 @@ from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import RefusedError
+from kortilla.openid.clients.profiles import PROFILES
 from kortilla.openid.jose.tokens import kid_of, signing_keys, verify
-from kortilla.openid.profiles import PROFILES
 from kortilla.openid.settings import ClientSettings
 from kortilla.openid.store import Store
 
 if TYPE_CHECKING:
-    from kortilla.openid.clients import Client
+    from kortilla.openid.clients.client import Client
     from kortilla.openid.protocol import Protocol
 
 #: How far ahead an object may expire, and how long ago it may begin.

@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QApplication,
@@ -31,8 +31,8 @@ from native_host.pin_prompt.gui.header import Header, Requester, caller_notice
 from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch
 from native_host.pin_prompt.gui.page import Page
 
-#: Milliseconds until a page that is mostly there for a moment gets the focus, while a
-#: screen reader is active. It would say the button of each.
+#: Milliseconds until a page that is mostly there for a moment gets the focus. A screen
+#: reader would say the button of each.
 _BRIEF = 3000
 #: Pixels reserved for the desktop's title bar.
 _TITLE_BAR = 40
@@ -157,7 +157,7 @@ class PageWindow(TopDialog):
         """Fit the window to a page, set the focus and announce it."""
         self._fit(page)
         if page.initial_focus:
-            if page.is_brief and QAccessible.isActive():
+            if page.is_brief:
                 self._focus_later.start()
             else:
                 page.initial_focus.setFocus()

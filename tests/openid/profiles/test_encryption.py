@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from kortilla.errors import ConfigurationError
+from tests.openid.clients.test_registry import KeyServer, key_set
 from tests.openid.conftest import MakeOP
 from tests.openid.profiles.parties import (
     ENCODING,
@@ -37,7 +38,6 @@ from tests.openid.provider import (
     assertion,
     configuration,
 )
-from tests.openid.test_registry import KeyServer, key_set
 
 ALGORITHMS = ["RSA-OAEP-256", "RSA-OAEP", "ECDH-ES", "ECDH-ES+A256KW"]
 

@@ -17,9 +17,9 @@ from joserfc.jws import extract_compact
 
 from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError
-from kortilla.openid.client_keys import FetchedKeys, check_encryption
+from kortilla.openid.clients.keys import FetchedKeys, check_encryption
+from kortilla.openid.clients.profiles import PROFILES, Profile
 from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
-from kortilla.openid.profiles import PROFILES, Profile
 from kortilla.openid.settings import ClientSettings, hash_secret
 
 #: How far ahead an assertion may expire, which is how long its jti is kept.

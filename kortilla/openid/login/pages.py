@@ -19,7 +19,7 @@ from kortilla.web.http import File, Request, Response, packaged_files
 from kortilla.web.refusals import TEXTS as REFUSALS
 
 if TYPE_CHECKING:
-    from kortilla.openid.simulator import Simulator
+    from kortilla.openid.login.simulator import Simulator
 
 _TEXTS = Path(__file__).parent / "texts"
 _STATIC = Path(__file__).parent / "static"

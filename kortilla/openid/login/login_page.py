@@ -27,9 +27,9 @@ from kortilla.openid.authorization import (
     redirect,
 )
 from kortilla.openid.backchannel import Logouts
-from kortilla.openid.browsers import Browsers, BrowserSession
+from kortilla.openid.login.browsers import Browsers, BrowserSession
+from kortilla.openid.login.pages import LANGUAGES, Pages
 from kortilla.openid.metrics import note
-from kortilla.openid.pages import LANGUAGES, Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import Login
 from kortilla.openid.store import Store
@@ -50,7 +50,7 @@ from kortilla.web.routes import MAX_BODY_BYTES, greeting, token_of
 from kortilla.web.sessions import new_session_id
 
 if TYPE_CHECKING:
-    from kortilla.openid.simulator import Simulator
+    from kortilla.openid.login.simulator import Simulator
 
 logger = logging.getLogger(__name__)
 

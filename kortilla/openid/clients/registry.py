@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from kortilla.errors import ConfigurationError
-from kortilla.openid.client_keys import FetchedKeys, Fetchers, load_client_keys
-from kortilla.openid.clients import Client, ClientKeys
+from kortilla.openid.clients.client import Client, ClientKeys
+from kortilla.openid.clients.keys import FetchedKeys, Fetchers, load_client_keys
 from kortilla.openid.settings import ClientSettings, Settings
 
 if TYPE_CHECKING:

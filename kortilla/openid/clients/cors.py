@@ -9,7 +9,7 @@ never with cookies (Fetch Standard, "CORS protocol").
 from collections.abc import Mapping
 
 from kortilla.openid.authorization import RefusedError
-from kortilla.openid.clients import Client
+from kortilla.openid.clients.client import Client
 from kortilla.web.http import Request, Response
 
 _ENDPOINTS = {

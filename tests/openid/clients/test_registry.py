@@ -17,8 +17,8 @@ from joserfc.jwk import ECKey
 
 from kortilla.events import ClientChanged, Event
 from kortilla.openid import Settings
-from kortilla.openid.client_keys import FETCH_SECONDS, FRESH_SECONDS, GOOD_SECONDS
-from kortilla.openid.registry import Change, Reloader
+from kortilla.openid.clients.keys import FETCH_SECONDS, FRESH_SECONDS, GOOD_SECONDS
+from kortilla.openid.clients.registry import Change, Reloader
 from kortilla.testing import KortillaCard
 from tests.openid.conftest import MakeOP
 from tests.openid.provider import (
