@@ -81,7 +81,14 @@ def parse_address(url: str) -> RedisAddress:
 
 
 def _address(kind: str, url: str, **parts: Any) -> RedisAddress:
-    options: dict[str, Any] = {**parse_url(url)}
+    try:
+        options: dict[str, Any] = {**parse_url(url)}
+    except ValueError:
+        # Its text may quote the password: a "/" in it ends the host for urllib.
+        raise ValueError(
+            "has a part that can't be read: a port, an option, or a password without "
+            "percent-encoding, in which / is written as %2F"
+        ) from None
     connection_class = options.pop("connection_class", Connection)
     own = {
         option: options.pop(f"sentinel_{option}")
