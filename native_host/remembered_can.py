@@ -3,7 +3,7 @@
 
 ``org.freedesktop.secrets``, as GNOME's and KDE's password stores and KeePassXC have it.
 SecretStorage encrypts what travels on the bus. It is never in a file of ours. A store
-that is locked, absent or slow counts as none: to unlock it, it would ask for a
+that is locked, absent, broken or slow counts as none: to unlock it, it would ask for a
 password, and people would take that for one of the card's.
 """
 
@@ -15,6 +15,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
+from native_host.hardening import wipe
+from native_host.pin_prompt.model import CAN_DIGITS
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -53,12 +55,19 @@ async def state() -> State:
 
 
 async def recall() -> bytearray | None:
-    """Return the CAN that is remembered, which the caller wipes, or None."""
+    """Return the CAN that is remembered, which the caller wipes, or None.
+
+    Another program may have changed it into something that is no CAN, and counts as
+    none.
+    """
 
     def find(bus: "DBusConnection") -> bytearray | None:
         for item in _items(bus):
             if not item.is_locked():
-                return bytearray(item.get_secret())
+                secret = bytearray(item.get_secret())
+                if len(secret) == CAN_DIGITS and secret.isdigit():
+                    return secret
+                wipe(secret)
         return None
 
     return await _with_bus(find)
@@ -66,13 +75,14 @@ async def recall() -> bytearray | None:
 
 async def remember(can: bytearray) -> None:
     """Put a CAN in the place of the one before. Without a store, nothing happens."""
+    secret = bytes(can)  # the caller may wipe its own before a slow store takes it
 
     def put(bus: "DBusConnection") -> None:
         from secretstorage import Collection
 
         store = Collection(bus)
         if not store.is_locked():
-            store.create_item(_LABEL, _ATTRIBUTES, bytes(can), replace=True)
+            store.create_item(_LABEL, _ATTRIBUTES, secret, replace=True)
 
     await _with_bus(put)
 
@@ -112,6 +122,7 @@ async def _with_bus(work: "Callable[[DBusConnection], T]") -> T | None:
 def _use(work: "Callable[[DBusConnection], T]") -> T | None:
     try:
         import secretstorage
+        from jeepney.wrappers import DBusErrorResponse
         from secretstorage.exceptions import SecretStorageException
     except ImportError:
         return None
@@ -121,7 +132,7 @@ def _use(work: "Callable[[DBusConnection], T]") -> T | None:
     try:
         with closing(secretstorage.dbus_init()) as bus:
             return work(bus)
-    except (SecretStorageException, OSError) as error:
+    except (SecretStorageException, DBusErrorResponse, OSError) as error:
         logger.info("The secret service can't be used: %s", type(error).__name__)
         return None
     finally:

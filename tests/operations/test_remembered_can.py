@@ -10,12 +10,15 @@ from typing import NoReturn
 
 import pytest
 import secretstorage
+from jeepney import DBusAddress, HeaderFields, new_error, new_method_call
+from jeepney.wrappers import DBusErrorResponse
 from secretstorage import Collection, dbus_init
 from secretstorage.exceptions import SecretServiceNotAvailableException
 
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
 from native_host.card.mock_source import MockCardSource
+from native_host.hardening import wipe
 from native_host.operations.card_status import card_status
 from native_host.pin_prompt.model import CanQuestion
 from tests.operations.faulty_session import log_in
@@ -130,6 +133,55 @@ async def test_a_store_that_hangs_is_asked_once(
         assert await remembered_can.recall() is None
     assert asked == [True]
     over.set()
+
+
+async def test_a_store_that_answers_with_an_error_is_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that the bus can't start."""
+    call = new_method_call(DBusAddress("/", "a.b", "a.b"), "Get")
+    call.header.fields[HeaderFields.sender] = ":1.1"
+    error = new_error(call, "org.freedesktop.DBus.Error.Spawn.ChildExited")
+
+    def fail() -> NoReturn:
+        raise DBusErrorResponse(error)
+
+    monkeypatch.setattr(secretstorage, "dbus_init", fail)
+    async with a_source(folder) as source:
+        user = User(["1234"], cans=[CAN], allows=True)
+        await log_in(source, user)
+        assert user.can_questions == [CanQuestion()]
+
+
+async def test_what_is_no_can_is_not_recalled(
+    folder: Path, open_keyring: OpenKeyring
+) -> None:
+    """The user may have changed it, in the desktop's program for passwords."""
+    open_keyring()
+    await ready()
+    async with a_source(folder) as source:
+        for wrong in ("", "12345", "1234567", "12 456"):
+            await remembered_can.remember(bytearray(wrong, "ascii"))
+            assert await remembered_can.state() == "remembered"
+            user = User(["1234"], cans=[CAN], allows=True)
+            await log_in(source, user)
+            assert user.can_questions == [CanQuestion(can_remember=True)], wrong
+            assert await remembered_can.recall() == bytearray(CAN, "ascii")
+
+
+async def test_a_slow_store_gets_no_wiped_number(
+    open_keyring: OpenKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_keyring()
+    await ready()
+    monkeypatch.setattr(remembered_can, "_WITHIN", patience())
+    can = bytearray(CAN, "ascii")
+    with remembered_can._ONE_AT_A_TIME:
+        remembering = asyncio.create_task(remembered_can.remember(can))
+        await asyncio.sleep(0)  # it begins
+        wipe(can)
+    await remembering
+    assert await remembered_can.recall() == bytearray(CAN, "ascii")
 
 
 async def test_the_status_asks_nobody(folder: Path, open_keyring: OpenKeyring) -> None:
