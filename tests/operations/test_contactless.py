@@ -20,12 +20,17 @@ from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card import mock_source
 from native_host.card.contactless.pace import open_channel
+from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
+from native_host.operations.authenticate import look_for_authentication
 from native_host.operations.card_access import secure_channel
+from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.card_session import UsableCards
+from native_host.operations.card_access.secure_channel import connect_unasked
+from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.automatic import AutomaticPrompt
@@ -132,6 +137,30 @@ async def test_a_wrong_can_is_sent_once_and_asked_for_again(
         assert shown[:3] == [(Step.CONTACTLESS, None), SLOW, SLOW]
         assert shown[-1] == (Step.CONTACTLESS, None)
         assert tries(source._state) == (5, 5, 5)
+
+
+async def test_several_tasks_may_learn_that_a_can_is_wrong(folder: Path) -> None:
+    """A process that serves other programs has windows, and reads cards for them."""
+    numbers = AccessNumbers()
+    async with a_source(folder) as source:
+        [reader] = await source.readers()
+        numbers._known[reader.name] = bytearray(WRONG, "ascii")
+        connecting = [connect_unasked(source, reader, numbers) for _ in range(2)]
+        for found in await asyncio.gather(*connecting, return_exceptions=True):
+            assert isinstance(found, UnsupportedCardError)
+        assert reader not in numbers
+        context = Context(source, User(), numbers=numbers)
+        cards = UsableCards(context, look=look_for_authentication)
+        assert await cards.channels.reopen(reader) is None
+
+        # The window has got another number while the old one was tried.
+        numbers._known[reader.name] = bytearray(WRONG, "ascii")
+        late = asyncio.create_task(connect_unasked(source, reader, numbers))
+        await asyncio.sleep(0)  # it has the old one
+        numbers._known[reader.name] = bytearray(CAN, "ascii")
+        with pytest.raises(UnsupportedCardError):
+            await late
+        assert numbers.known(reader) == bytearray(CAN, "ascii")
 
 
 async def test_the_can_is_asked_for_once_though_the_card_is_moved(

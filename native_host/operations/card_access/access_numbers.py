@@ -98,9 +98,14 @@ class AccessNumbers:
             self._wished.discard(reader.name)
             await remembered_can.remember(self._known[reader.name])
 
-    async def refused(self, reader: Reader) -> None:
-        """Forget a wrong CAN, which must not be sent again by itself."""
+    async def refused(self, reader: Reader, can: bytearray) -> None:
+        """Forget a wrong CAN, which must not be sent again by itself.
+
+        Meanwhile another task may have forgotten it, or have another one in its place.
+        """
         self._refused.add(reader.name)
+        if self._known.get(reader.name) != can:
+            return
         self._wished.discard(reader.name)
         wipe(self._known.pop(reader.name))
         if reader.name in self._recalled:

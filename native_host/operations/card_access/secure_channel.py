@@ -54,7 +54,7 @@ class SecureChannels:
             try:
                 return await self._try(reader, can)
             except WrongCanError:
-                await self._numbers.refused(reader)
+                await self._numbers.refused(reader, can)
             finally:
                 # After the command that still uses it for a cancelled caller.
                 await asyncio.shield(self._source.run(wipe, can))
@@ -94,16 +94,19 @@ class SecureChannels:
     async def reopen(self, reader: Reader) -> CardConnection | None:
         """Open the channel to a released card again, with the CAN it has accepted.
 
-        Returns None if the card refuses the CAN: it is another card, whose CAN is to be
-        asked for. Raises the other errors of ``connect`` and ``open_channel``.
+        Returns None if the card refuses the CAN, also for another task meanwhile: it is
+        another card, whose CAN is to be asked for. Raises the other errors of
+        ``connect`` and ``open_channel``.
         """
+        if reader not in self._numbers:
+            return None
         can = self._numbers.known(reader)
         try:
             with self._showing_delay():
                 connect = partial(self._source.connect, reader)
                 return await _channel(self._source, connect, can)
         except WrongCanError:
-            await self._numbers.refused(reader)
+            await self._numbers.refused(reader, can)
             return None
         finally:
             await asyncio.shield(self._source.run(wipe, can))
@@ -132,7 +135,7 @@ async def connect_unasked(
         return await _channel(source, partial(source.connect, reader), can)
     except WrongCanError:
         if known:
-            await known.refused(reader)
+            await known.refused(reader, can)
         else:
             await remembered_can.forget()
         raise UnsupportedCardError(_UNKNOWN, kind=CardKind.CONTACTLESS) from None
