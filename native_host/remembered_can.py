@@ -47,27 +47,24 @@ async def state() -> State:
     def look(bus: "DBusConnection") -> State:
         from secretstorage import Collection
 
-        if Collection(bus).is_locked() or any(each.is_locked() for each in _items(bus)):
+        items = [*_items(bus)]
+        if Collection(bus).is_locked() or any(each.is_locked() for each in items):
             return "locked"
-        return "remembered" if any(_items(bus)) else "none"
+        found = [can for item in items if (can := _can_in(item)) is not None]
+        for can in found:
+            wipe(can)
+        return "remembered" if found else "none"
 
     return await _with_bus(look) or "absent"
 
 
 async def recall() -> bytearray | None:
-    """Return the CAN that is remembered, which the caller wipes, or None.
-
-    Another program may have changed it into something that is no CAN, and counts as
-    none.
-    """
+    """Return the CAN that is remembered, which the caller wipes, or None."""
 
     def find(bus: "DBusConnection") -> bytearray | None:
         for item in _items(bus):
-            if not item.is_locked():
-                secret = bytearray(item.get_secret())
-                if len(secret) == CAN_DIGITS and secret.isdigit():
-                    return secret
-                wipe(secret)
+            if not item.is_locked() and (can := _can_in(item)) is not None:
+                return can
         return None
 
     return await _with_bus(find)
@@ -90,13 +87,15 @@ async def remember(can: bytearray) -> None:
 async def forget() -> bool:
     """Delete the CAN, from each store that has it. Return whether none is left.
 
-    One in a store that is locked stays.
+    One in a store that is locked stays. One in another store is overwritten first: a
+    store may wait with the deletion until the user agrees to it.
     """
 
     def delete(bus: "DBusConnection") -> bool:
         items = [*_items(bus)]
         open_ones = [each for each in items if not each.is_locked()]
         for each in open_ones:
+            each.set_secret(b"")
             each.delete()
         return len(open_ones) == len(items)
 
@@ -107,6 +106,15 @@ def _items(bus: "DBusConnection") -> "Iterator[Item]":
     from secretstorage import search_items
 
     return search_items(bus, _ATTRIBUTES)
+
+
+def _can_in(item: "Item") -> bytearray | None:
+    """Return what an item holds, unless somebody has changed it into no CAN."""
+    secret = bytearray(item.get_secret())
+    if len(secret) == CAN_DIGITS and secret.isdigit():
+        return secret
+    wipe(secret)
+    return None
 
 
 async def _with_bus(work: "Callable[[DBusConnection], T]") -> T | None:

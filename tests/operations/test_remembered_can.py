@@ -12,7 +12,7 @@ import pytest
 import secretstorage
 from jeepney import DBusAddress, HeaderFields, new_error, new_method_call
 from jeepney.wrappers import DBusErrorResponse
-from secretstorage import Collection, dbus_init
+from secretstorage import Collection, Item, dbus_init
 from secretstorage.exceptions import SecretServiceNotAvailableException
 
 from kortilla.mock_card.card_data import CAN
@@ -162,7 +162,7 @@ async def test_what_is_no_can_is_not_recalled(
     async with a_source(folder) as source:
         for wrong in ("", "12345", "1234567", "12 456"):
             await remembered_can.remember(bytearray(wrong, "ascii"))
-            assert await remembered_can.state() == "remembered"
+            assert await remembered_can.state() == "none"
             user = User(["1234"], cans=[CAN], allows=True)
             await log_in(source, user)
             assert user.can_questions == [CanQuestion(can_remember=True)], wrong
@@ -226,6 +226,19 @@ async def test_it_is_forgotten_unless_the_store_is_locked(
     with closing(dbus_init()) as bus:
         [item] = Collection(bus).get_all_items()
         assert item.is_locked()
+
+
+async def test_it_is_forgotten_though_the_store_asks_before_it_deletes(
+    open_keyring: OpenKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card would get a wrong one again and again."""
+    open_keyring()
+    await ready()
+    await remembered_can.remember(bytearray(CAN, "ascii"))
+    monkeypatch.setattr(Item, "delete", lambda _item: None)
+    assert await remembered_can.forget() is True
+    assert await remembered_can.recall() is None
+    assert await remembered_can.state() == "none"
 
 
 async def test_it_is_forgotten_in_each_store(open_keyring: OpenKeyring) -> None:
