@@ -18,6 +18,7 @@ from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
+from native_host import remembered_can
 from native_host.card import mock_source
 from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import UnsupportedCardError
@@ -30,6 +31,7 @@ from native_host.operations.card_access import secure_channel
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.card_access.secure_channel import connect_unasked
+from native_host.operations.pin import PinAsker
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
@@ -137,6 +139,36 @@ async def test_a_wrong_can_is_sent_once_and_asked_for_again(
         assert shown[:3] == [(Step.CONTACTLESS, None), SLOW, SLOW]
         assert shown[-1] == (Step.CONTACTLESS, None)
         assert tries(source._state) == (5, 5, 5)
+
+
+async def test_who_has_the_can_remembered_allows_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def possible() -> bool:
+        return True
+
+    async def remember(can: bytearray) -> None:
+        remembered.append(bytes(can))
+
+    remembered: list[bytes] = []
+    monkeypatch.setattr(remembered_can, "can_remember", possible)
+    monkeypatch.setattr(remembered_can, "remember", remember)
+    async with a_source(folder) as source:
+        user = User(["1234"], cans=[CAN], allows=True)
+        context = Context(source, user)
+        asker = PinAsker(context, PinRole.PIN1)
+        async for held_card in UsableCards(context, look=look_for_authentication):
+            async with held_card:
+                certificate = await held_card.run(
+                    look_for_authentication, held_card.card
+                )
+                tries = asker.tries(held_card, certificate, can_allow=True)
+                async for attempt in tries:
+                    async with attempt:
+                        await attempt.verify()
+    assert remembered == [CAN.encode()]
+    assert [each.can_allow for each in user.questions] == [True]
+    assert [each.ticked for each in user.questions] == [False]
 
 
 async def test_several_tasks_may_learn_that_a_can_is_wrong(folder: Path) -> None:

@@ -81,6 +81,7 @@ class AccessNumbers:
             self._recalled.discard(reader.name)
             if question.can_remember and prompt.allowed:
                 self._wished.add(reader.name)
+            prompt.allowed = False  # a question for a PIN may allow something else
         return self.known(reader)
 
     def known(self, reader: Reader) -> bytearray:
