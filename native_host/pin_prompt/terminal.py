@@ -170,6 +170,7 @@ class TerminalPrompt(Prompt):
                 raise UserCancelledError
             if can.isdigit() and len(can) == model.CAN_DIGITS:
                 return can
+            wipe(can)  # it may be a PIN
             self._write(text("can.wrong_length"))
 
     async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:

@@ -17,6 +17,7 @@ import pytest
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import (
     ActivationQuestion,
+    CanQuestion,
     CardChoice,
     ConsentQuestion,
     OtherCardQuestion,
@@ -317,6 +318,27 @@ async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().err
     assert said.startswith("Firefox has opened 2 connections at once.")
     assert said.index("Firefox has stopped") < said.index("Your PIN is right")
+
+
+async def test_what_is_no_can_is_wiped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the PIN."""
+    typed = [bytearray(each) for each in (b"1234", b"12345a", b"654321")]
+    answers = iter(typed)
+
+    async def ask(_words: str) -> bytearray:
+        return next(answers)
+
+    prompt = TerminalPrompt()
+    prompt._texts = texts.load("en", "sign")
+    monkeypatch.setattr(prompt, "_ask", ask)
+    with written(prompt):
+        assert await prompt.ask_can(CanQuestion()) is typed[-1]
+    assert typed == [bytes(4), bytes(6), b"654321"]
+    said = capsys.readouterr().err
+    assert said.count("Nothing was sent to the card.") == 2
+    assert "1234" not in said
 
 
 # -- Codes -----------------------------------------------------------------------------
