@@ -177,8 +177,8 @@ def open_channel(
 def _read_parameters(channel: CommandChannel, file: bytes | None) -> Parameters:
     """Return the first of the card's parameters that are known here.
 
-    EF.CardAccess is not authenticated. Whoever changes it can make the channel fail, or
-    choose among ``CURVES`` and ``_KEY_SIZES``, each of which is strong enough.
+    EF.CardAccess is not authenticated. An attacker who changes it can make the channel
+    fail, or choose among ``CURVES`` and ``_KEY_SIZES``, each of which is strong enough.
     """
     try:
         if file is None:
