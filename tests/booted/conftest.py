@@ -21,7 +21,7 @@ from kortilla.mock_card.errors import NoVirtualReaderError
 from kortilla.mock_card.state import MockCardState
 from kortilla.mock_card.vpcd import VirtualReader
 from tests.booted.computer import boot, wait_until
-from tests.booted.desktop import DESKTOPS, Desktop
+from tests.booted.desktop import DESKTOPS, Desktop, Gnome
 from tests.booted.person import Citizen
 from tests.support import cards
 from tests.support.pcsc import LoggedCard
@@ -69,6 +69,13 @@ def desktop(request: pytest.FixtureRequest) -> Iterator[Desktop]:
         yield found
         took(name, "to run", began)
         _unseen[name] = found.unseen
+
+
+@pytest.fixture(autouse=True)
+def windows_tell(desktop: Desktop) -> None:
+    """The desktop's programs tell what their windows have."""
+    if isinstance(desktop, Gnome):
+        desktop.let_windows_tell()
 
 
 @pytest.fixture(scope="session")

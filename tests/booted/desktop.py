@@ -348,6 +348,10 @@ class Gnome(Desktop):
         # It begins in the overview, which Escape leaves.
         self.evaluate("Main.overview.hide()")
         self.computer.learn_session()
+        self.let_windows_tell()
+
+    def let_windows_tell(self) -> None:
+        """See that programs answer ``look``."""
         # Something of the session at times turns it off, and windows tell nothing then.
         setting = ("org.gnome.desktop.interface", "toolkit-accessibility")
         self.computer.user("gsettings", "set", *setting, "true")
