@@ -335,6 +335,8 @@ def test_every_page_is_announced_in_few_words(
         assert len(said.split()) <= MOST_WORDS, said
         if question is not None and question.name:
             assert HOLDER in said
+        if isinstance(question, PinQuestion):
+            assert (conversation.origin or conversation.program) in said
         if getattr(question, "tries_left", 5) == 1:
             risk = f".{question.at_risk}" if operation in MANAGED else ""
             first, second, *_ = text(f"last_try{risk}").split(". ")

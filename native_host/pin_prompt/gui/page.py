@@ -150,11 +150,15 @@ class Page(QWidget):
             self.announcement.add(f"{self._holder_name}.", needed=ALL)
 
     @property
+    def asks(self) -> str:
+        """The site, program or file that asks; empty if nobody does."""
+        asking = self.text.asking()
+        return self.conversation.origin or (asking[1] if asking else "")
+
+    @property
     def parties(self) -> str:
         """Who asks, and whose card it is, for the description of the window."""
-        asking = self.text.asking()
-        who = self.conversation.origin or (asking[1] if asking else "")
-        return " ".join(f"{each}." for each in (who, self._holder_name) if each)
+        return " ".join(f"{each}." for each in (self.asks, self._holder_name) if each)
 
     def follow(self, requester: Requester) -> None:
         """Stand below the requester, whose panel goes on with the holder's."""

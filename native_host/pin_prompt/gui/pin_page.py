@@ -37,8 +37,7 @@ class BasePinPage(ConfirmPage):
         status = text.pin_status(question)
         self._news = " ".join(status)
         self.announce_status(status, question.tries_left)
-        where = conversation.origin or (text("here") if "here" in text else "")
-        self.announcement.add(where, needed=1)
+        self.announcement.add(self.asks, needed=ALL)
         self.add_person(question.name, question.satu)
         self.announce_holder()
         if question.documents:
