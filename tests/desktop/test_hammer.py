@@ -121,7 +121,7 @@ def test_the_window_survives_presses_while_another_program_asks_for_all(
         finally:
             window.kill()
     assert windows == WINDOWS
-    assert len(walks) > 3 and max(walks) > 300
+    assert sum(map(bool, walks)) > 3 and max(walks) > 100
     assert troubles(log) == []
 
 
