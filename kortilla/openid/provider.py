@@ -360,6 +360,7 @@ class Provider:
         proof = await dpop.proved(request, self.store, self.protocol)
         if proof is None and client.profile.bound:
             raise dpop.refused("DPoP is missing: the client has to prove its key")
+        await client.refresh_keys(None)  # those that the ID token is encrypted for
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
         await self.protocol.keys.ready()  # or the code is kept for another try
