@@ -72,8 +72,15 @@ class Logouts:
     async def join(self, session: BrowserSession | None, client: Client) -> None:
         """Remember that a session has logged a person in at a client."""
         if session is not None and client.settings.backchannel_logout_uri:
-            key = f"{session.sid} {client.settings.id}"
+            key = _member(session, client)
             await self._store.put("member", key, {}, seconds=self._seconds)
+
+    async def renew(self, session: BrowserSession) -> None:
+        """Remember the clients of a session as long as it lives after a new login."""
+        for client in [*self._clients.values()]:
+            if client.settings.backchannel_logout_uri:
+                key = _member(session, client)
+                await self._store.replace("member", key, {}, seconds=self._seconds)
 
     async def end(self, session: BrowserSession) -> None:
         """Begin to tell the clients of a session that it has ended."""
@@ -81,8 +88,7 @@ class Logouts:
             if not client.settings.backchannel_logout_uri:
                 continue
             try:
-                key = f"{session.sid} {client.settings.id}"
-                if await self._store.take("member", key) is None:
+                if await self._store.take("member", _member(session, client)) is None:
                     continue
             except StoreUnavailableError as error:
                 logger.warning("A logout is told to no client: %s", error)
@@ -144,3 +150,7 @@ class Logouts:
             "sid": self.sid(session, client),
         }
         return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+
+def _member(session: BrowserSession, client: Client) -> str:
+    return f"{session.sid} {client.settings.id}"

@@ -18,12 +18,13 @@ class BrowserSession:
     """A session of single sign-on: its id, and who logged in.
 
     ``id`` is the cookie's, new at each login. ``sid``, which the store has and which
-    opens nothing, stays when the same person logs in again.
+    opens nothing, stays when the same person logs in again: then it is ``kept``.
     """
 
     id: str
     login: Login
     sid: str
+    kept: bool = False
 
 
 class Browsers:
@@ -94,7 +95,7 @@ class Browsers:
         if old is not None:
             await self.end(old)
             if old.login.satu == login.satu:
-                session = BrowserSession(new, login, old.sid)
+                session = BrowserSession(new, login, old.sid, kept=True)
             else:
                 ended = old
         data = {**vars(login), "sid": session.sid}

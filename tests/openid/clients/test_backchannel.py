@@ -153,6 +153,20 @@ async def test_who_logs_in_again_keeps_the_session_and_another_ends_it(
     assert first["sid"] in {each["sid"] for each in claims}
 
 
+async def test_a_session_that_lives_longer_forgets_no_service(
+    op: LocalOP, services: Services
+) -> None:
+    browser = Browser(op)
+    await at_both(op, browser)
+    for _ in range(2):
+        op.clock.ahead += 2400  # of the 3600 seconds of a session
+        tokens = await browser.tokens(login_hint="SPECIMEN-VIRTANEN", prompt="login")
+    assert await log_out(browser, tokens["id_token"]) == 200
+    await until(lambda: len(services.told) == 2)
+    told = {(await op.claims(each))["aud"] for each in services.told}
+    assert told == {"shop", "post"}
+
+
 async def test_without_sessions_there_is_no_sid_and_nobody_to_tell(
     make_op: MakeOP, services: Services
 ) -> None:
