@@ -218,6 +218,24 @@ async def test_a_slow_token_holds_up_nothing_else(
     assert (await waiting).status == 200
 
 
+async def test_requests_that_come_together_prove_the_token_once(
+    op: LocalOP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = []
+    sign = Token.sign
+
+    def counted(self: Token, kid: str, data: bytes, *, pss: bool = False) -> bytes:
+        signed.append(kid)
+        return sign(self, kid, data, pss=pss)
+
+    monkeypatch.setattr(Token, "sign", counted)
+    monkeypatch.setattr(keys_module, "_PROVED_SECONDS", patience())
+    keys = op.provider.protocol.keys
+    keys._proved = float("-inf")
+    await asyncio.gather(*(keys.ready() for _ in range(5)))
+    assert len(signed) == 2  # with each algorithm
+
+
 @pytest.mark.parametrize(
     ("content", "match"),
     [(None, "there is none, nor"), ("", "is empty"), ("wide", "others may read it")],
