@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 _TRIES = (0.0, 1.0, 5.0)
 #: Seconds that a logout token lives.
 _TOKEN_SECONDS = 120
-#: Logouts that one client is told at once.
+#: Logouts of which one client hears at once.
 _AT_ONCE = 5
-#: Logouts that wait for one client. It is not told of more.
+#: Logouts that wait for one client. The next ones are dropped.
 _MOST_WAITING = 1000
 #: Seconds for those that are still to be told when the process ends.
 _AT_THE_END = 5.0
