@@ -56,6 +56,11 @@ _KNOWN = {
 #: The bytes of them all, as JSON.
 _MOST = 4096
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: Letters, marks and lines that show nothing, of other categories than "C".
+_BLANK = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2028\u2029\u2800\u3164"
+    r"\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 class RefusedError(Exception):
@@ -269,7 +274,8 @@ def _check_profile(
                 "acr_values has no level that the client's acr satisfies",
             )
         # A page shows it: no letter may hide, or turn the others around.
-        if any(unicodedata.category(each).startswith("C") for each in service):
+        hidden = any(unicodedata.category(each).startswith("C") for each in service)
+        if hidden or _BLANK.search(service):
             raise RefusedError("invalid_request", "ftn_spname has hidden characters")
         given["ftn_spname"] = service
 

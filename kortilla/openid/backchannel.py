@@ -9,6 +9,7 @@ logout token. Nobody waits for that.
 import asyncio
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
@@ -28,8 +29,10 @@ logger = logging.getLogger(__name__)
 _TRIES = (0.0, 1.0, 5.0)
 #: Seconds that a logout token lives.
 _TOKEN_SECONDS = 120
-#: Clients that are told at once.
-_AT_ONCE = 20
+#: Logouts of which one client hears at once.
+_AT_ONCE = 5
+#: Logouts that wait for one client. The next ones are dropped.
+_MOST_WAITING = 1000
 #: Seconds for those that are still to be told when the process ends.
 _AT_THE_END = 5.0
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -60,8 +63,11 @@ class Logouts:
         self._fetchers = fetchers
         self._seconds = seconds
         self._clock = clock
-        self._running = asyncio.Semaphore(_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        # By client: one that does not answer holds up no other.
+        self._running: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_AT_ONCE)
+        )
+        self._tasks: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
 
     def sid(self, session: BrowserSession | None, client: Client) -> str:
         """Return what a client knows a session by; no other client knows it so."""
@@ -72,8 +78,15 @@ class Logouts:
     async def join(self, session: BrowserSession | None, client: Client) -> None:
         """Remember that a session has logged a person in at a client."""
         if session is not None and client.settings.backchannel_logout_uri:
-            key = f"{session.sid} {client.settings.id}"
+            key = _member(session, client)
             await self._store.put("member", key, {}, seconds=self._seconds)
+
+    async def renew(self, session: BrowserSession) -> None:
+        """Remember the clients of a session as long as it lives after a new login."""
+        for client in [*self._clients.values()]:
+            if client.settings.backchannel_logout_uri:
+                key = _member(session, client)
+                await self._store.replace("member", key, {}, seconds=self._seconds)
 
     async def end(self, session: BrowserSession) -> None:
         """Begin to tell the clients of a session that it has ended."""
@@ -81,20 +94,28 @@ class Logouts:
             if not client.settings.backchannel_logout_uri:
                 continue
             try:
-                key = f"{session.sid} {client.settings.id}"
-                if await self._store.take("member", key) is None:
+                if await self._store.take("member", _member(session, client)) is None:
                     continue
             except StoreUnavailableError as error:
                 logger.warning("A logout is told to no client: %s", error)
                 return
+            name = client.settings.id
+            tasks = self._tasks[name]
+            if len(tasks) >= _MOST_WAITING:
+                logger.warning(
+                    "The client %s was not told of a logout: %d others wait for it.",
+                    name,
+                    len(tasks),
+                )
+                continue
             task = asyncio.create_task(self._tell(session, client))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
     async def close(self) -> None:
         """Wait a short time for those that are being told."""
-        if self._tasks:
-            _, late = await asyncio.wait({*self._tasks}, timeout=_AT_THE_END)
+        if tasks := [each for own in self._tasks.values() for each in own]:
+            _, late = await asyncio.wait(tasks, timeout=_AT_THE_END)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -105,7 +126,7 @@ class Logouts:
         for delay in _TRIES:
             await asyncio.sleep(delay)
             try:
-                async with self._running:
+                async with self._running[own.id]:
                     token = await self._keys.run(lambda: self._token(session, client))
                     body = urlencode({"logout_token": token})
                     await fetcher.post(
@@ -144,3 +165,7 @@ class Logouts:
             "sid": self.sid(session, client),
         }
         return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+
+def _member(session: BrowserSession, client: Client) -> str:
+    return f"{session.sid} {client.settings.id}"

@@ -163,7 +163,7 @@ class Token:
                 "environment."
             )
         try:
-            # Credentials of systemd are readable by a group, which has the user alone.
+            # systemd gives a credential by an ACL, which shows as the group's bits.
             if self._pin_file.stat().st_mode & 0o027:
                 raise ConfigurationError(
                     f"pkcs11.pin_file: {self._pin_file}: others may read it: chmod 600."

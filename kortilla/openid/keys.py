@@ -207,11 +207,17 @@ class KeyFile:
 
     async def ready(self) -> None:
         """Check that the token signs now. Raises ``StoreUnavailableError``."""
-        if self._thread is None:
-            return
-        if time.monotonic() >= self._proved + _PROVED_SECONDS:
-            await self.run(lambda: self._prove(self.read(), ("current",)))
+        if self._thread is not None and self._is_unproved():
+            await self.run(self._prove_current)
+
+    def _prove_current(self) -> None:
+        # Others that came at the same time have waited for the first one's proof.
+        if self._is_unproved():
+            self._prove(self.read(), ("current",))
             self._proved = time.monotonic()
+
+    def _is_unproved(self) -> bool:
+        return time.monotonic() >= self._proved + _PROVED_SECONDS
 
     @staticmethod
     def _prove(keys: Keys, ages: Iterable[Age]) -> None:

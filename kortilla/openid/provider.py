@@ -40,7 +40,7 @@ from kortilla.openid.clients.client import (
 from kortilla.openid.clients.registry import Change, Registry
 from kortilla.openid.jose import dpop
 from kortilla.openid.jose.request_objects import opened
-from kortilla.openid.login.login_page import BODY_SECONDS, LoginPage
+from kortilla.openid.login.login_page import BODY_SECONDS, CODE_SECONDS, LoginPage
 from kortilla.openid.login.pages import static_files
 from kortilla.openid.metrics import Observed, note, observing
 from kortilla.openid.protocol import TOKEN_SECONDS, check_token
@@ -360,13 +360,16 @@ class Provider:
         proof = await dpop.proved(request, self.store, self.protocol)
         if proof is None and client.profile.bound:
             raise dpop.refused("DPoP is missing: the client has to prove its key")
+        await client.refresh_keys(None)  # those that the ID token is encrypted for
         code = form["code"]
         digest = hashlib.sha256(code.encode()).hexdigest()
         await self.protocol.keys.ready()  # or the code is kept for another try
         data = await self.store.take("code", code)
         if data is None:
-            # A used code, perhaps: its token is refused from now on.
-            await self.store.put("replayed", digest, {}, seconds=TOKEN_SECONDS)
+            # A used code, perhaps: its token, which may still be in the making, is
+            # refused from now on.
+            seconds = TOKEN_SECONDS + CODE_SECONDS
+            await self.store.put("replayed", digest, {}, seconds=seconds)
         record = None if data is None else CodeRecord.from_json(data)
         if record is not None and record.dpop_jkt not in ("", proof):
             raise RefusedError("invalid_grant", "DPoP is by another key than dpop_jkt")

@@ -32,6 +32,9 @@ _HANDSHAKE = 0.2
 _ACCEPTED = 0.05
 #: Seconds that open requests have to end.
 _SHUTDOWN = 10
+#: Connections that wait until they are accepted: more than a proxy opens during a
+#: restart. asyncio sets it anew for a socket that is passed, to 100 by default.
+_BACKLOG = 1024
 _SO_ATTACH_FILTER = 26
 #: The first file that systemd passes to a service.
 _FIRST_PASSED = 3
@@ -204,10 +207,13 @@ async def serve(
     listener: asyncio.Server | None = None
     try:
         assert runner.server is not None  # noqa: S101 - it was set up
+        server = runner.server
         if listening is None:
-            listener = await loop.create_server(runner.server, host, port, backlog=1024)
+            listener = await loop.create_server(server, host, port, backlog=_BACKLOG)
         else:
-            listener = await loop.create_server(runner.server, sock=listening)
+            listener = await loop.create_server(
+                server, sock=listening, backlog=_BACKLOG
+            )
         name, number = listener.sockets[0].getsockname()[:2]
         started(f"http://{name}:{number}{provider.prefix}")
         while not asked.is_set():

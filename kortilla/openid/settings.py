@@ -199,8 +199,11 @@ class ClientSettings(_Model):
         by_key = self.authentication == "private_key_jwt"
         keys = [each for each in (self.jwks_file, self.jwks_uri) if each is not None]
         if self.authentication == "none":
-            if keys or self.secrets:
-                raise ValueError("none is for clients without secrets and keys")
+            if keys or self.secrets or self.key_uses():
+                raise ValueError(
+                    "none is for clients without secrets and keys, which signed "
+                    "requests and encrypted answers need"
+                )
             return self
         if self.origins:
             raise ValueError('origins are for public clients: authentication = "none"')

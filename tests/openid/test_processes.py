@@ -7,6 +7,7 @@ import itertools
 import re
 import signal
 import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -349,10 +350,17 @@ async def test_a_restart_at_systemds_socket_refuses_nobody(
             pair[1].write(request)
             pairs.append(pair)
 
-    with socket.create_server(("127.0.0.1", 0)) as own:
+    def room() -> int:
+        """Return how many connections the system keeps for the next process."""
+        told = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+        return int(struct.unpack_from("I", told, 28)[0])
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as own:
+        as_configured = room()
         for _ in range(2):
             with running(file, listening=own) as process:
                 assert urlsplit(process.url).port == own.getsockname()[1]
+                assert room() == as_configured
                 process.process.send_signal(signal.SIGSTOP)
                 await connect(50)
                 process.process.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from kortilla.openid.keys import KeyFile
+from kortilla.openid.protocol import TOKEN_SECONDS
 from tests.openid.provider import (
     BEARER,
     CLIENT_KEY,
@@ -44,6 +45,29 @@ async def test_a_code_works_once_and_its_replay_revokes_the_token(op: LocalOP) -
     assert record
     assert code not in json.dumps(record)  # it has the code's digest
     assert error(await op.token(code, verifier)) == "invalid_grant"
+    assert (await op.userinfo(access)).status == 401
+
+
+async def test_a_replay_while_the_token_is_made_revokes_it_for_its_whole_life(
+    op: LocalOP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, verifier = await op.code()
+    replays: list[str] = []
+    keys = op.provider.protocol.keys
+    run = keys.run
+
+    async def slow(call: Any) -> Any:
+        if not replays:
+            replays.append(code)
+            assert error(await op.token(code, verifier)) == "invalid_grant"
+            op.clock.ahead += 5
+        return await run(call)
+
+    monkeypatch.setattr(keys, "run", slow)
+    access = (await op.token(code, verifier)).json["access_token"]
+    assert (await op.userinfo(access)).status == 401
+    op.clock.ahead += TOKEN_SECONDS - 2
+    assert await op.provider.store.get("token", access)
     assert (await op.userinfo(access)).status == 401
 
 

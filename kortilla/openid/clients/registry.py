@@ -107,20 +107,17 @@ class Reloader:
     def reload(self) -> None:
         """Read the file. If it is wrong, the log says so, and all stays as it was."""
         before = self._stamps()
-        self._seen = before
         try:
-            settings = Settings.load(self._file)
+            self._settings = settings = Settings.load(self._file)
             changes = self._provider.update_clients(settings)
         except ConfigurationError as error:
             logger.error("The clients stay as they were: %s", error)
-            return
         except Exception as error:  # nothing in a file may end the service
             logger.error("The clients stay as they were: %s.", type(error).__name__)
-            return
-        self._settings = settings
-        now = self._stamps()  # with the files of new clients
+        else:
+            logger.info("%s was read: %d changes.", self._file, len(changes))
+        now = self._stamps()  # with the files of new clients, also if one is missing
         self._seen = {file: before.get(file, now[file]) for file in now}
-        logger.info("%s was read: %d changes.", self._file, len(changes))
 
     def look(self) -> None:
         """Read the file if it, or a client's file of keys, has changed."""
@@ -136,7 +133,7 @@ class Reloader:
 def _stamp(file: Path) -> _Stamp:
     try:
         found = file.stat()
-    except OSError:
+    except (OSError, ValueError):  # no file can have some names
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
 

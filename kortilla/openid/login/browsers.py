@@ -17,12 +17,14 @@ _NO_COOKIE: SetCookie = ("Set-Cookie", None)
 class BrowserSession:
     """A session of single sign-on: its id, and who logged in.
 
-    ``id`` is new at each login. ``sid`` stays when the same person logs in again.
+    ``id`` is the cookie's, new at each login. ``sid``, which the store has and which
+    opens nothing, stays when the same person logs in again: then it is ``kept``.
     """
 
     id: str
     login: Login
     sid: str
+    kept: bool = False
 
 
 class Browsers:
@@ -89,11 +91,11 @@ class Browsers:
             return None, None
         old, ended = await self.session(headers), None
         new = new_session_id()
-        session = BrowserSession(new, login, new)
+        session = BrowserSession(new, login, new_session_id())
         if old is not None:
             await self.end(old)
             if old.login.satu == login.satu:
-                session = BrowserSession(new, login, old.sid)
+                session = BrowserSession(new, login, old.sid, kept=True)
             else:
                 ended = old
         data = {**vars(login), "sid": session.sid}

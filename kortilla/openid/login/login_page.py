@@ -242,6 +242,8 @@ class LoginPage:
         session, ended = await self.browsers.begin(request.headers, login)
         if ended is not None:
             await self.logouts.end(ended)
+        if session is not None and session.kept:
+            await self.logouts.renew(session)
         answer = await self.finish(asked, login, session, by="card")
         return answer.with_headers(self.browsers.remember(session))
 

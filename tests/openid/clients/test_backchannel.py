@@ -15,8 +15,10 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 from kortilla.openid import backchannel
+from kortilla.revocation.fetch import Limits
 from tests.openid.conftest import MakeOP
 from tests.openid.provider import Browser, LocalOP, configuration, until
+from tests.support.patience import patience
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -26,8 +28,10 @@ class Services:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.names: list[str] = []
         self.statuses: list[int] = []
         self.block: asyncio.Event | None = None
+        self.blocked = ("shop", "post")
         app = web.Application()
         app.router.add_post("/{name}", self._answer)
         self.server = TestServer(app, host="127.0.0.1")
@@ -36,7 +40,8 @@ class Services:
         form = await request.post()
         assert [*form] == ["logout_token"]
         self.told.append(str(form["logout_token"]))
-        if self.block is not None:
+        self.names.append(request.match_info["name"])
+        if self.block is not None and self.names[-1] in self.blocked:
             await self.block.wait()
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
@@ -151,6 +156,42 @@ async def test_who_logs_in_again_keeps_the_session_and_another_ends_it(
     await until(lambda: len(services.told) == 2)
     claims = [await op.claims(each) for each in services.told]
     assert first["sid"] in {each["sid"] for each in claims}
+
+
+async def test_a_service_that_does_not_answer_holds_up_no_other(
+    op: LocalOP,
+    services: Services,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backchannel, "LIMITS", Limits(patience(), 1024))
+    monkeypatch.setattr(backchannel, "_MOST_WAITING", 25)
+    services.block, services.blocked = asyncio.Event(), ("shop",)
+    for _ in range(26):
+        browser = Browser(op)
+        tokens = await browser.tokens(login_hint="SPECIMEN-VIRTANEN")
+        await log_out(browser, tokens["id_token"])
+    assert "The client shop was not told of a logout: 25 others" in caplog.text
+    tokens = await at_both(op, browser)
+    await log_out(browser, tokens["id_token"])
+
+    await until(lambda: "post" in services.names)
+    services.block.set()
+    await op.provider.close()
+
+
+async def test_a_session_that_lives_longer_forgets_no_service(
+    op: LocalOP, services: Services
+) -> None:
+    browser = Browser(op)
+    await at_both(op, browser)
+    for _ in range(2):
+        op.clock.ahead += 2400  # of the 3600 seconds of a session
+        tokens = await browser.tokens(login_hint="SPECIMEN-VIRTANEN", prompt="login")
+    assert await log_out(browser, tokens["id_token"]) == 200
+    await until(lambda: len(services.told) == 2)
+    told = {(await op.claims(each))["aud"] for each in services.told}
+    assert told == {"shop", "post"}
 
 
 async def test_without_sessions_there_is_no_sid_and_nobody_to_tell(

@@ -149,6 +149,8 @@ async def test_no_page_of_a_client_reads_the_pages(op: LocalOP) -> None:
     [
         {"secrets": [SECRET]},
         {"jwks_file": "office.json"},
+        {"request_object_signing_alg": "ES256"},
+        {"id_token_encrypted_response_alg": "ECDH-ES"},
         {"authentication": "client_secret_post", "secrets": [SECRET]},
         {"origins": ["https://app.example/"]},
         {"origins": ["*"]},

@@ -295,6 +295,31 @@ async def test_a_file_of_keys_is_read_anew(
     await op.provider.close()
 
 
+@pytest.mark.parametrize("name", ["new.json", "new\0.json"])
+async def test_a_file_of_keys_that_comes_after_its_client_is_taken(
+    tmp_path: Path, card: KortillaCard, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    write_files(tmp_path, card)
+    op = LocalOP.create(tmp_path, card)
+    file = tmp_path / "openid.toml"
+    reading = reloader(op, file)
+    content = configuration()
+    content["clients"][1]["jwks_file"] = name
+    file.write_text(toml(content))
+    for _ in range(2):
+        reading.look()
+    assert caplog.text.count("stay as they were: ") == 1
+    if "\0" in name:  # no file has this name
+        file.write_text(toml(configuration()))
+    else:
+        (tmp_path / name).write_text(key_set(CLIENT_KEY))
+    caplog.set_level(logging.INFO)
+    reading.look()
+    assert f"{file} was read" in caplog.text
+    assert (await push(op)).status == 201
+    await op.provider.close()
+
+
 async def test_a_running_provider_takes_a_new_client_at_sighup(
     tmp_path: Path, card: KortillaCard
 ) -> None:

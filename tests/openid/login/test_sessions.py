@@ -74,6 +74,25 @@ async def test_a_session_logs_in_without_the_card(shared: LocalOP) -> None:
     assert (claims["sub"], claims["auth_time"]) == (before["sub"], before["auth_time"])
 
 
+async def test_the_store_does_not_have_what_opens_a_session(
+    shared: LocalOP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[dict[str, Any]] = []
+    put = shared.provider.store.put
+
+    async def watched(kind: str, key: str, data: Any, *, seconds: int) -> None:
+        stored.append(data)
+        await put(kind, key, data, seconds=seconds)
+
+    monkeypatch.setattr(shared.provider.store, "put", watched)
+    browser, _ = await logged_in(shared)
+    first = browser.cookies[SESSION]
+    await browser.tokens(prompt="login")
+    assert browser.cookies[SESSION] != first
+    assert not any(each in repr(stored) for each in (first, browser.cookies[SESSION]))
+    assert "sid" in repr(stored)
+
+
 async def test_a_session_is_of_one_browser_and_ends(shared: LocalOP) -> None:
     browser, _ = await logged_in(shared)
     assert await silently(Browser(shared)) == "login_required"

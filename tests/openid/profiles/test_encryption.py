@@ -155,6 +155,17 @@ async def test_the_key_may_be_at_the_client_s_address(
         assert (await op.claims(token))["aud"] == "office"
 
 
+async def test_a_client_with_a_secret_has_its_key_fetched_too(
+    make_op: MakeOP, keys: KeyServer
+) -> None:
+    keys.content = key_set(SEALING)
+    shop = {**configuration()["clients"][0], "allow_private_addresses": True}
+    shop["jwks_uri"] = f"http://127.0.0.1:{keys.server.port}/jwks"
+    op = make_op(clients=[{**shop, "id_token_encrypted_response_alg": "ECDH-ES"}])
+    inner, _ = decrypted((await op.tokens())["id_token"])
+    assert (await op.claims(inner))["aud"] == "shop"
+
+
 async def test_the_hint_of_a_decrypted_token_is_taken(
     make_op: MakeOP, keyed: Path
 ) -> None:

@@ -220,7 +220,13 @@ async def test_no_other_client_names_a_service(browser: Browser) -> None:
     assert "SPECIMEN-PANKKI" not in (await browser.send("GET", page)).text
 
 
-@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2066", "\ue000", "\u0085"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *("\u202e", "\u200b", "\u2066", "\ue000", "\u0085"),
+        *("\u034f", "\u1160", "\u2028", "\u2800", "\u3164", "\ufe0f", "\U000e0100"),
+    ],
+)
 async def test_no_letter_of_a_service_s_name_is_hidden(
     browser: Browser, hidden: str
 ) -> None:
