@@ -31,7 +31,7 @@ class Services:
         self.names: list[str] = []
         self.statuses: list[int] = []
         self.block: asyncio.Event | None = None
-        self.blocked = ("shop", "post")
+        self.blocked: tuple[str, ...] = ("shop", "post")
         app = web.Application()
         app.router.add_post("/{name}", self._answer)
         self.server = TestServer(app, host="127.0.0.1")
