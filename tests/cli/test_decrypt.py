@@ -203,9 +203,13 @@ def test_a_disk_that_fails_is_the_one_of_the_new_file(
 def test_an_original_on_a_disk_that_fails_is_not_readable(
     run: Run, folder: Path
 ) -> None:
-    """The first page of a process's memory is not there, and gives that error."""
-    words = ("encrypt", "/proc/self/mem", "--recovery-password", "-o", str(folder))
-    outcome = run(*words)
+    """The first page of a process's memory is not there, and gives that error.
+
+    That of this process belongs to root, once a command has protected it.
+    """
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:
+        original = f"/proc/{other.pid}/mem"
+        outcome = run("encrypt", original, "--recovery-password", "-o", str(folder))
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_READABLE")
     assert "Input/output error" in outcome.result["error"]["message"]
     assert names(folder) == set()
