@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -110,21 +109,9 @@ class Person:
         self.screen.press(*keys)
 
     def close(self, title: str) -> None:
-        """Press Return until a window is closed, which at first takes no keys."""
+        """Close a window by the button that has the focus, and come back."""
         self._mark()
-        pressed = 0.0
-
-        def is_closed() -> bool:
-            nonlocal pressed
-            if not self.screen.ids(re.escape(title)):
-                return True
-            # A key that comes too early has the window wait for up to 4 s without one.
-            if time.monotonic() > pressed + 5:
-                self.screen.press("Return")
-                pressed = time.monotonic()
-            return False
-
-        self.screen.wait_until(is_closed)
+        self.screen.close(title)
         self.in_front("– Kortilla$")
 
     def choose(self, button: str, key: str = "Return") -> None:

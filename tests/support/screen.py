@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A real screen for tests: Xvfb, a window manager, and keyboard input."""
 
+import math
 import os
+import re
 import select
 import struct
 import subprocess
@@ -81,6 +83,25 @@ class Screen:
     def press(self, *keys: str) -> None:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
         self.run("xdotool", "key", "--delay", "8", *keys)
+
+    def close(self, title: str) -> None:
+        """Press Return until no window has a title.
+
+        A window takes no keys at first. After one that comes too early it waits for up
+        to 4 s without one.
+        """
+        pressed = -math.inf
+
+        def is_closed() -> bool:
+            nonlocal pressed
+            if not self.ids(re.escape(title)):
+                return True
+            if time.monotonic() > pressed + 5:
+                self.press("Return")
+                pressed = time.monotonic()
+            return False
+
+        self.wait_until(is_closed)
 
     def hold(self, key: str) -> None:
         """Press a key by its X name and keep it down."""
