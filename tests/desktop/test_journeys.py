@@ -24,11 +24,14 @@ def bus(screen: Screen) -> Iterator[AccessibilityBus]:
         yield bus
 
 
-@pytest.fixture(scope="module")
-def orca(
-    screen: Screen, bus: AccessibilityBus, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Orca]:
-    with open_orca(screen, bus.session, tmp_path_factory.mktemp("orca")) as orca:
+@pytest.fixture
+def orca(screen: Screen, bus: AccessibilityBus, tmp_path: Path) -> Iterator[Orca]:
+    """Orca, anew for each journey.
+
+    On a busy computer, one that had heard other journeys once said nothing of a window
+    but the keys. Journeys kill their programs, and Orca learns that late.
+    """
+    with open_orca(screen, bus.session, tmp_path) as orca:
         yield orca
 
 
