@@ -11,7 +11,6 @@ call continues.
 """
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +49,7 @@ from native_host.install.tables import (
     own_files,
     place,
 )
+from native_host.platform import system
 
 #: The name of the agent's unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
@@ -310,7 +310,7 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
 
 
 def _refuse_unsafe_program(python: Path) -> None:
-    if os.geteuid() != 0:
+    if not system.is_root():
         raise InstallError("Only root can install for everyone on this computer.")
     for path in (python, Path(native_host.__file__).parent):
         if not files.only_root_writes(path):

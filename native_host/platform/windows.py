@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""What the program needs of Windows. ``posix.py`` has the same names."""
+
+import ctypes
+import errno
+import msvcrt
+import os
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from kortilla.common.files import open_regular
+from native_host.platform.windows_access import others_may, sid_at
+
+assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+
+_LIST, _DELETE, _READ_CONTROL = 1, 0x1_0000, 0x2_0000
+_SHARE_READ_WRITE = 3  # and not FILE_SHARE_DELETE: it keeps its name while it is open
+_OPEN_EXISTING = 3
+_BACKUP_SEMANTICS, _OPEN_REPARSE_POINT = 0x200_0000, 0x20_0000
+_SHARING_VIOLATION = 32
+_NO_HANDLE = ctypes.c_void_p(-1).value
+
+_OWNER_AND_DACL = 1 | 4
+_TOKEN_QUERY, _TOKEN_USER = 8, 1
+
+_kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+_kernel.GetCurrentProcess.restype = ctypes.c_void_p
+_advapi = ctypes.WinDLL("advapi32", use_last_error=True)
+_kernel.CreateFileW.restype = ctypes.c_void_p
+
+
+class Folder:
+    """An open folder, which is no link.
+
+    While it is open, nobody can rename or delete it, nor those above it. ``name`` is
+    relative to ``within``. All methods raise ``OSError``; opening one that is locked
+    raises ``BlockingIOError``.
+    """
+
+    def __init__(self, name: Path | str, within: "Folder | None" = None) -> None:
+        self._path: Path = within._path / name if within else Path(name)
+        self._handle = self._open()
+
+    def _open(self, more: int = 0) -> ctypes.c_void_p:
+        handle = _kernel.CreateFileW(
+            str(self._path),
+            _LIST | _READ_CONTROL | more,
+            _SHARE_READ_WRITE,
+            None,
+            _OPEN_EXISTING,
+            _BACKUP_SEMANTICS | _OPEN_REPARSE_POINT,
+            None,
+        )
+        if handle == _NO_HANDLE:
+            error = ctypes.WinError(ctypes.get_last_error())
+            if error.winerror == _SHARING_VIOLATION:
+                raise BlockingIOError(error.errno, error.strerror, str(self._path))
+            raise error
+        opened = ctypes.c_void_p(handle)
+        try:
+            _refuse_link(self._path)
+            if not self._path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "no folder", str(self._path))
+        except OSError:
+            _kernel.CloseHandle(opened)
+            raise
+        return opened
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        _kernel.CloseHandle(self._handle)
+
+    def status(self) -> os.stat_result:
+        return self._path.stat()
+
+    def is_private(self) -> bool:
+        """Whether it is this user's, and no other user can write there."""
+        return not others_may(_descriptor_of(self._handle), _user_sid())
+
+    def lock(self) -> None:
+        """Lock it until it is closed. Raises ``BlockingIOError`` if it is locked."""
+        self.close()
+        self._handle = self._open(_DELETE)
+
+    def open(self, name: str, flags: int, mode: int = 0o600) -> int:
+        """Open a regular file that is no link, and return its descriptor."""
+        return open_file(self._path / name, flags, mode)
+
+    def names(self) -> list[str]:
+        return [each.name for each in self._path.iterdir()]
+
+    def make_folder(self, name: str, mode: int) -> "Folder":
+        """Make a folder and open it. It has the rights of the one that it is in."""
+        (self._path / name).mkdir(mode)
+        return Folder(name, self)
+
+    def read_link(self, name: str) -> str:
+        return str((self._path / name).readlink())
+
+    def make_link(self, name: str, target: str) -> None:
+        (self._path / name).symlink_to(target)
+
+    def replace(self, name: str, new: str) -> None:
+        """Rename a file, in place of one that has the new name."""
+        (self._path / name).replace(self._path / new)
+
+    def unlink(self, name: str) -> None:
+        (self._path / name).unlink()
+
+    def remove_folder(self, name: str) -> None:
+        (self._path / name).rmdir()
+
+
+def open_file(path: Path | str, flags: int, mode: int = 0o600) -> int:
+    """Open a regular file that is no link, and return its descriptor.
+
+    Raises ``OSError`` as ``open_regular`` does.
+    """
+    with suppress(FileNotFoundError):
+        _refuse_link(Path(path))
+    descriptor = open_regular(path, flags | os.O_BINARY | os.O_NOINHERIT, mode=mode)
+    try:
+        _refuse_link(Path(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_link(path: Path) -> None:
+    """Raise ``OSError`` for a symbolic link, a junction and a mount point."""
+    if path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+
+
+def is_root() -> bool:
+    """Whether this process is root's: Windows has no such user."""
+    return False
+
+
+def is_own(_found: os.stat_result) -> bool:
+    """Whether a file may be this user's: Windows' status does not name the owner."""
+    return True
+
+
+def is_private(descriptor: int) -> bool:
+    """Whether nobody but this user may read or write an open file."""
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    return not others_may(_descriptor_of(handle), _user_sid(), read=True)
+
+
+def set_mode(_descriptor: int, _mode: int) -> None:
+    """Do nothing: a file has the rights of its folder."""
+
+
+def delete_locked(path: Path, folder: Folder) -> None:
+    """Delete a folder that is locked, as far as that is possible, and close it."""
+    folder.close()  # nobody can read or delete it before
+    with suppress(OSError):  # another process may have deleted it by now
+        for each in path.iterdir():
+            each.chmod(stat.S_IRUSR | stat.S_IWUSR)  # else it can't be deleted
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _descriptor_of(handle: ctypes.c_void_p) -> bytes:
+    """Return the self-relative descriptor of an open file. Raises ``OSError``."""
+    size = ctypes.c_ulong()
+    place = ctypes.create_string_buffer(0)
+    for _ in range(2):  # first to learn the size
+        done = _advapi.GetKernelObjectSecurity(
+            handle, _OWNER_AND_DACL, place, len(place), ctypes.byref(size)
+        )
+        if done:
+            return place.raw
+        place = ctypes.create_string_buffer(size.value)
+    raise ctypes.WinError(ctypes.get_last_error())
+
+
+def _user_sid() -> bytes:
+    """Return the SID of this process's user. Raises ``OSError``."""
+    token = ctypes.c_void_p()
+    process = ctypes.c_void_p(_kernel.GetCurrentProcess())
+    if not _advapi.OpenProcessToken(process, _TOKEN_QUERY, ctypes.byref(token)):
+        raise ctypes.WinError(ctypes.get_last_error())
+    try:
+        place, size = ctypes.create_string_buffer(256), ctypes.c_ulong()
+        if not _advapi.GetTokenInformation(
+            token, _TOKEN_USER, place, len(place), ctypes.byref(size)
+        ):
+            raise ctypes.WinError(ctypes.get_last_error())
+    finally:
+        _kernel.CloseHandle(token)
+    # The SID's address, its attributes, then the SID.
+    sid = int.from_bytes(place.raw[: ctypes.sizeof(ctypes.c_void_p)], sys.byteorder)
+    return sid_at(place.raw, sid - ctypes.addressof(place))
