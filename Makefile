@@ -26,7 +26,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
 .PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
-.PHONY: test-container packages-container
+.PHONY: test-container packages-container test-windows packages-windows
 .PHONY: check docs bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
@@ -158,9 +158,11 @@ packages-corpus: SETS := python program demo test check corpus
 packages-desktop: SETS := python program packaging desktop
 packages-vm: SETS := python program packaging vm
 packages-container: SETS := python packaging container
+packages-windows: SETS := python program card test windows
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container:
+packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container \
+packages-windows:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python
