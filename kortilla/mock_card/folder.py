@@ -5,7 +5,6 @@
 has a named pipe in the folder, and every change writes to all pipes.
 """
 
-import fcntl
 import json
 import os
 import secrets
@@ -16,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+from kortilla.common.locks import lock_file
 
 _PIPES = ".watch-"
 
@@ -54,9 +55,9 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     It excludes other holders in this process too. Without ``wait``, raises
     ``BlockingIOError`` if the lock is held.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_file(descriptor, wait=wait)
         yield
     finally:
         os.close(descriptor)

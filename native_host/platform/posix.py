@@ -32,7 +32,10 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Close it, and end its lock. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def status(self) -> os.stat_result:
         return os.fstat(self._descriptor)

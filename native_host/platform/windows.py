@@ -7,6 +7,7 @@ import msvcrt
 import os
 import shutil
 import stat
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ _SHARE_READ_WRITE = 3  # and not FILE_SHARE_DELETE: it keeps its name while it i
 _OPEN_EXISTING = 3
 _BACKUP_SEMANTICS, _OPEN_REPARSE_POINT = 0x200_0000, 0x20_0000
 _SHARING_VIOLATION = 32
+_BASIC_INFO = 0
 _NO_HANDLE = ctypes.c_void_p(-1).value
 
 _OWNER_AND_DACL = 1 | 4
@@ -77,7 +79,9 @@ class Folder:
         self.close()
 
     def close(self) -> None:
+        """Close it, and end its lock. May be called twice."""
         _kernel.CloseHandle(self._handle)
+        self._handle = ctypes.c_void_p()
 
     def status(self) -> os.stat_result:
         return self._path.stat()
@@ -158,8 +162,18 @@ def is_private(descriptor: int) -> bool:
     return not others_may(_descriptor_of(handle), _user_sid(), read=True)
 
 
-def set_mode(_descriptor: int, _mode: int) -> None:
-    """Do nothing: a file has the rights of its folder."""
+def set_mode(descriptor: int, mode: int) -> None:
+    """Let nobody write to an open file if its owner may not. Raises ``OSError``.
+
+    Otherwise a file has the rights of its folder.
+    """
+    if mode & stat.S_IWUSR:
+        return
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    times_as_they_are = (0, 0, 0, 0)
+    info = struct.pack("4qI4x", *times_as_they_are, stat.FILE_ATTRIBUTE_READONLY)
+    if not _kernel.SetFileInformationByHandle(handle, _BASIC_INFO, info, len(info)):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def delete_locked(path: Path, folder: Folder) -> None:
