@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kortilla.common.locks import lock_file
+from kortilla.mock_card.errors import InvalidArgumentError
 
 _PIPES = ".watch-"
 
@@ -117,10 +118,12 @@ class Watch:
     """A pipe whose ``descriptor`` becomes readable after each change of the presence.
 
     It is created under the folder's lock, so that ``notify`` never mistakes it for a
-    dead one.
+    dead one. Raises ``InvalidArgumentError`` on Windows.
     """
 
     def __init__(self, folder: Path) -> None:
+        if not hasattr(os, "mkfifo"):
+            raise InvalidArgumentError("Windows has no virtual readers of pcscd.")
         self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
         os.mkfifo(self._path, 0o600)
         self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
