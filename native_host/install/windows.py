@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from native_host.install import registry
 from native_host.install.changes import (
     Change,
     ChangeFields,
@@ -21,8 +22,6 @@ from native_host.install.changes import (
 from native_host.install.tables import Browser, HostName, host_names, own_files
 
 assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
-
-from native_host.install.registry import Value  # noqa: E402
 
 _AGENT = "kortilla-agent"
 
@@ -70,7 +69,9 @@ def _first(browsers: Iterable[Browser]) -> Iterable[Browser]:
     return found.values()
 
 
-def _write(plan: Plan, value: Value, text: str, **names: Unpack[ChangeFields]) -> None:
+def _write(
+    plan: Plan, value: registry.Value, text: str, **names: Unpack[ChangeFields]
+) -> None:
     def write() -> None:
         note_folders(plan.level, plan.root, value.write(text))
 
@@ -79,11 +80,13 @@ def _write(plan: Plan, value: Value, text: str, **names: Unpack[ChangeFields]) -
     plan.add(replace(change, **names), None if there else write)
 
 
-def _value(browser: Browser, host: HostName) -> Value:
-    return Value(rf"Software\{browser.windows_key}\NativeMessagingHosts\{host.name}")
+def _value(browser: Browser, host: HostName) -> registry.Value:
+    return registry.Value(
+        rf"Software\{browser.windows_key}\NativeMessagingHosts\{host.name}"
+    )
 
 
-def _agent() -> tuple[Value, str]:
+def _agent() -> tuple[registry.Value, str]:
     row = own_files()[_AGENT]
     command = f'"{launcher_path("user")}" -I -m native_host.cli {row["command"]}'
-    return Value(row["windows_key"], _AGENT), command
+    return registry.Value(row["windows_key"], _AGENT), command
