@@ -12,7 +12,8 @@ import sys
 import threading
 from ctypes import wintypes
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
 _EXTENDED_LIMITS, _UI_RESTRICTIONS = 9, 4  # JOBOBJECTINFOCLASS
 #: JOB_OBJECT_LIMIT_…

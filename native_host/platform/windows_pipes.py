@@ -18,7 +18,8 @@ from pathlib import Path
 
 from native_host.platform import windows_security
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
 #: The user, and nobody else. Without "O:" an administrator's pipe belongs to a group.
 _OWN = "O:{user}D:P(A;;GA;;;{user})"

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from ctypes import wintypes
 from typing import Literal
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
 _TOKEN_QUERY, _TOKEN_USER = 8, 1
 _ANY_LENGTH = 1024  # bytes; a SID has at most 68
