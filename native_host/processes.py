@@ -4,7 +4,6 @@
 import os
 import socket
 import stat
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,32 +133,13 @@ def _not_a_shell(pid: int) -> int:
     return pid
 
 
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
-
-
-class ForeignPeerError(Exception):
-    """The other end of a socket belongs to another user."""
-
-
-def peer_pid(connection: socket.socket) -> int:
-    """Return the process at the other end of a unix socket.
-
-    Raises ``ForeignPeerError``.
-    """
-    credentials = connection.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
-    )
-    pid, user, _ = _CREDENTIALS.unpack(credentials)
-    if user != os.geteuid():
-        raise ForeignPeerError
-    return int(pid)
-
-
 def peer_of(connection: socket.socket) -> Program:
     """Return the program at the other end of a unix socket.
 
     Raises ``ForeignPeerError``.
     """
+    from native_host.platform.posix_sockets import peer_pid
+
     return program_of(peer_pid(connection))
 
 
@@ -170,6 +150,8 @@ def spawner(descriptor: int) -> Program:
     peer is the program even when a shell was started between them. Otherwise it is the
     parent process.
     """
+    from native_host.platform.posix_sockets import ForeignPeerError
+
     try:
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             with socket.socket(fileno=os.dup(descriptor)) as connection:

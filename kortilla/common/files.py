@@ -37,8 +37,9 @@ def open_regular(
     ``OSError``, with ``EINVAL`` for what is no regular file. A pipe is not waited for:
     nobody may ever write to it, and reading a device may not end.
     """
-    no_wait = getattr(os, "O_NONBLOCK", 0)  # Windows has none
-    descriptor = os.open(path, flags | no_wait, mode, dir_fd=folder)
+    flags |= getattr(os, "O_NONBLOCK", 0)  # Windows has none
+    flags |= getattr(os, "O_BINARY", 0)  # only Windows has it
+    descriptor = os.open(path, flags, mode, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))

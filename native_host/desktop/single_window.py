@@ -7,24 +7,22 @@ front, and may name files for a page. The page shows them as if the person had c
 them there, and that has no further effect.
 """
 
-import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import re
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from kortilla.common.locks import lock_file
 from native_host.errors import KortillaError
 from native_host.files.sources import MAX_FILES
 from native_host.paths import runtime_folder
+from native_host.platform import sockets
 from native_host.private_files import open_private, private_folder
-from native_host.processes import ForeignPeerError, peer_pid
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
@@ -86,7 +84,7 @@ class SingleWindow:
             self._folder = None
             return True
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock)
         except BlockingIOError:
             lock.close()
             _raise_other(self._path(self._folder), handover)
@@ -105,29 +103,16 @@ class SingleWindow:
         """
         if self._folder is None:
             return
+
+        def answer(line: bytes) -> bytes:
+            token, _, rest = line.decode("ascii").rstrip("\n").partition(" ")
+            if not _TOKEN.fullmatch(token):
+                raise ValueError("no token")
+            show(token, Handover.decode(rest) if rest else None)
+            return _SHOWN
+
         path = self._path(self._folder)
-        path.unlink(missing_ok=True)  # of a process that has ended; we hold the lock
-
-        async def serve(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            with contextlib.suppress(ForeignPeerError, OSError, ValueError):
-                peer_pid(writer.get_extra_info("socket"))
-                async with asyncio.timeout(_PATIENCE):
-                    line = await reader.readline()
-                token, _, rest = line.decode("ascii").rstrip("\n").partition(" ")
-                if line.endswith(b"\n") and _TOKEN.fullmatch(token):
-                    show(token, Handover.decode(rest) if rest else None)
-                    writer.write(_SHOWN)
-                    await writer.drain()
-            writer.close()
-
-        server = await asyncio.start_unix_server(serve, path, limit=_LONGEST)
-        try:
-            path.chmod(0o600)
-            await server.serve_forever()
-        finally:
-            path.unlink(missing_ok=True)
+        await sockets.answer_locally(path, answer, most=_LONGEST, seconds=_PATIENCE)
 
     @staticmethod
     def _path(folder: Path) -> Path:
@@ -157,16 +142,12 @@ def _raise_other(path: Path, handover: Handover | None) -> None:
     line = f"{token} {handover.encode()}\n" if handover else f"{token}\n"
     deadline = time.monotonic() + _PATIENCE
     while True:
-        try:
-            with socket.socket(socket.AF_UNIX) as other:
-                other.settimeout(_PATIENCE)
-                other.connect(os.fspath(path))
-                peer_pid(other)
-                other.sendall(line.encode("ascii"))
-                if other.recv(len(_SHOWN)) == _SHOWN:
-                    return
-        except (OSError, ForeignPeerError):
-            pass
+        with contextlib.suppress(OSError):
+            answer = sockets.ask_locally(
+                path, line.encode("ascii"), most=len(_SHOWN), seconds=_PATIENCE
+            )
+            if answer == _SHOWN:
+                return
         # It may be starting, and not listen yet.
         if time.monotonic() > deadline:
             raise KortillaError("Kortilla's window is open, and does not answer.")

@@ -8,13 +8,11 @@ be read or written is an ``InstallError``, a missing tool a ``ToolMissingError``
 
 import configparser
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import socket
 import sqlite3
-import struct
 import subprocess
 import tempfile
 import time
@@ -24,14 +22,12 @@ from pathlib import Path
 
 from native_host.errors import InstallError, ToolMissingError
 from native_host.install import files
+from native_host.platform import system
 from native_host.processes import age_of
 
 _PACKAGE = "libnss3-tools"
 _FILES = ("cert9.db", "key4.db", "pkcs11.txt")
 _PATIENCE = 60.0  # seconds for a tool that loads a module
-
-#: struct flock of fcntl(2): kind, whence, start, length and process.
-_FLOCK = "hhqqi"
 
 
 @dataclass(frozen=True)
@@ -212,9 +208,7 @@ def _open_files() -> Generator[str, None, None]:
 
 def _is_locked(path: Path) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
-        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        return system.is_locked(file)
     return False
 
 

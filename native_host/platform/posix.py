@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What the program needs of Linux. ``windows.py`` has the same names."""
 
+import fcntl
 import os
-import shutil
+import select
+import signal
+import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import IO, Any, Self
 
 from kortilla.common.files import open_regular
 from kortilla.common.locks import lock_file
@@ -32,7 +36,10 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Close it, and end its lock. May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def status(self) -> os.stat_result:
         return os.fstat(self._descriptor)
@@ -110,5 +117,59 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    import shutil  # slow to import
+
     shutil.rmtree(path, ignore_errors=True)
     folder.close()
+
+
+#: struct flock of fcntl(2): kind, whence, start, length and process.
+_FLOCK = "hhqqi"
+_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+def lock_visibly(file: IO[Any]) -> None:
+    """Lock an open file, so that ``is_locked`` is true for other processes.
+
+    Raises ``BlockingIOError`` if it is locked.
+    """
+    fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+
+
+def is_locked(file: IO[Any]) -> bool:
+    """Whether a process has locked the file, also only in part.
+
+    It takes no lock: ``lock_visibly`` of another process, just then, would fail.
+    """
+    answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
+    return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+
+#: The signal of a terminal that has gone.
+HANGUP = signal.SIGHUP
+
+
+def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
+    """Have the running event loop call something at signals, while it runs."""
+    import asyncio  # slow to import, and the host begins without it
+
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        loop.add_signal_handler(number, call)
+
+
+def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
+    """Ask a process to end, and wait at most so long until it has.
+
+    It is asked if ``is_it`` says so once its number can't become another process's.
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:  # no process has that number
+        return
+    try:
+        if is_it():
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            select.select([process], [], [], seconds)
+    finally:
+        os.close(process)

@@ -5,14 +5,18 @@ import ctypes
 import errno
 import msvcrt
 import os
-import shutil
+import signal
 import stat
+import struct
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Any, Self
 
 from kortilla.common.files import open_regular
+from kortilla.common.locks import lock_file, unlock_file
 from native_host.platform.windows_access import others_may, sid_at
 
 assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
@@ -22,12 +26,16 @@ _SHARE_READ_WRITE = 3  # and not FILE_SHARE_DELETE: it keeps its name while it i
 _OPEN_EXISTING = 3
 _BACKUP_SEMANTICS, _OPEN_REPARSE_POINT = 0x200_0000, 0x20_0000
 _SHARING_VIOLATION = 32
+_BASIC_INFO = 0
 _NO_HANDLE = ctypes.c_void_p(-1).value
 
 _OWNER_AND_DACL = 1 | 4
 _TOKEN_QUERY, _TOKEN_USER = 8, 1
+_TERMINATE, _SYNCHRONIZE = 1, 0x10_0000
+_TRIES, _PAUSE = 5, 0.02  # seconds
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+_kernel.OpenProcess.restype = ctypes.c_void_p
 _kernel.GetCurrentProcess.restype = ctypes.c_void_p
 _advapi = ctypes.WinDLL("advapi32", use_last_error=True)
 _kernel.CreateFileW.restype = ctypes.c_void_p
@@ -77,7 +85,9 @@ class Folder:
         self.close()
 
     def close(self) -> None:
+        """Close it, and end its lock. May be called twice."""
         _kernel.CloseHandle(self._handle)
+        self._handle = ctypes.c_void_p()
 
     def status(self) -> os.stat_result:
         return self._path.stat()
@@ -127,7 +137,7 @@ def open_file(path: Path | str, flags: int, mode: int = 0o600) -> int:
     """
     with suppress(FileNotFoundError):
         _refuse_link(Path(path))
-    descriptor = open_regular(path, flags | os.O_BINARY | os.O_NOINHERIT, mode=mode)
+    descriptor = open_regular(path, flags, mode=mode)
     try:
         _refuse_link(Path(path))
     except OSError:
@@ -158,17 +168,91 @@ def is_private(descriptor: int) -> bool:
     return not others_may(_descriptor_of(handle), _user_sid(), read=True)
 
 
-def set_mode(_descriptor: int, _mode: int) -> None:
-    """Do nothing: a file has the rights of its folder."""
+def set_mode(descriptor: int, mode: int) -> None:
+    """Let nobody write to an open file if its owner may not. Raises ``OSError``.
+
+    Otherwise a file has the rights of its folder.
+    """
+    if mode & stat.S_IWUSR:
+        return
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    times_as_they_are = (0, 0, 0, 0)
+    info = struct.pack("4qI4x", *times_as_they_are, stat.FILE_ATTRIBUTE_READONLY)
+    if not _kernel.SetFileInformationByHandle(handle, _BASIC_INFO, info, len(info)):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    import shutil  # slow to import
+
     folder.close()  # nobody can read or delete it before
     with suppress(OSError):  # another process may have deleted it by now
         for each in path.iterdir():
             each.chmod(stat.S_IRUSR | stat.S_IWUSR)  # else it can't be deleted
     shutil.rmtree(path, ignore_errors=True)
+
+
+def lock_visibly(file: IO[Any]) -> None:
+    """Lock an open file, so that ``is_locked`` is true for other processes.
+
+    Raises ``BlockingIOError`` if it is locked.
+    """
+    tries = _TRIES  # `is_locked` of another process holds it for a moment
+    while True:
+        try:
+            lock_file(file)
+        except BlockingIOError:
+            tries -= 1
+            if not tries:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def is_locked(file: IO[Any]) -> bool:
+    """Whether another process has locked the file."""
+    try:
+        lock_file(file)
+    except BlockingIOError:
+        return True
+    unlock_file(file)
+    return False
+
+
+#: The signal of a console that has gone.
+HANGUP = signal.SIGBREAK
+
+
+def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
+    """Have the running event loop call something at signals, while it runs."""
+    import asyncio  # slow to import, and the host begins without it
+
+    loop = asyncio.get_running_loop()
+
+    def handle(*_: object) -> None:
+        if loop.is_closed():
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(call)
+
+    for number in numbers:
+        signal.signal(number, handle)
+
+
+def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
+    """End a process, and wait at most so long until it has ended.
+
+    It is ended if ``is_it`` says so once its number can't become another process's.
+    """
+    process = ctypes.c_void_p(_kernel.OpenProcess(_TERMINATE | _SYNCHRONIZE, 0, pid))
+    if not process:  # no process has that number
+        return
+    try:
+        if is_it() and _kernel.TerminateProcess(process, 1):
+            _kernel.WaitForSingleObject(process, int(seconds * 1000))
+    finally:
+        _kernel.CloseHandle(process)
 
 
 def _descriptor_of(handle: ctypes.c_void_p) -> bytes:
