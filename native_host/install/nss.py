@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -83,7 +82,7 @@ def holds_nothing(database: Path, *, but: str) -> bool:
             _rows(database / file, table)
             for file, table in (("cert9.db", "nssPublic"), ("key4.db", "nssPrivate"))
         )
-    except (sqlite3.Error, InstallError):
+    except InstallError:
         return False
 
 
@@ -161,10 +160,15 @@ def is_changed_since_start(database: Path, process: int) -> bool:
 
 
 def _rows(path: Path, table: str) -> int:
+    import sqlite3
+
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        query = f"SELECT count(*) FROM {table}"  # noqa: S608 # names of our own
-        return int(connection.execute(query).fetchone()[0])
+    query = f"SELECT count(*) FROM {table}"  # noqa: S608 # names of our own
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+    except sqlite3.Error as error:
+        raise InstallError(f"{path}: {error}.") from error
 
 
 def _run(name: str, database: Path, *arguments: str) -> None:
