@@ -55,14 +55,6 @@ async def answer_locally(
     async def call(message: bytes) -> bytes:
         return answer(message)
 
-    def converse(connection: "connections.PipeConnection[bytes, bytes]") -> None:
-        if connection.poll(seconds):
-            wanted = asyncio.run_coroutine_threadsafe(
-                call(connection.recv_bytes(most)), loop
-            )
-            connection.send_bytes(wanted.result(seconds))
-            connection.poll(seconds)  # it has the answer when it closes its end
-
     def serve() -> None:
         while _connected(pipe, stop):
             # Also what the other end causes, which may have gone.
@@ -70,7 +62,11 @@ async def answer_locally(
                 suppress(OSError, EOFError, ValueError, TimeoutError),
                 closing(connections.PipeConnection(_duplicate(pipe))) as connection,
             ):
-                converse(connection)
+                if connection.poll(seconds):
+                    wanted = call(connection.recv_bytes(most))
+                    answered = asyncio.run_coroutine_threadsafe(wanted, loop)
+                    connection.send_bytes(answered.result(seconds))
+                    connection.poll(seconds)  # it closes its end with the answer
             _kernel.DisconnectNamedPipe(wintypes.HANDLE(pipe))
         _winapi.CloseHandle(pipe)
         _winapi.CloseHandle(stop)
