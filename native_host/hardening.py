@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Limits that a process sets on itself, so that a PIN stays in its memory; wiping it.
 
-See core(5), and PR_SET_DUMPABLE in prctl(2).
+See core(5), and PR_SET_DUMPABLE in prctl(2); ``platform/windows_security.py`` for
+Windows.
 """
 
 import os
@@ -13,14 +14,38 @@ _PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
-    """Disable core dumps and deny access to memory. Takes a few milliseconds."""
+    """Disable core dumps and deny access to memory. Takes a few milliseconds.
+
+    On Windows, also keep the DLLs of others out.
+    """
     disable_core_dumps()
     deny_memory_access()
+    if sys.platform == "win32":
+        from native_host.platform import windows_security
+
+        windows_security.load_only_from_safe_folders()
+        windows_security.set_policies("extension-points", "fonts", "images")
+
+
+def make_no_code() -> None:
+    """Let this process make no memory executable, on Windows.
+
+    It is for processes without a window: what Windows, drivers and screen readers load
+    into a window may need that.
+    """
+    if sys.platform == "win32":
+        from native_host.platform.windows_security import set_policies
+
+        set_policies("dynamic-code")
 
 
 def disable_core_dumps() -> None:
     """Write no core file. Child processes inherit this limit."""
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        from native_host.platform.windows_security import disable_crash_reports
+
+        disable_crash_reports()
+    else:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -37,7 +62,12 @@ def deny_memory_access() -> None:
     interpreter that this user may run and not read closes the memory from the start
     (``is_closed_from_start``).
     """
-    prctl(_PR_SET_DUMPABLE, 0)
+    if sys.platform == "win32":
+        from native_host.platform import windows_security
+
+        windows_security.deny_memory_access()
+    else:
+        prctl(_PR_SET_DUMPABLE, 0)
 
 
 def allow_inspection() -> None:

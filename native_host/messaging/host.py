@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kortilla.common import JsonObject
-from native_host.hardening import harden
+from native_host.hardening import harden, make_no_code
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
@@ -240,6 +240,7 @@ def serve(
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
     harden()
+    make_no_code()
     from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
 
