@@ -3,7 +3,6 @@
 
 import fcntl
 import os
-import select
 import signal
 import struct
 import sys
@@ -190,23 +189,6 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
     loop = asyncio.get_running_loop()
     for number in numbers:
         loop.add_signal_handler(number, call)
-
-
-def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
-    """Ask a process to end, and wait at most so long until it has.
-
-    It is asked if ``is_it`` says so once its number can't become another process's.
-    """
-    try:
-        process = os.pidfd_open(pid)
-    except OSError:  # no process has that number
-        return
-    try:
-        if is_it():
-            signal.pidfd_send_signal(process, signal.SIGTERM)
-            select.select([process], [], [], seconds)
-    finally:
-        os.close(process)
 
 
 class Terminal:

@@ -34,11 +34,9 @@ _NO_HANDLE = ctypes.c_void_p(-1).value
 
 _OWNER_AND_DACL = 1 | 4
 _TOKEN_QUERY, _TOKEN_USER = 8, 1
-_TERMINATE, _SYNCHRONIZE = 1, 0x10_0000
 _TRIES, _PAUSE = 5, 0.02  # seconds
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-_kernel.OpenProcess.restype = ctypes.c_void_p
 _kernel.GetCurrentProcess.restype = ctypes.c_void_p
 _advapi = ctypes.WinDLL("advapi32", use_last_error=True)
 _kernel.CreateFileW.restype = ctypes.c_void_p
@@ -276,21 +274,6 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
 
     for number in numbers:
         signal.signal(number, handle)
-
-
-def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
-    """End a process, and wait at most so long until it has ended.
-
-    It is ended if ``is_it`` says so once its number can't become another process's.
-    """
-    process = ctypes.c_void_p(_kernel.OpenProcess(_TERMINATE | _SYNCHRONIZE, 0, pid))
-    if not process:  # no process has that number
-        return
-    try:
-        if is_it() and _kernel.TerminateProcess(process, 1):
-            _kernel.WaitForSingleObject(process, int(seconds * 1000))
-    finally:
-        _kernel.CloseHandle(process)
 
 
 class Terminal:
