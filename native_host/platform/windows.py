@@ -17,9 +17,11 @@ from typing import IO, Any, Self
 
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
+from native_host.platform import windows_security
 from native_host.platform.windows_access import others_may, sid_at
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
 _LIST, _DELETE, _READ_CONTROL = 1, 0x1_0000, 0x2_0000
 _SHARE_READ_WRITE, _SHARE_ALL = 3, 7
@@ -274,6 +276,31 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
 
     for number in numbers:
         signal.signal(number, handle)
+
+
+def disable_core_dumps() -> None:
+    """Have no report of a crash hold this memory. Child processes inherit this."""
+    windows_security.disable_crash_reports()
+
+
+def deny_memory_access() -> None:
+    """Deny this memory to the user's other programs."""
+    windows_security.deny_memory_access()
+
+
+def allow_inspection() -> None:
+    """Do nothing: desktop services look at no process on Windows."""
+
+
+def refuse_foreign_code() -> None:
+    """Load no DLL that others place here."""
+    windows_security.load_only_from_safe_folders()
+    windows_security.set_policies("extension-points", "fonts", "images")
+
+
+def make_no_code() -> None:
+    """Let this process make no memory executable."""
+    windows_security.set_policies("dynamic-code")
 
 
 class Terminal:

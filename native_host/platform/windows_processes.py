@@ -13,10 +13,9 @@ from contextlib import contextmanager, suppress
 from ctypes import wintypes
 from pathlib import Path
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
-#: Programs that start a host for a browser: Chromium's shell, and our own launcher.
-_STARTERS = frozenset({"cmd.exe", "kortilla-host.exe"})
 _ALL_PROCESSES = 2  # TH32CS_SNAPPROCESS
 _TERMINATE, _QUERY, _SYNCHRONIZE = 1, 0x1000, 0x10_0000
 _LONGEST = 1 << 15  # characters of a path
@@ -105,8 +104,10 @@ def short_name_of(pid: int) -> str:
 
 
 def is_for_another(pid: int) -> bool:
-    """Whether a process only starts another one for a browser."""
-    return executable_of(pid).name.lower() in _STARTERS
+    """Whether a process is Windows' own ``cmd.exe``: Chromium starts the host by it."""
+    folder = ctypes.create_unicode_buffer(_LONGEST)
+    _kernel.GetSystemDirectoryW(folder, _LONGEST)
+    return executable_of(pid) == Path(folder.value) / "cmd.exe"
 
 
 def names_of_running() -> Iterator[str]:
