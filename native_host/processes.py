@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
+"""The programs in other processes, as the system tells of them.
+
+On Linux that is ``/proc`` (proc(5)).
+"""
 
 import os
 import socket
 import stat
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +41,9 @@ _FOR_OTHERS = frozenset(
 #: these belong programs made with Electron.
 _GECKO, _CHROMIUM = "libxul.so", "resources.pak"
 _GOOGLE = "/google/"
+#: The same on Windows, without ``.exe``.
+_NAMES_ON_WINDOWS = _NAMES | {"vivaldi": "Vivaldi"}
+_GECKO_ON_WINDOWS = "xul.dll"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 _MOST_SHELLS = 4  # one within the other
@@ -65,6 +72,10 @@ def parent_of(pid: int) -> int:
 
     0 and 1 are no programs of the person's.
     """
+    if sys.platform == "win32":
+        from native_host.platform import windows_processes
+
+        return windows_processes.parent_of(pid)
     return int(_stat(pid)[1])
 
 
@@ -88,11 +99,20 @@ def _stat(pid: int) -> list[bytes]:
 
 def parent_program() -> Program:
     """Return the program that started this one; shells in between are passed over."""
-    return program_of(_not_a_shell(os.getppid()))
+    # Windows does not say that a parent has ended.
+    parent = parent_of(os.getpid()) if sys.platform == "win32" else os.getppid()
+    return program_of(_not_a_shell(parent))
 
 
 def program_of(pid: int) -> Program:
     """Return what is known of a process. One that can't be looked at has a number."""
+    if sys.platform == "win32":
+        from native_host.platform.windows_processes import executable_of
+
+        try:
+            return _program_on_windows(pid, executable_of(pid))
+        except OSError:
+            return Program(pid, f"PID {pid}")
     folder = Path("/proc", str(pid))
     try:
         executable = (folder / "exe").readlink()
@@ -117,8 +137,33 @@ def program_of(pid: int) -> Program:
     return Program(pid, name, browser, gecko, may_decrypt=may_decrypt)
 
 
+def _program_on_windows(pid: int, executable: Path) -> Program:
+    """See ``program_of``. No program asks there for a decryption."""
+    base = executable.stem.lower()
+    name = _NAMES_ON_WINDOWS.get(base) or program_display_name(executable.stem)
+    if base == "chrome" and "google" in map(str.lower, executable.parts):
+        name = "Google Chrome"
+    if mail := _MAIL_PROGRAMS.get(base):
+        return Program(pid, mail, mail=True)
+    gecko = (executable.parent / _GECKO_ON_WINDOWS).exists()
+    browser = gecko or base in _NAMES_ON_WINDOWS
+    return Program(pid, name or f"PID {pid}", browser, gecko)
+
+
 def _not_a_shell(pid: int) -> int:
-    """Return a process, or what started it if it is a shell that runs a command."""
+    """Return a process, or what started it if it is a shell that runs a command.
+
+    On Windows, Chromium starts the host by ``cmd.exe``.
+    """
+    if sys.platform == "win32":
+        from native_host.platform import windows_processes as windows
+
+        try:
+            if windows.is_command_interpreter(windows.executable_of(pid)):
+                return windows.parent_of(pid) or pid
+        except OSError:
+            pass
+        return pid
     for _ in range(_MOST_SHELLS):
         folder = Path("/proc", str(pid))
         try:
