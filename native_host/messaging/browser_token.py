@@ -7,6 +7,7 @@ in its own memory, so no PIN passes here.
 """
 
 import os
+import sys
 from collections.abc import Iterator
 
 from kortilla.common import JsonObject
@@ -15,7 +16,6 @@ from native_host.doctor.examination import run_detached
 from native_host.errors import ProgramNotRunningError
 from native_host.install import nss, token, token_state
 from native_host.install.tables import Family
-from native_host.pkcs11 import control
 from native_host.processes import parent_of, parent_program
 
 
@@ -65,6 +65,10 @@ async def prepare_login() -> None:
     Returns when the card has accepted it. Raises ``ProgramNotRunningError`` if the
     browser has no such token, and ``ControlError`` with the error of the token.
     """
+    if sys.platform == "win32":
+        raise ProgramNotRunningError("No browser on Windows has the card as a token.")
+    from native_host.pkcs11 import control
+
     servers = {server.program_pid: server for server in await control.running_servers()}
     for pid in _ancestors():
         if pid in servers:

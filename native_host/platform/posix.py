@@ -7,12 +7,15 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
 from kortilla.common.files import open_regular
 from kortilla.common.locks import lock_file
+from native_host.hardening import wipe
 
 assert sys.platform != "win32"  # noqa: S101 - mypy reads on only for others
 
@@ -123,6 +126,37 @@ def delete_locked(path: Path, folder: Folder) -> None:
     folder.close()
 
 
+def open_unnamed(folder: Path, mode: int) -> int | None:
+    """Open a file without a name, or return None where that is impossible."""
+    flag = getattr(os, "O_TMPFILE", 0)  # Linux has it
+    if not flag or not Path("/proc/self/fd").is_dir():  # `give_name` needs it
+        return None
+    try:
+        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, mode)
+    except OSError:
+        return None
+
+
+def give_name(descriptor: int, path: Path) -> None:
+    """Give a name to a file without one. Raises ``OSError``."""
+    # With a folder's descriptor, Python follows the link (open(2), O_TMPFILE).
+    os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Reserve room on the disk for an open file. Raises ``OSError``."""
+    os.posix_fallocate(descriptor, 0, size)
+
+
+def sync_folder(path: Path) -> None:
+    """Write new names in a folder to the disk. Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 #: struct flock of fcntl(2): kind, whence, start, length and process.
 _FLOCK = "hhqqi"
 _WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -173,3 +207,54 @@ def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
             select.select([process], [], [], seconds)
     finally:
         os.close(process)
+
+
+class Terminal:
+    """The terminal at an open file. Lines are read on the event loop."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        #: How it was before its echo was switched off.
+        self._before: list[Any] | None = None
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):  # it may be open for reading only
+            os.write(self._descriptor, text.encode(errors="replace"))
+
+    def hide_typing(self) -> None:
+        """Switch the echo off, and discard earlier input."""
+        now = termios.tcgetattr(self._descriptor)
+        if self._before is None:
+            self._before = now
+        silent = [*now]
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, silent)
+
+    def show_typing(self) -> None:
+        """Switch the echo on again, and discard input that was not echoed."""
+        if self._before is not None:
+            with suppress(termios.error):  # the terminal has gone
+                termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._before)
+            self._before = None
+
+    @contextmanager
+    def reading(self, most: int, take: Callable[[bytearray], None]) -> Iterator[None]:
+        """Call ``take`` for each line, of at most ``most`` bytes, without its end."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        line = bytearray(most)
+
+        def read() -> None:
+            try:
+                count = os.readv(self._descriptor, [line])
+            except OSError:
+                count = 0
+            take(bytearray(line[:count].rstrip(b"\r\n")))
+            wipe(line)
+
+        loop.add_reader(self._descriptor, read)
+        try:
+            yield
+        finally:
+            loop.remove_reader(self._descriptor)

@@ -10,20 +10,23 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from kortilla.common.files import open_regular
 from kortilla.common.locks import lock_file, unlock_file
+from native_host.hardening import wipe
 from native_host.platform.windows_access import others_may, sid_at
 
 assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
 
 _LIST, _DELETE, _READ_CONTROL = 1, 0x1_0000, 0x2_0000
-_SHARE_READ_WRITE = 3  # and not FILE_SHARE_DELETE: it keeps its name while it is open
-_OPEN_EXISTING = 3
+_SHARE_READ_WRITE, _SHARE_ALL = 3, 7
+_CREATE_NEW, _OPEN_EXISTING, _OPEN_ALWAYS = 1, 3, 4
+_READ, _WRITE = 0x8000_0000, 0x4000_0000
+#: Access by O_RDONLY, O_WRONLY and O_RDWR.
+_ACCESS = {0: _READ, 1: _WRITE | _READ_CONTROL, 2: _READ | _WRITE}
 _BACKUP_SEMANTICS, _OPEN_REPARSE_POINT = 0x200_0000, 0x20_0000
 _SHARING_VIOLATION = 32
 _BASIC_INFO = 0
@@ -54,29 +57,21 @@ class Folder:
         self._handle = self._open()
 
     def _open(self, more: int = 0) -> ctypes.c_void_p:
-        handle = _kernel.CreateFileW(
-            str(self._path),
+        handle = _create(
+            self._path,
             _LIST | _READ_CONTROL | more,
-            _SHARE_READ_WRITE,
-            None,
+            _SHARE_READ_WRITE,  # and not FILE_SHARE_DELETE: so it keeps its name
             _OPEN_EXISTING,
-            _BACKUP_SEMANTICS | _OPEN_REPARSE_POINT,
-            None,
+            _BACKUP_SEMANTICS,
         )
-        if handle == _NO_HANDLE:
-            error = ctypes.WinError(ctypes.get_last_error())
-            if error.winerror == _SHARING_VIOLATION:
-                raise BlockingIOError(error.errno, error.strerror, str(self._path))
-            raise error
-        opened = ctypes.c_void_p(handle)
         try:
             _refuse_link(self._path)
             if not self._path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "no folder", str(self._path))
         except OSError:
-            _kernel.CloseHandle(opened)
+            _kernel.CloseHandle(handle)
             raise
-        return opened
+        return handle
 
     def __enter__(self) -> Self:
         return self
@@ -133,17 +128,41 @@ class Folder:
 def open_file(path: Path | str, flags: int, mode: int = 0o600) -> int:
     """Open a regular file that is no link, and return its descriptor.
 
-    Raises ``OSError`` as ``open_regular`` does.
+    As on Linux, it can be renamed and deleted while it is open. A file that nobody may
+    write to can't be made: ``mode`` has no effect. Raises ``OSError``.
     """
-    with suppress(FileNotFoundError):
-        _refuse_link(Path(path))
-    descriptor = open_regular(path, flags, mode=mode)
+    if flags & os.O_CREAT:
+        how = _CREATE_NEW if flags & os.O_EXCL else _OPEN_ALWAYS
+    else:
+        how = _OPEN_EXISTING
+    handle = _create(Path(path), _ACCESS[flags & 3], _SHARE_ALL, how)
+    descriptor = msvcrt.open_osfhandle(handle.value or 0, flags & os.O_APPEND)
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         _refuse_link(Path(path))
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _create(
+    path: Path, access: int, share: int, how: int, flags: int = 0
+) -> ctypes.c_void_p:
+    """Open a file or a folder, or a link as such. Raises ``OSError``."""
+    handle = _kernel.CreateFileW(
+        str(path), access, share, None, how, flags | _OPEN_REPARSE_POINT, None
+    )
+    if handle != _NO_HANDLE:
+        return ctypes.c_void_p(handle)
+    error = ctypes.WinError(ctypes.get_last_error())
+    if error.winerror == _SHARING_VIOLATION:
+        raise BlockingIOError(error.errno, error.strerror, str(path))
+    raise OSError(error.errno, error.strerror, str(path), error.winerror)
 
 
 def _refuse_link(path: Path) -> None:
@@ -191,6 +210,25 @@ def delete_locked(path: Path, folder: Folder) -> None:
         for each in path.iterdir():
             each.chmod(stat.S_IRUSR | stat.S_IWUSR)  # else it can't be deleted
     shutil.rmtree(path, ignore_errors=True)
+
+
+def open_unnamed(_folder: Path, _mode: int) -> int | None:
+    """Open a file without a name, or return None: Windows has none."""
+    return None
+
+
+def give_name(_descriptor: int, _path: Path) -> None:
+    """Give a name to a file without one: Windows has none."""
+    raise OSError(errno.ENOTSUP, "Windows has no files without a name")
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Reserve room on the disk for an open file. Raises ``OSError``."""
+    os.ftruncate(descriptor, size)
+
+
+def sync_folder(_path: Path) -> None:
+    """Write new names in a folder to the disk: Windows does so with the file."""
 
 
 def lock_visibly(file: IO[Any]) -> None:
@@ -253,6 +291,82 @@ def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
             _kernel.WaitForSingleObject(process, int(seconds * 1000))
     finally:
         _kernel.CloseHandle(process)
+
+
+class Terminal:
+    """The console of this process. Lines are read on the event loop."""
+
+    def __init__(self, _descriptor: int) -> None:
+        self._hidden = False
+
+    def write(self, text: str) -> None:
+        for each in text:
+            msvcrt.putwch(each)
+
+    def hide_typing(self) -> None:
+        """Show nothing of what is typed, and discard earlier input."""
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+        self._hidden = True
+
+    def show_typing(self) -> None:
+        """Show what is typed again, and discard input that was not shown."""
+        if self._hidden:
+            self.hide_typing()
+            self._hidden = False
+
+    @contextmanager
+    def reading(self, most: int, take: Callable[[bytearray], None]) -> Iterator[None]:
+        """Call ``take`` for each line, of at most ``most`` bytes, without its end.
+
+        No event tells of a key, so it looks for one again and again.
+        """
+        import asyncio
+
+        line: list[bytearray] = []  # a character each
+
+        async def look() -> None:
+            while True:
+                while msvcrt.kbhit():
+                    self._press(msvcrt.getwch(), line, most, take)
+                await asyncio.sleep(_PAUSE)
+
+        looking = asyncio.get_running_loop().create_task(look())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            for each in line:
+                wipe(each)
+
+    def _press(
+        self,
+        key: str,
+        line: list[bytearray],
+        most: int,
+        take: Callable[[bytearray], None],
+    ) -> None:
+        if key in "\0\xe0":  # of two parts, such as an arrow
+            msvcrt.getwch()
+        elif key == "\3":
+            signal.raise_signal(signal.SIGINT)
+        elif key in "\r\n\x1a":  # Enter, or Ctrl-Z as at the end of a file
+            self._echo("\r\n")
+            take(bytearray().join(line))
+            for each in line:
+                wipe(each)
+            line.clear()
+        elif key == "\b":
+            if line:
+                self._echo("\b \b")
+                wipe(line.pop())
+        elif len(line) < most:
+            self._echo(key)
+            line.append(bytearray(key.encode(errors="replace")))
+
+    def _echo(self, text: str) -> None:
+        if not self._hidden:
+            self.write(text)
 
 
 def _descriptor_of(handle: ctypes.c_void_p) -> bytes:
