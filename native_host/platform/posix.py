@@ -192,6 +192,11 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         loop.add_signal_handler(number, call)
 
 
+#: For ``creationflags`` of a process that goes on when this one ends. A session of its
+#: own is enough here.
+BREAKAWAY = 0
+
+
 def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
     """Ask a process to end, and wait at most so long until it has.
 
