@@ -49,7 +49,7 @@ def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> s
     request has come: before, the service may still hold it. ``UNKNOWN`` stands for a
     program that hides.
     """
-    if sys.platform != "linux":
+    if sys.platform not in {"linux", "win32"}:
         return ""
     askers = [starter]
     if starter.name in _STARTERS:

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from native_host.private_files import open_private, private_folder
 UNIT = "kortilla-agent"
 
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_AGENT = (sys.executable, "-I", "-m", "native_host.cli", "agent")
 _PATIENCE = 5.0  # seconds for the agent to end, and for systemd to respond
 
 
@@ -87,11 +89,20 @@ def stop() -> None:
 
 
 def start() -> bool:
-    """Ask systemd to start the agent; return whether it did.
+    """Start the agent, on Linux by systemd; return whether it was started.
 
     If systemd does not manage a graphical session, in which a window could be shown,
     the agent starts with the next session.
     """
+    if sys.platform == "win32":
+        subprocess.Popen(  # noqa: S603 - our own program
+            _AGENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            creationflags=system.BREAKAWAY,
+        )
+        return True
     session = session_folder()
     if session is None or not (session / "systemd").is_dir():
         return False

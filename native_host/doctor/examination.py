@@ -41,6 +41,7 @@ from native_host.doctor.surroundings import (
 )
 from native_host.errors import ConfigBrokenError, KortillaError
 from native_host.log import log_unexpected
+from native_host.platform import system
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,7 @@ def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
             check=False,
             timeout=_FIXES_WITHIN,
             start_new_session=detached,
+            creationflags=system.BREAKAWAY if detached else 0,
         )
     except (OSError, subprocess.TimeoutExpired):
         return KortillaError.code

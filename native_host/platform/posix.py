@@ -196,6 +196,11 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         loop.add_signal_handler(number, call)
 
 
+#: For ``creationflags`` of a process that goes on when this one ends. A session of its
+#: own is enough here.
+BREAKAWAY = 0
+
+
 def disable_core_dumps() -> None:
     """Write no core file (core(5)). Child processes inherit this limit."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

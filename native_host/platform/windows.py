@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -276,6 +277,11 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
 
     for number in numbers:
         signal.signal(number, handle)
+
+
+#: For ``creationflags`` of a process that goes on when this one ends: it leaves the job
+#: of ``kortilla.common.windows_jobs`` and the browser's, and has no console.
+BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
 
 
 def disable_core_dumps() -> None:

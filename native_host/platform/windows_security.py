@@ -53,6 +53,11 @@ Policy = Literal[
 ]
 
 
+#: Values of SetWindowDisplayAffinity: nothing is captured, or a black window by Windows
+#: before version 2004.
+_NOT_CAPTURED, _ONLY_ON_MONITOR = 0x11, 1
+
+
 class _Attributes(ctypes.Structure):
     """SECURITY_ATTRIBUTES."""
 
@@ -184,3 +189,11 @@ def set_policies(*names: Policy) -> None:
         policy, flags = _POLICIES[name]
         value = wintypes.DWORD(flags)
         _kernel.SetProcessMitigationPolicy(policy, ctypes.byref(value), 4)
+
+
+def hide_from_capture(window: int) -> None:
+    """Keep a window of this process out of pictures that other programs take."""
+    user = ctypes.WinDLL("user32")
+    handle = wintypes.HWND(window)
+    if not user.SetWindowDisplayAffinity(handle, _NOT_CAPTURED):
+        user.SetWindowDisplayAffinity(handle, _ONLY_ON_MONITOR)
