@@ -9,6 +9,7 @@ systems. None of these functions creates a folder.
 # since they name the mock card's folder.
 
 import os
+import sys
 from pathlib import Path
 
 _NAME = "kortilla"
@@ -60,7 +61,12 @@ def session_folder() -> Path | None:
 
 
 def runtime_folder() -> Path | None:
-    """Return Kortilla's folder for the session's sockets and locks, or None."""
+    """Return Kortilla's folder for the session's sockets and locks, or None.
+
+    Windows has no folder that ends with the session: these files stay.
+    """
+    if sys.platform == "win32":
+        return user_data_folder() / "run"
     session = session_folder()
     return session / _NAME if session else None
 
