@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Limits that a process sets on itself, so that a PIN stays in its memory; wiping it.
 
-See core(5), and PR_SET_DUMPABLE in prctl(2); ``platform/windows_security.py`` for
-Windows.
+What each system has for it is in ``platform/``, which is imported late: before the
+hello only the umask is set.
 """
 
 import os
 import sys
-
-from kortilla.common.limits import prctl
-
-_PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
@@ -18,13 +14,11 @@ def harden() -> None:
 
     On Windows, also keep the DLLs of others out.
     """
+    from native_host.platform import system
+
     disable_core_dumps()
     deny_memory_access()
-    if sys.platform == "win32":
-        from native_host.platform import windows_security
-
-        windows_security.load_only_from_safe_folders()
-        windows_security.set_policies("extension-points", "fonts", "images")
+    system.refuse_foreign_code()
 
 
 def make_no_code() -> None:
@@ -33,22 +27,16 @@ def make_no_code() -> None:
     It is for processes without a window: what Windows, drivers and screen readers load
     into a window may need that.
     """
-    if sys.platform == "win32":
-        from native_host.platform.windows_security import set_policies
+    from native_host.platform import system
 
-        set_policies("dynamic-code")
+    system.make_no_code()
 
 
 def disable_core_dumps() -> None:
     """Write no core file. Child processes inherit this limit."""
-    if sys.platform == "win32":
-        from native_host.platform.windows_security import disable_crash_reports
+    from native_host.platform import system
 
-        disable_crash_reports()
-    else:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    system.disable_core_dumps()
 
 
 def deny_memory_access() -> None:
@@ -62,17 +50,16 @@ def deny_memory_access() -> None:
     interpreter that this user may run and not read closes the memory from the start
     (``is_closed_from_start``).
     """
-    if sys.platform == "win32":
-        from native_host.platform import windows_security
+    from native_host.platform import system
 
-        windows_security.deny_memory_access()
-    else:
-        prctl(_PR_SET_DUMPABLE, 0)
+    system.deny_memory_access()
 
 
 def allow_inspection() -> None:
     """Open the memory of this process, which never holds a PIN, to desktop services."""
-    prctl(_PR_SET_DUMPABLE, 1)
+    from native_host.platform import system
+
+    system.allow_inspection()
 
 
 def is_closed_from_start() -> bool:

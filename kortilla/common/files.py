@@ -3,9 +3,7 @@
 
 import errno
 import os
-import shutil
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,6 +57,9 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     Until the file is whole its name ends in ``.part``. As root it keeps the owner that
     the file had. Raises ``OSError``.
     """
+    import shutil
+    import tempfile
+
     make_folder(path.parent, 0o755 if mode & 0o044 else 0o700)
     handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
     try:

@@ -17,7 +17,7 @@ from native_host.paths import (
     user_config_folder,
     user_data_folder,
 )
-from native_host.platform import system
+from native_host.platform import processes, system
 from native_host.private_files import open_private, private_folder
 
 #: The name of the agent's systemd unit and of its autostart file.
@@ -85,7 +85,7 @@ def stop() -> None:
     pid = _running_process()
     if pid is not None:
         # Not another process of that number.
-        system.end_process(pid, lambda: _running_process() == pid, _PATIENCE)
+        processes.end_process(pid, lambda: _running_process() == pid, _PATIENCE)
 
 
 def start() -> bool:

@@ -25,6 +25,7 @@ from native_host.doctor.programs import output_of
 from native_host.install.host import AGENT, agent_files
 from native_host.install.tables import is_any_browser_there
 from native_host.paths import session_folder
+from native_host.platform import processes
 
 #: No computer with this program has lived before, or after the cards of today.
 _YEARS = range(2026, 2057)
@@ -71,7 +72,7 @@ async def check_other_programs(place: Place) -> list[Finding]:
 
 
 def _other_programs(root: Path) -> Iterator[Finding]:
-    running = set(_running())
+    running = set(processes.names_of_running())
     installed = {path.stem for path in (root / "usr/share/applications").glob("*")}
     for program, signs in _OTHERS.items():
         if _any_of(signs, running):
@@ -82,14 +83,6 @@ def _other_programs(root: Path) -> Iterator[Finding]:
 
 def _any_of(signs: tuple[str, ...], names: set[str]) -> bool:
     return any(sign in name.lower() for sign in signs for name in names)
-
-
-def _running() -> Iterator[str]:
-    """Yield the names of programs that run, as far as they can be seen (proc(5))."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            yield (folder / "comm").read_text(errors="replace").strip()
-            yield (folder / "exe").readlink().name
 
 
 async def check_clock(place: Place) -> list[Finding]:

@@ -21,8 +21,7 @@ from pathlib import Path
 
 from native_host.errors import InstallError, ToolMissingError
 from native_host.install import files
-from native_host.platform import system
-from native_host.processes import age_of
+from native_host.platform import processes, system
 
 _PACKAGE = "libnss3-tools"
 _FILES = ("cert9.db", "key4.db", "pkcs11.txt")
@@ -153,7 +152,7 @@ def is_changed_since_start(database: Path, process: int) -> bool:
     """
     try:
         changed = (database / "pkcs11.txt").stat().st_mtime
-        is_younger = time.time() - changed < age_of(process)
+        is_younger = time.time() - changed < processes.age_of(process)
     except (OSError, ValueError):
         return False
     return is_younger and is_open(database / "cert9.db")

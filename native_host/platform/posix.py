@@ -3,7 +3,7 @@
 
 import fcntl
 import os
-import select
+import resource
 import signal
 import struct
 import sys
@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from kortilla.common.files import open_regular
+from kortilla.common.limits import prctl
 from kortilla.common.locks import lock_file
 from native_host.hardening import wipe
 
-assert sys.platform != "win32"  # noqa: S101 - mypy reads on only for others
+if sys.platform == "win32":  # mypy reads on only for others
+    raise ImportError("This module is not for Windows.")
+
+_PR_SET_DUMPABLE = 4
 
 
 class Folder:
@@ -197,21 +201,27 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
 BREAKAWAY = 0
 
 
-def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
-    """Ask a process to end, and wait at most so long until it has.
+def disable_core_dumps() -> None:
+    """Write no core file (core(5)). Child processes inherit this limit."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    It is asked if ``is_it`` says so once its number can't become another process's.
-    """
-    try:
-        process = os.pidfd_open(pid)
-    except OSError:  # no process has that number
-        return
-    try:
-        if is_it():
-            signal.pidfd_send_signal(process, signal.SIGTERM)
-            select.select([process], [], [], seconds)
-    finally:
-        os.close(process)
+
+def deny_memory_access() -> None:
+    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2))."""
+    prctl(_PR_SET_DUMPABLE, 0)
+
+
+def allow_inspection() -> None:
+    """Take ``deny_memory_access`` back."""
+    prctl(_PR_SET_DUMPABLE, 1)
+
+
+def refuse_foreign_code() -> None:
+    """Do nothing: only Windows has programs load what others want."""
+
+
+def make_no_code() -> None:
+    """Do nothing: Linux has no such limit for a process."""
 
 
 class Terminal:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-assert sys.platform != "win32"  # noqa: S101 - mypy reads on only for others
+if sys.platform == "win32":  # mypy reads on only for others
+    raise ImportError("This module is not for Windows.")
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 

@@ -18,9 +18,11 @@ from typing import IO, Any, Self
 
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
+from native_host.platform import windows_security
 from native_host.platform.windows_access import others_may, sid_at
 
-assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
+if sys.platform != "win32":  # mypy reads on only for Windows
+    raise ImportError("This module is for Windows.")
 
 _LIST, _DELETE, _READ_CONTROL = 1, 0x1_0000, 0x2_0000
 _SHARE_READ_WRITE, _SHARE_ALL = 3, 7
@@ -35,11 +37,9 @@ _NO_HANDLE = ctypes.c_void_p(-1).value
 
 _OWNER_AND_DACL = 1 | 4
 _TOKEN_QUERY, _TOKEN_USER = 8, 1
-_TERMINATE, _SYNCHRONIZE = 1, 0x10_0000
 _TRIES, _PAUSE = 5, 0.02  # seconds
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-_kernel.OpenProcess.restype = ctypes.c_void_p
 _kernel.GetCurrentProcess.restype = ctypes.c_void_p
 _advapi = ctypes.WinDLL("advapi32", use_last_error=True)
 _kernel.CreateFileW.restype = ctypes.c_void_p
@@ -284,19 +284,29 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
 BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
 
 
-def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
-    """End a process, and wait at most so long until it has ended.
+def disable_core_dumps() -> None:
+    """Have no report of a crash hold this memory. Child processes inherit this."""
+    windows_security.disable_crash_reports()
 
-    It is ended if ``is_it`` says so once its number can't become another process's.
-    """
-    process = ctypes.c_void_p(_kernel.OpenProcess(_TERMINATE | _SYNCHRONIZE, 0, pid))
-    if not process:  # no process has that number
-        return
-    try:
-        if is_it() and _kernel.TerminateProcess(process, 1):
-            _kernel.WaitForSingleObject(process, int(seconds * 1000))
-    finally:
-        _kernel.CloseHandle(process)
+
+def deny_memory_access() -> None:
+    """Deny this memory to the user's other programs."""
+    windows_security.deny_memory_access()
+
+
+def allow_inspection() -> None:
+    """Do nothing: desktop services look at no process on Windows."""
+
+
+def refuse_foreign_code() -> None:
+    """Load no DLL that others place here."""
+    windows_security.load_only_from_safe_folders()
+    windows_security.set_policies("extension-points", "fonts", "images")
+
+
+def make_no_code() -> None:
+    """Let this process make no memory executable."""
+    windows_security.set_policies("dynamic-code")
 
 
 class Terminal:

@@ -31,8 +31,11 @@ def public_names(module: str) -> dict[str, list[str]]:
 
 
 def test_each_system_has_the_same_names() -> None:
-    assert public_names("posix") == public_names("windows")
+    for part in ("", "_processes"):
+        assert public_names(f"posix{part}") == public_names(f"windows{part}")
     assert "Folder" in public_names("posix")
+    common = {*public_names("posix_sockets")} & {*public_names("windows_pipes")}
+    assert common == {"answer_locally", "ask_locally"}
 
 
 USER, OTHER = (
