@@ -5,9 +5,10 @@ import json
 import os
 import socket
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from native_host.agent import presence
@@ -133,9 +134,11 @@ def _has_screen() -> bool:
 
 
 def _reaches_wayland(name: str) -> bool:
+    from native_host.platform.posix_sockets import connected
+
     folder = session_folder()
     path = name if name.startswith("/") else str(folder and folder / name)
-    return _connects(socket.AF_UNIX, path)
+    return _connects(partial(connected, path))
 
 
 def _reaches_x11(display: str) -> bool:
@@ -144,18 +147,21 @@ def _reaches_x11(display: str) -> bool:
     if not number.isdecimal():
         return False
     if host not in ("", "unix"):  # as SSH forwards it
-        return _connects(socket.AF_INET, (host, _FIRST_X11_PORT + int(number)))
+        port = _FIRST_X11_PORT + int(number)
+        return _connects(partial(socket.create_connection, (host, port)))
+    from native_host.platform.posix_sockets import connected
+
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - X11's own place
-    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+    return _connects(partial(connected, path)) or _connects(
+        partial(connected, f"\0{path}")
+    )
 
 
-def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
-    with socket.socket(family) as client:
-        client.settimeout(_CONNECTS_WITHIN)
-        try:
-            client.connect(address)
-        except (OSError, OverflowError, ValueError):
-            return False
+def _connects(connect: Callable[[float], socket.socket]) -> bool:
+    try:
+        connect(_CONNECTS_WITHIN).close()
+    except (OSError, OverflowError, ValueError):
+        return False
     return True
 
 

@@ -11,7 +11,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.files import open_regular
 from kortilla.common.limits import prctl
@@ -214,6 +214,11 @@ def deny_memory_access() -> None:
 def allow_inspection() -> None:
     """Take ``deny_memory_access`` back."""
     prctl(_PR_SET_DUMPABLE, 1)
+
+
+def exit_now() -> NoReturn:
+    """End this process with the status 0, without what libraries do at the end."""
+    os._exit(0)
 
 
 def refuse_foreign_code() -> None:
