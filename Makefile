@@ -26,7 +26,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
 .PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
-.PHONY: test-container packages-container
+.PHONY: test-container packages-container windows packages-installer test-windows packages-windows
 .PHONY: check docs bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
@@ -104,6 +104,9 @@ clean: ## Remove all that was installed or built here.
 deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 	packaging/debian/build
 
+windows: packages-installer $(VENV)/build.stamp ## Build the installer for Windows, a preview, in build/windows.
+	packaging/windows/build
+
 apt-repository: packages-repository ## Put build/debian into a signed apt repository: KEY=… ADDRESS=https://… [FOLDER=build/apt] [VALID_DAYS=30]
 	@packaging/debian/repository '$(KEY)' '$(ADDRESS)' '$(or $(FOLDER),build/apt)' \
 	  build/debian/*.deb
@@ -146,6 +149,9 @@ test-container: packages-container ## Build the OpenID Provider's container with
 test-vm: packages-vm $(VENV)/dev.stamp ## Test the package with a USB card reader in a virtual machine; as root.
 	tests/vm/run
 
+test-windows: packages-windows $(VENV)/dev.stamp ## Test the program for Windows under Wine.
+	tests/windows/run
+
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python
 packages-program: SETS := python program
@@ -158,9 +164,12 @@ packages-corpus: SETS := python program demo test check corpus
 packages-desktop: SETS := python program packaging desktop
 packages-vm: SETS := python program packaging vm
 packages-container: SETS := python packaging container
+packages-installer: SETS := python installer
+packages-windows: SETS := python program card test installer windows
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container:
+packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container \
+packages-installer packages-windows:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kortilla.common.escaping import program_display_name
-from kortilla.common.files import open_regular
 from native_host.install.files import only_root_writes
 from native_host.install.tables import flatpak_title
 from native_host.paths import xdg_data_home
+from native_host.platform import system
 from native_host.processes import Program, program_of
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> s
     request has come: before, the service may still hold it. ``UNKNOWN`` stands for a
     program that hides.
     """
-    if sys.platform != "linux":
+    if sys.platform not in {"linux", "win32"}:
         return ""
     askers = [starter]
     if starter.name in _STARTERS:
@@ -180,6 +180,6 @@ def _runs_from(files: Path, pid: int) -> bool:
 
 def _read(path: Path) -> str:
     """Return the text of a file that any program may have made."""
-    descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = system.open_file(path, os.O_RDONLY)
     with os.fdopen(descriptor, "rb") as file:
         return file.read(_LONGEST_INFO).decode("utf-8", "replace")

@@ -29,6 +29,8 @@ class Config(NamedTuple):
     of trusted lists than the EU's, or of the EU's with other signers:
     ``trust_list_signers`` are the SHA-256 of their certificates. ``directory`` is the
     address of a directory of certificates (LDAP), for encryption.
+    ``show_to_screen_capture`` lets other programs take pictures of the PIN window on
+    Windows, as remote help needs.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -40,6 +42,7 @@ class Config(NamedTuple):
     trust_lists: str = ""
     trust_list_signers: tuple[str, ...] = ()
     directory: str = ""
+    show_to_screen_capture: bool = False
 
 
 def config_path() -> Path:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from native_host.config import Config
 from native_host.errors import ConfigBrokenError
 from native_host.hardening import harden
+from native_host.platform import system
 
 if TYPE_CHECKING:
     from kortilla.mock_card.card_data import CardData
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Opens the configured prompt, once.
 OpenPrompt = Callable[[], "Prompt"]
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def open_source(config: Config) -> CardSource:
@@ -95,9 +94,7 @@ def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) 
             if not (prompt and prompt.cancel()) and task is not None:
                 task.cancel()
 
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, end)
+        system.on_signals(end, signal.SIGINT, signal.SIGTERM, system.HANGUP)
         try:
             return await work(open_it)
         finally:

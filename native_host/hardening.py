@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: MIT
 """Limits that a process sets on itself, so that a PIN stays in its memory; wiping it.
 
-See core(5), and PR_SET_DUMPABLE in prctl(2).
+What each system has for it is in ``platform/``, which is imported late: before the
+hello only the umask is set.
 """
 
 import os
 import sys
 
-from kortilla.common.limits import prctl
-
-_PR_SET_DUMPABLE = 4
-
 
 def harden() -> None:
-    """Disable core dumps and deny access to memory. Takes a few milliseconds."""
+    """Disable core dumps and deny access to memory. Takes a few milliseconds.
+
+    On Windows, also keep the DLLs of others out.
+    """
+    from native_host.platform import system
+
     disable_core_dumps()
     deny_memory_access()
+    system.refuse_foreign_code()
+
+
+def make_no_code() -> None:
+    """Let this process make no memory executable, on Windows.
+
+    It is for processes without a window: what Windows, drivers and screen readers load
+    into a window may need that.
+    """
+    from native_host.platform import system
+
+    system.make_no_code()
 
 
 def disable_core_dumps() -> None:
     """Write no core file. Child processes inherit this limit."""
-    if sys.platform != "win32":
-        import resource
+    from native_host.platform import system
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    system.disable_core_dumps()
 
 
 def deny_memory_access() -> None:
@@ -37,12 +50,16 @@ def deny_memory_access() -> None:
     interpreter that this user may run and not read closes the memory from the start
     (``is_closed_from_start``).
     """
-    prctl(_PR_SET_DUMPABLE, 0)
+    from native_host.platform import system
+
+    system.deny_memory_access()
 
 
 def allow_inspection() -> None:
     """Open the memory of this process, which never holds a PIN, to desktop services."""
-    prctl(_PR_SET_DUMPABLE, 1)
+    from native_host.platform import system
+
+    system.allow_inspection()
 
 
 def is_closed_from_start() -> bool:

@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import IO, Literal
 
 from kortilla.common import JsonObject
-from kortilla.common.files import make_folder, open_regular
+from kortilla.common.files import make_folder
+from kortilla.common.locks import lock_file
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
+from native_host.platform import system
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +66,7 @@ def switch_on() -> None:
     """Start the history. Raises ``OSError``."""
     path = _path()
     make_folder(path.parent)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
-    os.close(os.open(path, flags, 0o600))
+    os.close(system.open_file(path, os.O_WRONLY | os.O_CREAT))
     path.chmod(0o600)
 
 
@@ -163,10 +164,8 @@ def _locked() -> Iterator[IO[str]]:
 
     Raises ``OSError``, and ``BlockingIOError`` while another program changes it.
     """
-    import fcntl
-
     with _opened() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(file)
         yield file
 
 
@@ -176,11 +175,10 @@ def _opened() -> Iterator[IO[str]]:
 
     It may be read while another program writes: a line that is half there is left out.
     """
-    descriptor = open_regular(_path(), os.O_RDWR | os.O_NOFOLLOW)
+    descriptor = system.open_file(_path(), os.O_RDWR)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
-        found = os.fstat(descriptor)
-        own = found.st_uid == os.geteuid()
-        if not own or found.st_mode & 0o077 or found.st_size > _LARGEST:
+        large = os.fstat(descriptor).st_size > _LARGEST
+        if large or not system.is_private(descriptor):
             raise PermissionError(None, "the file is not this person's alone")
         yield file
 

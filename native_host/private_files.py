@@ -11,27 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kortilla.common.files import make_folder, open_regular
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from kortilla.common.files import make_folder
+from native_host.platform import system
 
 
 @contextmanager
-def private_folder(path: Path, *, create: bool = False) -> Iterator[int]:
-    """Open a folder, and provide its descriptor for ``dir_fd``.
+def private_folder(path: Path, *, create: bool = False) -> Iterator[system.Folder]:
+    """Open a folder, in which its files are reached.
 
     Raises ``OSError``, also if it is a link, another user's, or others can write there.
     """
     if create:
         make_folder(path)
-    folder = os.open(path, _FOLDER)
-    try:
-        found = os.fstat(folder)
-        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    with system.Folder(path) as folder:
+        if not folder.is_private():
             raise PermissionError(errno.EPERM, "others may write there", str(path))
         yield folder
-    finally:
-        os.close(folder)
 
 
 def open_private(path: Path, flags: int) -> int:
@@ -41,15 +36,13 @@ def open_private(path: Path, flags: int) -> int:
     ``OSError`` as ``private_folder`` does, and for a link or a pipe.
     """
     with private_folder(path.parent, create=bool(flags & os.O_CREAT)) as folder:
-        return open_regular(path.name, flags | os.O_NOFOLLOW, folder=folder)
+        return folder.open(path.name, flags)
 
 
 def read_private(path: Path, most: int) -> str:
     """Return at most so many bytes of a file, and nothing of one it can't read."""
     try:
-        # A pipe would be waited for.
-        opened = open_private(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(opened, "rb") as file:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
             return os.fsdecode(file.read(most))
     except (OSError, ValueError):
         return ""
@@ -57,7 +50,7 @@ def read_private(path: Path, most: int) -> str:
 
 def write_private(path: Path, text: str) -> None:
     """Replace the content of a file. Raises ``OSError``."""
-    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CREAT | os.O_TRUNC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with os.fdopen(open_private(path, flags), "wb") as file:
         file.write(os.fsencode(text))
 
@@ -65,4 +58,4 @@ def write_private(path: Path, text: str) -> None:
 def delete_private(path: Path) -> None:
     """Delete a file if it is there. Raises ``OSError``."""
     with suppress(FileNotFoundError), private_folder(path.parent) as folder:
-        os.unlink(path.name, dir_fd=folder)
+        folder.unlink(path.name)

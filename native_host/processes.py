@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
+"""Which programs run in processes, and what they are."""
 
 import os
 import socket
 import stat
-import struct
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from kortilla.common.escaping import program_display_name
+from native_host.platform import processes
 
 #: Names that people know, by that of the executable.
 _NAMES = {
@@ -23,6 +21,7 @@ _NAMES = {
     "librewolf": "LibreWolf",
     "msedge": "Microsoft Edge",
     "opera": "Opera",
+    "vivaldi": "Vivaldi",
     "vivaldi-bin": "Vivaldi",
 }
 #: Mail programs by that of the executable. They decrypt, and no browser does.
@@ -36,10 +35,9 @@ _FOR_OTHERS = frozenset(
 )
 #: What stands beside programs of Firefox's family, and beside those of Chromium's. To
 #: these belong programs made with Electron.
-_GECKO, _CHROMIUM = "libxul.so", "resources.pak"
-_GOOGLE = "/google/"
+_GECKO, _CHROMIUM = ("libxul.so", "xul.dll"), ("resources.pak",)
+_GOOGLE = {"google", "Google"}  # a folder, on Linux and on Windows
 
-_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 _MOST_SHELLS = 4  # one within the other
 
 
@@ -61,55 +59,28 @@ class Program:
     may_decrypt: bool = False
 
 
-def parent_of(pid: int) -> int:
-    """Return the process that started another. Raises ``OSError`` and ``ValueError``.
-
-    0 and 1 are no programs of the person's.
-    """
-    return int(_stat(pid)[1])
-
-
-def age_of(pid: int) -> float:
-    """Return for how many seconds a process has run.
-
-    Raises ``OSError`` and ``ValueError``.
-    """
-    started = int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
-
-
-def _stat(pid: int) -> list[bytes]:
-    """Return the fields of ``/proc/PID/stat`` from the third on."""
-    # The name before them is in brackets and may hold anything.
-    fields = Path("/proc", str(pid), "stat").read_bytes().rpartition(b")")[2].split()
-    if len(fields) < 20:
-        raise ValueError("The process can't be read.")
-    return fields
-
-
 def parent_program() -> Program:
     """Return the program that started this one; shells in between are passed over."""
-    return program_of(_not_a_shell(os.getppid()))
+    return program_of(_not_a_shell(processes.own_parent()))
 
 
 def program_of(pid: int) -> Program:
     """Return what is known of a process. One that can't be looked at has a number."""
-    folder = Path("/proc", str(pid))
     try:
-        executable = (folder / "exe").readlink()
-        # A sandbox has files of its own, and others at the same place outside.
-        beside = Path(f"{folder}/root{executable.parent}")
-        gecko, chromium = ((beside / each).exists() for each in (_GECKO, _CHROMIUM))
+        executable = processes.executable_of(pid)
+        gecko, chromium = (
+            any(processes.stands_beside(pid, executable, name) for name in names)
+            for names in (_GECKO, _CHROMIUM)
+        )
     except OSError:
         try:
-            name = program_display_name((folder / "comm").read_text().rstrip("\n"))
+            name = program_display_name(processes.short_name_of(pid))
         except (OSError, ValueError):
             name = ""
         return Program(pid, name or f"PID {pid}")
-    # An executable that was replaced by an update since.
-    base = executable.name.removesuffix(" (deleted)")
+    base = processes.name_of(executable)
     name = _NAMES.get(base) or program_display_name(base) or f"PID {pid}"
-    if base == "chrome" and _GOOGLE in str(executable):
+    if base == "chrome" and _GOOGLE & {*executable.parts}:
         name = "Google Chrome"
     if mail := _MAIL_PROGRAMS.get(base):
         return Program(pid, mail, mail=True, may_decrypt=True)
@@ -121,38 +92,14 @@ def program_of(pid: int) -> Program:
 def _not_a_shell(pid: int) -> int:
     """Return a process, or what started it if it is a shell that runs a command."""
     for _ in range(_MOST_SHELLS):
-        folder = Path("/proc", str(pid))
         try:
-            base = (folder / "exe").readlink().name
-            arguments = (folder / "cmdline").read_bytes().split(b"\0")[:-1]
-            parent = parent_of(pid)
+            parent = processes.parent_of(pid)
+            if parent <= 1 or not processes.is_for_another(pid):
+                return pid
         except (OSError, ValueError):
-            return pid
-        if base not in _SHELLS or len(arguments) < 2 or parent <= 1:
             return pid
         pid = parent
     return pid
-
-
-_CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
-
-
-class ForeignPeerError(Exception):
-    """The other end of a socket belongs to another user."""
-
-
-def peer_pid(connection: socket.socket) -> int:
-    """Return the process at the other end of a unix socket.
-
-    Raises ``ForeignPeerError``.
-    """
-    credentials = connection.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
-    )
-    pid, user, _ = _CREDENTIALS.unpack(credentials)
-    if user != os.geteuid():
-        raise ForeignPeerError
-    return int(pid)
 
 
 def peer_of(connection: socket.socket) -> Program:
@@ -160,6 +107,8 @@ def peer_of(connection: socket.socket) -> Program:
 
     Raises ``ForeignPeerError``.
     """
+    from native_host.platform.posix_sockets import peer_pid
+
     return program_of(peer_pid(connection))
 
 
@@ -170,6 +119,8 @@ def spawner(descriptor: int) -> Program:
     peer is the program even when a shell was started between them. Otherwise it is the
     parent process.
     """
+    from native_host.platform.posix_sockets import ForeignPeerError
+
     try:
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             with socket.socket(fileno=os.dup(descriptor)) as connection:

@@ -3,9 +3,7 @@
 
 import errno
 import os
-import shutil
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,8 +35,9 @@ def open_regular(
     ``OSError``, with ``EINVAL`` for what is no regular file. A pipe is not waited for:
     nobody may ever write to it, and reading a device may not end.
     """
-    no_wait = getattr(os, "O_NONBLOCK", 0)  # Windows has none
-    descriptor = os.open(path, flags | no_wait, mode, dir_fd=folder)
+    flags |= getattr(os, "O_NONBLOCK", 0)  # Windows has none
+    flags |= getattr(os, "O_BINARY", 0)  # only Windows has it
+    descriptor = os.open(path, flags, mode, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
@@ -58,6 +57,9 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     Until the file is whole its name ends in ``.part``. As root it keeps the owner that
     the file had. Raises ``OSError``.
     """
+    import shutil
+    import tempfile
+
     make_folder(path.parent, 0o755 if mode & 0o044 else 0o700)
     handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
     try:

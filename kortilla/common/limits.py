@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Limits that a process sets on itself before it reads hostile data.
 
-See getrlimit(2), unshare(2), and PR_SET_PDEATHSIG in prctl(2).
+See getrlimit(2), unshare(2), and PR_SET_PDEATHSIG in prctl(2); ``windows_jobs`` for
+Windows.
 """
 
 import os
@@ -17,9 +18,14 @@ def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
     """Limit this process, and end it with its parent process.
 
     ``memory`` is in bytes of address space, ``seconds`` is processor time. It can write
-    no data to a file. Child processes inherit these limits. Windows has none of them.
+    no data to a file. Child processes inherit these limits; on Windows there are none.
     """
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        from kortilla.common.windows_jobs import limit_process
+
+        die_with_parent(parent)  # a limited process may not open it
+        limit_process(memory=memory, seconds=seconds)
+    else:
         import resource
 
         for what, most in (
@@ -39,14 +45,19 @@ def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent process ends.
+    """End this process when its parent process ends. On Linux the kernel does so.
 
     ``parent`` is the number of the process that has started this one. The kernel says
     nothing of a parent that has ended before this call.
     """
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.platform == "win32":
+        from kortilla.common.windows_jobs import end_with
+
+        end_with(parent)
+    else:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def leave_network() -> bool:

@@ -5,7 +5,6 @@
 has a named pipe in the folder, and every change writes to all pipes.
 """
 
-import fcntl
 import json
 import os
 import secrets
@@ -16,6 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+from kortilla.common.locks import lock_file
+from kortilla.mock_card.errors import InvalidArgumentError
 
 _PIPES = ".watch-"
 
@@ -54,9 +56,9 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
     It excludes other holders in this process too. Without ``wait``, raises
     ``BlockingIOError`` if the lock is held.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_file(descriptor, wait=wait)
         yield
     finally:
         os.close(descriptor)
@@ -116,10 +118,12 @@ class Watch:
     """A pipe whose ``descriptor`` becomes readable after each change of the presence.
 
     It is created under the folder's lock, so that ``notify`` never mistakes it for a
-    dead one.
+    dead one. Raises ``InvalidArgumentError`` on Windows.
     """
 
     def __init__(self, folder: Path) -> None:
+        if not hasattr(os, "mkfifo"):
+            raise InvalidArgumentError("Windows has no virtual readers of pcscd.")
         self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
         os.mkfifo(self._path, 0o600)
         self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)

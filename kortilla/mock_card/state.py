@@ -37,7 +37,7 @@ def default_folder() -> Path:
     """Return the default folder of the mock card."""
     import platformdirs
 
-    return platformdirs.user_data_path("kortilla") / "mock-card"
+    return platformdirs.user_data_path("kortilla", appauthor=False) / "mock-card"
 
 
 class MockCardState:
@@ -320,7 +320,7 @@ def _encode(data: CardData) -> bytes:
 def _read_if_there(file: Path) -> bytes | None:
     """Read a file. The card does so several times for each command."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(file, os.O_RDONLY)
         try:
             # The file is replaced as a whole, so it has one size.
             return os.read(descriptor, os.fstat(descriptor).st_size)

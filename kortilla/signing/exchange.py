@@ -11,6 +11,7 @@ import base64
 import json
 import signal
 import struct
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +20,14 @@ from typing import Any, BinaryIO
 from kortilla.common import JsonObject
 from kortilla.common.corners import Corner
 
-#: The exit status of a process that exceeded its memory limit.
-OUT_OF_MEMORY = 99
-#: The signals that end a process at its time limit.
-TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
+#: The exit statuses of a process that exceeded its memory limit, and its time limit
+#: where no signal ends it.
+OUT_OF_MEMORY, OUT_OF_TIME = 99, 98
+if sys.platform == "win32":
+    TOO_SLOW: tuple[signal.Signals, ...] = ()
+else:
+    #: The signals that end a process at its time limit.
+    TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
 
 _LENGTHS = struct.Struct(">II")
 

@@ -35,6 +35,7 @@ from kortilla.errors import (
 )
 from kortilla.signing.exchange import (
     OUT_OF_MEMORY,
+    OUT_OF_TIME,
     TOO_SLOW,
     Placeholder,
     read_message,
@@ -153,7 +154,7 @@ def _ended(status: int | None) -> DocumentNotSignableError:
         return DocumentNotSignableError(
             "The PDF takes too much memory to read.", reason="too-much-memory"
         )
-    if status is not None and -status in TOO_SLOW:
+    if status is not None and (status == OUT_OF_TIME or -status in TOO_SLOW):
         return DocumentNotSignableError(
             "The PDF takes too long to read.", reason="too-slow"
         )
@@ -389,4 +390,5 @@ def _begin_anew() -> None:
     _shared = PdfProcesses()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_begin_anew)

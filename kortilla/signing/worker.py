@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,7 @@ from kortilla.errors import (
 )
 from kortilla.signing.exchange import (
     OUT_OF_MEMORY,
+    OUT_OF_TIME,
     TOO_SLOW,
     Placeholder,
     read_message,
@@ -38,6 +40,7 @@ _PATIENCE = 6
 _LARGE = 1_000_000  # octets
 _MAX_CAUSE = 200  # characters
 _HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
+_timers: list[threading.Timer] = []  # on Windows, at most one
 
 
 def main(*, memory: int, seconds: float) -> None:
@@ -45,18 +48,21 @@ def main(*, memory: int, seconds: float) -> None:
 
     ``memory`` limits the address space in bytes, on Linux; ``seconds`` limits the
     processor time for one PDF. Beyond them the process ends with ``OUT_OF_MEMORY``, or
-    by one of ``TOO_SLOW``.
+    by one of ``TOO_SLOW``. Windows has neither, and the process ends with
+    ``OUT_OF_TIME`` after six times ``seconds``.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a library prints is no answer
     logging.disable()  # pyHanko has a line for each fault of a file
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    for name in ("SIGHUP", "SIGINT", "SIGTERM"):
         # The service handles these signals. This process ends when its input is closed.
-        signal.signal(number, signal.SIG_IGN)
-    for number in TOO_SLOW:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOO_SLOW)
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if sys.platform != "win32":
+        for number in TOO_SLOW:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, TOO_SLOW)
     if sys.platform == "linux":  # others do not keep to it
         import resource
 
@@ -91,9 +97,18 @@ def _work(
 
 
 def _limit_time(seconds: float) -> None:
+    """Limit what comes next, in place of what was limited before; 0 is no limit."""
     # Wall-clock time is limited generously: the computer may be busy.
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
+    if sys.platform == "win32":
+        for timer in _timers:
+            timer.cancel()
+        _timers[:] = [threading.Timer(_PATIENCE * seconds, os._exit, (OUT_OF_TIME,))]
+        _timers[0].daemon = True
+        if seconds:
+            _timers[0].start()
+    else:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
 
 
 def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:

@@ -139,7 +139,12 @@ class Agent:
                 await self._tell()
 
     async def _tell(self) -> None:
-        """Say that a card is on a contactless reader, until it is taken away."""
+        """Say that a card is on a contactless reader, until it is taken away.
+
+        Windows has no notifications of that kind.
+        """
+        if sys.platform == "win32":
+            return
         from native_host.agent.notification import notify
 
         texts = Texts(self._language)

@@ -2,12 +2,9 @@
 """Whether the agent runs, and whether it may: one per person, disabled by a file."""
 
 import contextlib
-import fcntl
 import os
-import select
-import signal
-import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +17,14 @@ from native_host.paths import (
     user_config_folder,
     user_data_folder,
 )
+from native_host.platform import processes, system
 from native_host.private_files import open_private, private_folder
 
 #: The name of the agent's systemd unit and of its autostart file.
 UNIT = "kortilla-agent"
 
-#: struct flock of fcntl(2): kind, whence, start, length and process.
-_FLOCK = "hhqqi"
-_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
+_AGENT = (sys.executable, "-I", "-m", "native_host.cli", "agent")
 _PATIENCE = 5.0  # seconds for the agent to end, and for systemd to respond
 
 
@@ -46,7 +41,7 @@ def only_one() -> Iterator[bool]:
         raise KortillaError(f"{path}: {error.strerror}.") from error
     with os.fdopen(lock, "a+") as file:
         try:
-            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+            system.lock_visibly(file)
         except BlockingIOError:
             yield False
             return
@@ -79,7 +74,7 @@ def forget() -> None:
     forget_all()
     with contextlib.suppress(OSError):  # others may write in that folder
         offer_all()
-    for path in (_switch(), _lock_path()):
+    for path in (_lock_path(), _switch()):  # on Windows, one folder in the other
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are other files of Kortilla
             path.parent.rmdir()
@@ -88,26 +83,26 @@ def forget() -> None:
 def stop() -> None:
     """End the agent if it runs, and wait until it has exited."""
     pid = _running_process()
-    if pid is None:
-        return
-    try:
-        process = os.pidfd_open(pid)
-    except OSError:  # no process has that number
-        return
-    try:
-        if _running_process() == pid:  # not another process of that number
-            signal.pidfd_send_signal(process, signal.SIGTERM)
-            select.select([process], [], [], _PATIENCE)
-    finally:
-        os.close(process)
+    if pid is not None:
+        # Not another process of that number.
+        processes.end_process(pid, lambda: _running_process() == pid, _PATIENCE)
 
 
 def start() -> bool:
-    """Ask systemd to start the agent; return whether it did.
+    """Start the agent, on Linux by systemd; return whether it was started.
 
     If systemd does not manage a graphical session, in which a window could be shown,
     the agent starts with the next session.
     """
+    if sys.platform == "win32":
+        subprocess.Popen(  # noqa: S603 - our own program
+            _AGENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            creationflags=system.BREAKAWAY,
+        )
+        return True
     session = session_folder()
     if session is None or not (session / "systemd").is_dir():
         return False
@@ -137,10 +132,7 @@ def _running_process() -> int | None:
         with os.fdopen(open_private(_lock_path(), os.O_RDONLY)) as file:
             # Test the lock without taking it: an agent that starts just then would give
             # up.
-            answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
-            if struct.unpack(_FLOCK, answer)[0] == fcntl.F_UNLCK:
-                return None
-            return int(file.read())
+            return int(file.read()) if system.is_locked(file) else None
     except (OSError, ValueError):
         return None
 

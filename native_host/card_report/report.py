@@ -25,12 +25,12 @@ from native_host.card_report.reading import (
     FileContent,
     FileKind,
 )
+from native_host.platform import system
 
 _FORMAT = 1
 _IN_MASTER_FILE = {FileKind.AUTHORITY, FileKind.CARD_ACCESS}
 _FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
 
 _INTEGER, _BIT_STRING, _OCTET_STRING, _OID = 0x02, 0x03, 0x04, 0x06
@@ -216,7 +216,7 @@ def write_new_file(path: Path, make: Callable[[], str]) -> None:
     name, such as a broken link.
     """
     with _explained():
-        descriptor = os.open(path, _NEW, 0o600)
+        descriptor = system.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             text = make()

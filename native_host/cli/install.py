@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -153,14 +154,17 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))
         return
-    token = None if browser or system else pkcs11.disable()
+    windows = sys.platform == "win32"  # which has no token
+    token = None if browser or system or windows else pkcs11.disable()
     if token and not dry_run:
         confirm(token)
         token.carry_out()
     launcher, last = str(launcher_path("user")), None
     level: Level = "system" if system else "user"
     report = host.uninstall(browser, level=level, dry_run=dry_run)
-    if not dry_run and launcher in {change.path for change in report.changes}:
+    removed = {change.path for change in report.changes}
+    # On Windows the launcher is the installer's.
+    if not dry_run and (browser is None if windows else launcher in removed):
         presence.stop()
         presence.forget()
         forget_folder = partial(delete_private, last_folder_file())

@@ -14,6 +14,7 @@ import click
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 from native_host.languages import choose_language
+from native_host.platform import system
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -96,8 +97,7 @@ def run_until_signal(work: Callable[[], Awaitable[T]]) -> T:
     async def main() -> T:
         task = asyncio.current_task()
         if task is not None:
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            system.on_signals(task.cancel, signal.SIGTERM, system.HANGUP)
         return await work()
 
     try:

@@ -151,15 +151,14 @@ async def _serve(window: Sequence[str] | None, language: str) -> str:
     from native_host.agent import presence
     from native_host.agent.agent import Agent
     from native_host.card.pcsc import PcscSource
+    from native_host.platform import system
 
     async with PcscSource() as source:
         command = () if window is None else (window,)
         agent = Agent(source, *command, language=language)
         run = asyncio.create_task(agent.run())
         # Before other processes can find this one in order to end it.
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, run.cancel)
+        system.on_signals(run.cancel, signal.SIGINT, signal.SIGTERM)
         awaited: set[asyncio.Task[object]] = {run}
         if is_packaged():
             from native_host.agent import package_watch

@@ -7,24 +7,23 @@ front, and may name files for a page. The page shows them as if the person had c
 them there, and that has no further effect.
 """
 
-import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import re
-import socket
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
+from kortilla.common.locks import lock_file
 from native_host.errors import KortillaError
 from native_host.files.sources import MAX_FILES
 from native_host.paths import runtime_folder
-from native_host.private_files import open_private, private_folder
-from native_host.processes import ForeignPeerError, peer_pid
+from native_host.platform import sockets
+from native_host.private_files import delete_private, open_private, private_folder
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
@@ -36,6 +35,7 @@ PAGES_OF_FILES = ("check", "encrypt", "sign")
 MOST_FILES = MAX_FILES + 1
 _PATIENCE = 5.0  # seconds for an answer
 _SHOWN = b"shown\n"
+_LOCK = "window.lock"
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class SingleWindow:
             return True
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         try:
-            lock = os.fdopen(open_private(self._folder / "window.lock", flags), "a")
+            lock = os.fdopen(open_private(self._folder / _LOCK, flags), "a")
         except OSError:  # a link, or a full disk
             self._folder = None
             return True
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(lock)
         except BlockingIOError:
             lock.close()
             _raise_other(self._path(self._folder), handover)
@@ -95,8 +95,12 @@ class SingleWindow:
         return True
 
     def close(self) -> None:
-        if self._lock is not None:
+        if self._lock is not None and self._folder is not None:
             self._lock.close()
+            if sys.platform == "win32":  # where the folder does not end by itself
+                # A later start may have opened it, and Windows keeps it then.
+                with contextlib.suppress(OSError):
+                    delete_private(self._folder / _LOCK)
 
     async def listen(self, show: Callable[[str, Handover | None], object]) -> None:
         """Call ``show`` for each later start, until cancelled.
@@ -105,29 +109,16 @@ class SingleWindow:
         """
         if self._folder is None:
             return
+
+        def answer(line: bytes) -> bytes:
+            token, _, rest = line.decode("ascii").rstrip("\n").partition(" ")
+            if not _TOKEN.fullmatch(token):
+                raise ValueError("no token")
+            show(token, Handover.decode(rest) if rest else None)
+            return _SHOWN
+
         path = self._path(self._folder)
-        path.unlink(missing_ok=True)  # of a process that has ended; we hold the lock
-
-        async def serve(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            with contextlib.suppress(ForeignPeerError, OSError, ValueError):
-                peer_pid(writer.get_extra_info("socket"))
-                async with asyncio.timeout(_PATIENCE):
-                    line = await reader.readline()
-                token, _, rest = line.decode("ascii").rstrip("\n").partition(" ")
-                if line.endswith(b"\n") and _TOKEN.fullmatch(token):
-                    show(token, Handover.decode(rest) if rest else None)
-                    writer.write(_SHOWN)
-                    await writer.drain()
-            writer.close()
-
-        server = await asyncio.start_unix_server(serve, path, limit=_LONGEST)
-        try:
-            path.chmod(0o600)
-            await server.serve_forever()
-        finally:
-            path.unlink(missing_ok=True)
+        await sockets.answer_locally(path, answer, most=_LONGEST, seconds=_PATIENCE)
 
     @staticmethod
     def _path(folder: Path) -> Path:
@@ -157,16 +148,12 @@ def _raise_other(path: Path, handover: Handover | None) -> None:
     line = f"{token} {handover.encode()}\n" if handover else f"{token}\n"
     deadline = time.monotonic() + _PATIENCE
     while True:
-        try:
-            with socket.socket(socket.AF_UNIX) as other:
-                other.settimeout(_PATIENCE)
-                other.connect(os.fspath(path))
-                peer_pid(other)
-                other.sendall(line.encode("ascii"))
-                if other.recv(len(_SHOWN)) == _SHOWN:
-                    return
-        except (OSError, ForeignPeerError):
-            pass
+        with contextlib.suppress(OSError):
+            answer = sockets.ask_locally(
+                path, line.encode("ascii"), most=len(_SHOWN), seconds=_PATIENCE
+            )
+            if answer == _SHOWN:
+                return
         # It may be starting, and not listen yet.
         if time.monotonic() > deadline:
             raise KortillaError("Kortilla's window is open, and does not answer.")

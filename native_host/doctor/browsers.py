@@ -51,6 +51,9 @@ from native_host.install.tables import (
     title,
 )
 
+if sys.platform == "win32":
+    from native_host.install import windows
+
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds
 _INSTALL = kortilla("install")
@@ -162,6 +165,12 @@ def _contents(
     browser: Browser, folder: Path, host: HostName, root: Path
 ) -> Iterator[bytes]:
     """Yield the person's manifest and that for everyone, as far as they are there."""
+    if sys.platform == "win32":  # where the registry says, and in no other place
+        path = windows.manifest_named(browser, host)
+        content = files.read(path) if path is not None and path.is_absolute() else None
+        if content is not None:
+            yield content
+        return
     folders = [folder]
     # Where nobody can install for everyone, nobody has.
     with contextlib.suppress(InstallError):
@@ -219,7 +228,7 @@ def _look(place: Place) -> Iterator[Finding]:
     known = [each for each in browsers("user", root=place.root) if each.found]
     for browser in known:
         if browser.family == "chromium":
-            seen = list(_in_chromium(browser.place.parent))
+            seen = list(_in_chromium(browser.user_data))
             yield from _judge_extension(browser.title, seen)
     if any(each.family == "firefox" for each in known):
         yield from _judge_extension(title("firefox"), list(_in_firefox()))

@@ -3,11 +3,12 @@
 
 import asyncio
 import os
-import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import cast
+
+from native_host.platform import processes
 
 _MOST_OUTPUT = 1 << 20  # bytes
 _GONE_WITHIN = 2.0  # seconds, for a killed process
@@ -34,8 +35,7 @@ async def started(
         yield cast(asyncio.StreamReader, process.stdout)
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            processes.kill_session(process.pid)
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _GONE_WITHIN)
 

@@ -4,10 +4,12 @@
 import json
 import os
 import socket
+import sys
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from native_host.agent import presence
@@ -25,6 +27,7 @@ from native_host.doctor.programs import output_of
 from native_host.install.host import AGENT, agent_files
 from native_host.install.tables import is_any_browser_there
 from native_host.paths import session_folder
+from native_host.platform import processes
 
 #: No computer with this program has lived before, or after the cards of today.
 _YEARS = range(2026, 2057)
@@ -71,7 +74,7 @@ async def check_other_programs(place: Place) -> list[Finding]:
 
 
 def _other_programs(root: Path) -> Iterator[Finding]:
-    running = set(_running())
+    running = set(processes.names_of_running())
     installed = {path.stem for path in (root / "usr/share/applications").glob("*")}
     for program, signs in _OTHERS.items():
         if _any_of(signs, running):
@@ -84,22 +87,16 @@ def _any_of(signs: tuple[str, ...], names: set[str]) -> bool:
     return any(sign in name.lower() for sign in signs for name in names)
 
 
-def _running() -> Iterator[str]:
-    """Yield the names of programs that run, as far as they can be seen (proc(5))."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            yield (folder / "comm").read_text(errors="replace").strip()
-            yield (folder / "exe").readlink().name
-
-
 async def check_clock(place: Place) -> list[Finding]:
     return list(judge_clock(datetime.now(UTC), os.environ.get("TZ", ""), place.root))
 
 
 def judge_clock(now: datetime, zone: str, root: Path) -> Iterator[Finding]:
+    windows = sys.platform == "win32"  # where the person sets both
     if now.year not in _YEARS:
-        yield error("CLOCK_ABSURD", administrator("timedatectl", "set-ntp", "true"))
-    if not _zone_is_known(zone, root):
+        fix = None if windows else administrator("timedatectl", "set-ntp", "true")
+        yield error("CLOCK_ABSURD", fix)
+    if not windows and not _zone_is_known(zone, root):
         yield info(
             "TIME_ZONE_UNKNOWN",
             administrator("timedatectl", "set-timezone", "Europe/Helsinki"),
@@ -119,7 +116,7 @@ def _zone_is_known(zone: str, root: Path) -> bool:
 
 
 async def check_screen(place: Place) -> list[Finding]:
-    if place.prompt != "window":
+    if place.prompt != "window" or sys.platform == "win32":
         return []
     return [await in_thread(_screen)]
 
@@ -140,9 +137,11 @@ def _has_screen() -> bool:
 
 
 def _reaches_wayland(name: str) -> bool:
+    from native_host.platform.posix_sockets import connected
+
     folder = session_folder()
     path = name if name.startswith("/") else str(folder and folder / name)
-    return _connects(socket.AF_UNIX, path)
+    return _connects(partial(connected, path))
 
 
 def _reaches_x11(display: str) -> bool:
@@ -151,18 +150,21 @@ def _reaches_x11(display: str) -> bool:
     if not number.isdecimal():
         return False
     if host not in ("", "unix"):  # as SSH forwards it
-        return _connects(socket.AF_INET, (host, _FIRST_X11_PORT + int(number)))
+        port = _FIRST_X11_PORT + int(number)
+        return _connects(partial(socket.create_connection, (host, port)))
+    from native_host.platform.posix_sockets import connected
+
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - X11's own place
-    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+    return _connects(partial(connected, path)) or _connects(
+        partial(connected, f"\0{path}")
+    )
 
 
-def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
-    with socket.socket(family) as client:
-        client.settimeout(_CONNECTS_WITHIN)
-        try:
-            client.connect(address)
-        except (OSError, OverflowError, ValueError):
-            return False
+def _connects(connect: Callable[[float], socket.socket]) -> bool:
+    try:
+        connect(_CONNECTS_WITHIN).close()
+    except (OSError, OverflowError, ValueError):
+        return False
     return True
 
 

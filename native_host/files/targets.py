@@ -9,7 +9,6 @@ there.
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -18,15 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from kortilla.common.files import open_regular
+from kortilla.common.locks import lock_file
 from native_host.files.sources import FileNotWritableError, shown_path
+from native_host.platform import system
 
 #: How the name of an encrypted file ends (RFC 8551 §3.2.1).
 ENCRYPTED = ".p7m"
 
 _MAX_NAME_BYTES, _MAX_SUFFIX_BYTES = 255, 64
 _PREFIX, _SUFFIX = ".kortilla-", ".part"
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 
 
 class Target:
@@ -55,7 +55,7 @@ class Target:
         taken.add(path)
         _sweep(path.parent)
         try:
-            descriptor = _open_unnamed(path.parent, mode)
+            descriptor = system.open_unnamed(path.parent, mode)
             part = None
             if descriptor is None:
                 part, descriptor = _open_hidden(path.parent, mode)
@@ -63,7 +63,7 @@ class Target:
         except OSError as error:
             raise unwritable(path, error) from error
         try:
-            os.posix_fallocate(target._descriptor, 0, max(size, 1))
+            system.reserve(target._descriptor, max(size, 1))
         except OSError as error:
             target.discard()
             raise unwritable(path, error) from error
@@ -97,7 +97,8 @@ class Target:
             raise unwritable(self.path, error) from error
         finally:
             self.discard()
-        _sync_folder(self.path.parent)
+        with contextlib.suppress(OSError):  # not every file system can do it
+            system.sync_folder(self.path.parent)
         return self.path
 
     def _give_name(self) -> Path:
@@ -123,17 +124,6 @@ class Target:
                 self._part.unlink(missing_ok=True)
 
 
-def _open_unnamed(folder: Path, mode: int) -> int | None:
-    """Open a file without a name, or return None where that is impossible."""
-    flag = getattr(os, "O_TMPFILE", 0)  # Linux has it
-    if not flag or not Path("/proc/self/fd").is_dir():  # _link needs it
-        return None
-    try:
-        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, mode)
-    except OSError:
-        return None
-
-
 def _open_hidden(folder: Path, mode: int) -> tuple[Path, int]:
     """Create a hidden file, and lock it, so that ``_sweep`` leaves it. Raises OSError.
 
@@ -141,39 +131,25 @@ def _open_hidden(folder: Path, mode: int) -> tuple[Path, int]:
     """
     while True:
         part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
-        descriptor = os.open(part, _NEW, mode)
+        descriptor = system.open_file(part, _NEW, mode)
         with contextlib.suppress(OSError):  # some file systems have no locks
-            _lock(descriptor)
+            lock_file(descriptor)
         if part.exists():
             return part, descriptor
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sweep(folder: Path) -> None:
     """Delete the hidden files of processes that were killed."""
     for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError):  # a link, another user's, locked, or gone
-            descriptor = open_regular(part, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = system.open_file(part, os.O_RDONLY)
             try:
-                if os.fstat(descriptor).st_uid == os.geteuid():
-                    _lock(descriptor)
+                if system.is_own(os.fstat(descriptor)):
+                    lock_file(descriptor)
                     part.unlink()
             finally:
                 os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write a new name to the disk, where that is possible."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _names_like(path: Path) -> Iterator[Path]:
@@ -201,8 +177,7 @@ def _link(descriptor: int, wanted: Path) -> Path:
     """Give a free name like ``wanted`` to a file without one. Raises ``OSError``."""
     for path in _names_like(wanted):
         with contextlib.suppress(FileExistsError):
-            # With a folder's descriptor, Python follows the link (open(2), O_TMPFILE).
-            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+            system.give_name(descriptor, path)
             return path
     raise AssertionError("there is always another name")
 
@@ -215,7 +190,7 @@ def _move(part: Path, wanted: Path) -> Path:
     """
     for path in _names_like(wanted):
         try:
-            os.close(os.open(path, _NEW, 0o600))
+            os.close(system.open_file(path, _NEW))
         except FileExistsError:
             continue
         try:

@@ -2,6 +2,7 @@
 """What the applications of all windows share: style, text size and colours."""
 
 import locale
+import sys
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
@@ -20,10 +21,12 @@ from native_host.gui.tokens import (
 
 #: Environment variables for Qt on Linux. The window does not use the graphics card, and
 #: not looking for one saves time. The portal is Qt's only source for a dark desktop.
-QT_ENVIRONMENT = {
-    "QT_XCB_GL_INTEGRATION": "none",
-    "QT_QPA_PLATFORMTHEME": "xdgdesktopportal",
-}
+#: On Windows, Qt would end for lack of such a theme.
+QT_ENVIRONMENT = (
+    {"QT_XCB_GL_INTEGRATION": "none", "QT_QPA_PLATFORMTHEME": "xdgdesktopportal"}
+    if sys.platform == "linux"
+    else {}
+)
 #: Smallest text size in points, if the desktop's is smaller.
 _SMALLEST_TEXT = 11.0
 

@@ -8,6 +8,7 @@ either may create a folder that the other uses too. A failure is an ``InstallErr
 
 import json
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,9 +18,12 @@ from typing import Literal, TypedDict, Unpack
 from kortilla.common import JsonObject
 from native_host.errors import InstallError
 from native_host.install import files
-from native_host.install.contents import LAUNCHER
+from native_host.install.contents import LAUNCHER, python_path
 from native_host.install.p11_kit import is_ours, module_path
-from native_host.install.tables import ROOT, Level, own_files, place
+from native_host.install.tables import OWN_HOST, ROOT, Level, own_files, place
+
+if sys.platform == "win32":
+    from native_host.install.registry import is_key, remove_empty_key
 
 #: ``kept``: not ours, and left alone.
 Action = Literal["written", "unchanged", "removed", "kept"]
@@ -43,10 +47,11 @@ class File:
         """Whether the file is there with the right content and mode."""
         if self.target is not None:
             return files.read_link(self.path) == self.target
-        return (
-            files.read(self.path) == self.content
-            and stat.S_IMODE(self.path.stat().st_mode) == self.mode
-        )
+        if files.read(self.path) != self.content:
+            return False
+        # A file of Windows has the rights of its folder.
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        return sys.platform == "win32" or mode == self.mode
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,13 @@ class Plan:
 
 
 def launcher_path(level: Level, *, root: Path = ROOT) -> Path:
-    """Return the launcher's path, for one person or for all users."""
-    return place(own_files()[LAUNCHER][level], root) / LAUNCHER
+    """Return the launcher's path, for one person or for all users.
+
+    On Windows it is the installer's, beside the interpreter.
+    """
+    if sys.platform == "win32":
+        return python_path().with_name(f"{LAUNCHER}.exe")
+    return _own_folder(level, root) / LAUNCHER
 
 
 def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
@@ -168,8 +178,8 @@ def noted_folders(level: Level, root: Path = ROOT) -> list[str]:
     return noted
 
 
-def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
-    """Record created folders."""
+def note_folders(level: Level, root: Path, made: Iterable[Path | str]) -> None:
+    """Record created folders, and keys of the registry."""
     noted = noted_folders(level, root)
     new = [str(each) for each in made if str(each) not in noted]
     while new:
@@ -184,18 +194,35 @@ def remove_folders(level: Level, root: Path = ROOT) -> None:
     The record is removed when none of our other files is left.
     """
     noted = noted_folders(level, root)
-    last = files.read(launcher_path(level, root=root)) is None and not (
+    last = not _is_installed(level, root) and not (
         level == "user" and is_ours(module_path())
     )
     if last:
         files.remove(_record(level, root))
-    left = [n for n in reversed(noted) if not files.remove_empty_folder(Path(n))]
+    left = [n for n in reversed(noted) if not _remove_empty(n)]
     if noted and not last:
         _write_record(level, root, left[::-1])
 
 
+def _remove_empty(name: str) -> bool:
+    if sys.platform == "win32" and is_key(name):
+        return remove_empty_key(name)
+    return files.remove_empty_folder(Path(name))
+
+
+def _is_installed(level: Level, root: Path) -> bool:
+    path = launcher_path(level, root=root)
+    if sys.platform == "win32":  # the launcher is the installer's
+        path = _own_folder(level, root) / f"chromium/{OWN_HOST}.json"
+    return files.read(path) is not None
+
+
+def _own_folder(level: Level, root: Path) -> Path:
+    return place(own_files()[LAUNCHER][level], root)
+
+
 def _record(level: Level, root: Path) -> Path:
-    return launcher_path(level, root=root).with_name("installed.json")
+    return _own_folder(level, root) / "installed.json"
 
 
 def _write_record(level: Level, root: Path, noted: list[str]) -> list[Path]:

@@ -14,10 +14,9 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kortilla.common.files import open_regular
 from native_host.errors import InstallError
+from native_host.platform import system
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_LINKS = 40
 _LARGEST = 65536
 
@@ -29,7 +28,7 @@ def read(path: Path) -> bytes | None:
     """
     try:
         with _folder(path.parent) as folder:
-            file = open_regular(path.name, os.O_RDONLY | os.O_NOFOLLOW, folder=folder)
+            file = folder.open(path.name, os.O_RDONLY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -47,13 +46,12 @@ def write(path: Path, content: bytes, mode: int, folder_mode: int) -> list[Path]
     Returns the created folders, outermost first. Raises ``InstallError``.
     """
 
-    def put(folder: int, temporary: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(temporary, flags, 0o600, dir_fd=folder)
+    def put(folder: system.Folder, temporary: str) -> None:
+        file = folder.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(file, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fchmod(file, mode)
+            system.set_mode(file, mode)
             os.fsync(file)
 
     return _place(path, put, folder_mode)
@@ -63,7 +61,7 @@ def read_link(path: Path) -> str | None:
     """Return a link's target, or None if there is no link of that name."""
     try:
         with _folder(path.parent) as folder:
-            return os.readlink(path.name, dir_fd=folder)
+            return folder.read_link(path.name)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -75,11 +73,13 @@ def read_link(path: Path) -> str | None:
 def write_link(path: Path, target: str, folder_mode: int) -> list[Path]:
     """Create a link atomically, as ``write`` does with a file."""
     return _place(
-        path, lambda folder, name: os.symlink(target, name, dir_fd=folder), folder_mode
+        path, lambda folder, name: folder.make_link(name, target), folder_mode
     )
 
 
-def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> list[Path]:
+def _place(
+    path: Path, put: Callable[[system.Folder, str], None], folder_mode: int
+) -> list[Path]:
     made: list[Path] = []
     try:
         with (
@@ -89,10 +89,10 @@ def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> lis
             temporary = f".{path.name}.{secrets.token_hex(8)}"
             try:
                 put(folder, temporary)
-                os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                folder.replace(temporary, path.name)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(temporary, dir_fd=folder)
+                    folder.unlink(temporary)
                 raise
     except BaseException:
         for each in reversed(made):
@@ -108,14 +108,14 @@ def remove(path: Path) -> None:
         contextlib.suppress(FileNotFoundError),
         _folder(path.parent) as folder,
     ):
-        os.unlink(path.name, dir_fd=folder)
+        folder.unlink(path.name)
 
 
 def remove_empty_folder(path: Path) -> bool:
     """Remove a folder if it is empty, and return whether it is gone."""
     try:
         with _folder(path.parent) as folder:
-            os.rmdir(path.name, dir_fd=folder)
+            folder.remove_folder(path.name)
     except FileNotFoundError:
         pass
     except OSError:
@@ -151,9 +151,9 @@ def only_root_writes(path: Path) -> bool:
 @contextlib.contextmanager
 def _folder(
     path: Path, *, made: list[Path] | None = None, folder_mode: int = 0o700
-) -> Iterator[int]:
+) -> Iterator[system.Folder]:
     """Open a folder. With ``made``, create missing folders and list them there."""
-    here = os.open(path.anchor, _FOLDER)
+    here = system.Folder(path.anchor)
     where = Path(path.anchor)
     ahead = list(reversed(path.parts[1:]))
     links = 0
@@ -161,13 +161,11 @@ def _folder(
         while ahead:
             name = ahead.pop()
             try:
-                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+                below = system.Folder(name, here)
             except FileNotFoundError:
                 if made is None:
                     raise
-                os.mkdir(name, folder_mode, dir_fd=here)
-                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
-                os.fchmod(below, folder_mode)
+                below = here.make_folder(name, folder_mode)
                 made.append(where / name)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
@@ -177,23 +175,23 @@ def _folder(
                 if links > _MOST_LINKS:
                     raise
                 if target.is_absolute():
-                    os.close(here)
-                    here, where = os.open(target.anchor, _FOLDER), Path(target.anchor)
+                    here.close()
+                    here, where = system.Folder(target.anchor), Path(target.anchor)
                 ahead += reversed(target.relative_to(target.anchor).parts)
                 continue
-            os.close(here)
+            here.close()
             here, where = below, where / name
         yield here
     finally:
-        os.close(here)
+        here.close()
 
 
-def _link_target(name: str, folder: int, path: Path) -> Path:
+def _link_target(name: str, folder: system.Folder, path: Path) -> Path:
     try:
-        target = os.readlink(name, dir_fd=folder)
+        target = folder.read_link(name)
     except OSError:
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path)) from None
-    if os.geteuid() == 0 and not _roots_own(os.fstat(folder)):
+    if system.is_root() and not _roots_own(folder.status()):
         raise InstallError(
             f"{path}: is a link in a folder that others can write to; root follows "
             "none of those."

@@ -11,7 +11,6 @@ call continues.
 """
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,6 +49,10 @@ from native_host.install.tables import (
     own_files,
     place,
 )
+from native_host.platform import system
+
+if sys.platform == "win32":
+    from native_host.install import windows
 
 #: The name of the agent's unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
@@ -96,7 +99,8 @@ def files_of(
     linux = sys.platform.startswith("linux")
     found = []
     for name, row in own_files().items():
-        if level not in row or not (linux or row.get("systems") == "all"):
+        others = sys.platform != "win32" and row.get("systems") == "all"
+        if level not in row or not (linux or others):
             continue
         path = place(row[level], root, prefix=prefix) / name
         if target := row.get("link"):
@@ -151,9 +155,13 @@ def install(
             else:
                 content = manifest(host, browser.family, launcher, ids)
                 plan.write(File(path, content), browser=browser.name, host=host.name)
+    if sys.platform == "win32":
+        windows.add_to(plan, chosen)
     if not dry_run:
         plan.carry_out()
     served = {browser.name for browser in targets.values()}
+    if sys.platform == "win32":
+        served = {browser.name for browser in chosen}
     return Report(
         level=level,
         dry_run=dry_run,
@@ -193,6 +201,10 @@ def uninstall(
         if names is None or browser.name in names
     ]
     plan = Plan(level, root=root)
+    if sys.platform == "win32":
+        windows.remove_from(plan, browsers(level, names), every=names is None)
+        if names is not None:  # the manifests are for other browsers too
+            chosen = []
     for path, browser in chosen:
         plan.remove(path, browser=browser.name, host=path.stem)
     if len(chosen) == len(everywhere):
@@ -282,7 +294,8 @@ def _targets(chosen: Iterable[Browser], *, named: bool) -> dict[Path, Browser]:
     found: dict[Path, Browser] = {}
     for browser in chosen:
         places = browser.confined_places
-        if browser.found or (named and not browser.confined):
+        everywhere = sys.platform == "win32"  # its registry has place for all
+        if browser.found or everywhere or (named and not browser.confined):
             places.insert(0, browser.place)
         for each in places:
             found.setdefault(each, browser)
@@ -310,7 +323,7 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
 
 
 def _refuse_unsafe_program(python: Path) -> None:
-    if os.geteuid() != 0:
+    if not system.is_root():
         raise InstallError("Only root can install for everyone on this computer.")
     for path in (python, Path(native_host.__file__).parent):
         if not files.only_root_writes(path):

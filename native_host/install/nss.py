@@ -8,13 +8,10 @@ be read or written is an ``InstallError``, a missing tool a ``ToolMissingError``
 
 import configparser
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import socket
-import sqlite3
-import struct
 import subprocess
 import tempfile
 import time
@@ -24,14 +21,11 @@ from pathlib import Path
 
 from native_host.errors import InstallError, ToolMissingError
 from native_host.install import files
-from native_host.processes import age_of
+from native_host.platform import processes, system
 
 _PACKAGE = "libnss3-tools"
 _FILES = ("cert9.db", "key4.db", "pkcs11.txt")
 _PATIENCE = 60.0  # seconds for a tool that loads a module
-
-#: struct flock of fcntl(2): kind, whence, start, length and process.
-_FLOCK = "hhqqi"
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def holds_nothing(database: Path, *, but: str) -> bool:
             _rows(database / file, table)
             for file, table in (("cert9.db", "nssPublic"), ("key4.db", "nssPrivate"))
         )
-    except (sqlite3.Error, InstallError):
+    except InstallError:
         return False
 
 
@@ -158,17 +152,22 @@ def is_changed_since_start(database: Path, process: int) -> bool:
     """
     try:
         changed = (database / "pkcs11.txt").stat().st_mtime
-        is_younger = time.time() - changed < age_of(process)
+        is_younger = time.time() - changed < processes.age_of(process)
     except (OSError, ValueError):
         return False
     return is_younger and is_open(database / "cert9.db")
 
 
 def _rows(path: Path, table: str) -> int:
+    import sqlite3
+
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        query = f"SELECT count(*) FROM {table}"  # noqa: S608 # names of our own
-        return int(connection.execute(query).fetchone()[0])
+    query = f"SELECT count(*) FROM {table}"  # noqa: S608 # names of our own
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return int(connection.execute(query).fetchone()[0])
+    except sqlite3.Error as error:
+        raise InstallError(f"{path}: {error}.") from error
 
 
 def _run(name: str, database: Path, *arguments: str) -> None:
@@ -212,9 +211,7 @@ def _open_files() -> Generator[str, None, None]:
 
 def _is_locked(path: Path) -> bool:
     with contextlib.suppress(OSError), path.open("rb") as file:
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
-        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+        return system.is_locked(file)
     return False
 
 

@@ -2,6 +2,7 @@
 """The data of ``manifests/``: browsers, host names, our files, and their places."""
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -144,18 +145,21 @@ class Confined:
 class Browser:
     """A browser on this system, for one person or for all users.
 
-    ``place`` is the folder of its manifests. ``found`` says that the browser seems to
-    be installed, ``packaged`` that a package of Kortilla includes its system-wide
-    manifests.
+    ``place`` is the folder of its manifests, ``user_data`` that of its profiles.
+    ``found`` says that the browser seems to be installed, ``packaged`` that a package
+    of Kortilla includes its system-wide manifests. ``windows_key`` is its key in the
+    registry, below ``Software``.
     """
 
     name: str
     title: str
     family: Family
     place: Path
+    user_data: Path
     found: bool
     packaged: bool
     confined: tuple[Confined, ...]
+    windows_key: str
 
     @property
     def confined_places(self) -> list[Path]:
@@ -200,13 +204,18 @@ def _browser(name: str, entry: JsonObject, level: Level, root: Path) -> Browser:
         folder = place(entry[f"linux_{level}"], root)
     elif sys.platform == "darwin" and level == "user":
         folder = Path.home() / "Library/Application Support" / entry["macos_user"]
+    elif sys.platform == "win32" and level == "user":
+        folder = place("{own}") / entry["family"]
     else:
         raise InstallError(
             f"Installing on this system ({sys.platform}, for the {level}) is not there "
             "yet."
         )
     named = entry.get("found_by" if level == "user" else "found_by_system")
-    signs = [folder.parent]
+    user_data = folder.parent
+    if sys.platform == "win32":
+        user_data = _roaming() / entry["windows_user"]
+    signs = [user_data]
     if linux and named is not None:
         signs = [place(sign, root) for sign in named]
     confined = tuple(_confined(entry, root)) if linux and level == "user" else ()
@@ -215,10 +224,17 @@ def _browser(name: str, entry: JsonObject, level: Level, root: Path) -> Browser:
         title=entry["title"],
         family=entry["family"],
         place=folder,
+        user_data=user_data,
         found=any(sign.exists() for sign in signs),
         packaged=entry.get("packaged", False),
         confined=confined,
+        windows_key=entry["windows_key"],
     )
+
+
+def _roaming() -> Path:
+    """Return the folder of Windows that a person's settings follow; Local is beside."""
+    return Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming")
 
 
 def _confined(entry: JsonObject, root: Path) -> Iterator[Confined]:

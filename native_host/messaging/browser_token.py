@@ -6,7 +6,7 @@ Each browser that has the card as its token has a separate process for it
 in its own memory, so no PIN passes here.
 """
 
-import os
+import sys
 from collections.abc import Iterator
 
 from kortilla.common import JsonObject
@@ -15,8 +15,8 @@ from native_host.doctor.examination import run_detached
 from native_host.errors import ProgramNotRunningError
 from native_host.install import nss, token, token_state
 from native_host.install.tables import Family
-from native_host.pkcs11 import control
-from native_host.processes import parent_of, parent_program
+from native_host.platform import processes
+from native_host.processes import parent_program
 
 
 async def token_status(family: Family) -> JsonObject:
@@ -65,6 +65,10 @@ async def prepare_login() -> None:
     Returns when the card has accepted it. Raises ``ProgramNotRunningError`` if the
     browser has no such token, and ``ControlError`` with the error of the token.
     """
+    if sys.platform == "win32":
+        raise ProgramNotRunningError("No browser on Windows has the card as a token.")
+    from native_host.pkcs11 import control
+
     servers = {server.program_pid: server for server in await control.running_servers()}
     for pid in _ancestors():
         if pid in servers:
@@ -77,10 +81,10 @@ async def prepare_login() -> None:
 
 def _ancestors() -> Iterator[int]:
     """Yield the ancestors of this process, the nearest first."""
-    pid = os.getppid()
+    pid = processes.own_parent()
     while pid > 1:
         yield pid
         try:
-            pid = parent_of(pid)
+            pid = processes.parent_of(pid)
         except (OSError, ValueError):
             return

@@ -26,6 +26,7 @@ from native_host.operations.card_status import card_status, wait_for_card
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen, window_environment
+from native_host.platform import system
 from native_host.results import Reply
 
 _WINDOW = (sys.executable, "-I", "-m", "native_host.cli", "open")
@@ -172,6 +173,7 @@ def open_window(command: Sequence[str] = _WINDOW) -> None:
             env=_environment(),
             cwd=Path.home(),
             start_new_session=True,
+            creationflags=system.BREAKAWAY,
         )
     except (OSError, RuntimeError) as error:
         raise PromptError("Kortilla's window can't be started.") from error

@@ -57,15 +57,15 @@ def forget(reader: Reader) -> None:
     """Delete the record for a reader: the system may restart its count."""
     if path := _path(reader):
         with contextlib.suppress(OSError), private_folder(path.parent) as folder:
-            os.unlink(path.name, dir_fd=folder)
+            folder.unlink(path.name)
 
 
 def forget_all() -> None:
     if path := runtime_folder():
         with contextlib.suppress(OSError), private_folder(path) as folder:
-            for name in os.listdir(folder):  # noqa: PTH208 - by its descriptor
+            for name in folder.names():
                 if name.startswith(_PREFIX):
-                    os.unlink(name, dir_fd=folder)
+                    folder.unlink(name)
 
 
 def decline(certificate: CardCertificate) -> None:

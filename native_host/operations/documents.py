@@ -2,11 +2,9 @@
 """Documents to be signed: received in chunks, kept, and deleted."""
 
 import asyncio
-import fcntl
 import hashlib
 import logging
 import os
-import shutil
 import stat
 import tempfile
 import unicodedata
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.paths import session_folder
+from native_host.platform import system
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ class DocumentInbox:
         self._digests: dict[tuple[int, str], bytes] = {}
         self._fault: InvalidArgumentError | None = None
         self._files: list[BufferedRandom] = []
-        self._lock = -1
+        self._lock: system.Folder | None = None
         self._news = asyncio.Event()
         try:
             self._folder, self._lock = _make_folder(_place())
@@ -137,7 +136,7 @@ class DocumentInbox:
         try:
             for file in self._files:
                 file.flush()
-                os.fchmod(file.fileno(), stat.S_IRUSR)
+                system.set_mode(file.fileno(), stat.S_IRUSR)
         except OSError as error:
             self.close()
             raise _unstorable(error) from error
@@ -181,10 +180,9 @@ class DocumentInbox:
             with suppress(OSError):  # a full disk may fail again
                 file.close()
         self._files.clear()
-        if self._lock >= 0:
-            _delete(self._folder)
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock:
+            _delete(self._folder, self._lock)
+            self._lock = None
 
     def _check_alive(self) -> None:
         if self._fault is not None:
@@ -200,14 +198,14 @@ class PrivateFolder:
     """A folder that only this user can read. ``close`` deletes it. Raises OSError."""
 
     def __init__(self) -> None:
-        self.path, self._lock = _make_folder(_place())
+        self.path, lock = _make_folder(_place())
+        self._lock: system.Folder | None = lock
 
     def close(self) -> None:
         """Delete the folder. May be called twice."""
-        if self._lock >= 0:
-            _delete(self.path)
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock:
+            _delete(self.path, self._lock)
+            self._lock = None
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
@@ -243,16 +241,12 @@ def check_names(names: Sequence[str], most: int = MAX_DOCUMENTS) -> None:
 def sweep_leftovers() -> None:
     """Delete the folders of processes that were killed while they had documents."""
     for folder in _place().glob(f"{_PREFIX}*"):
-        try:
-            descriptor = _open_folder(folder)
-        except OSError:  # not a folder, or another user's, or gone
-            continue
-        try:
-            if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor):
+        # It may be no folder, or another user's, or gone.
+        with suppress(OSError), system.Folder(folder) as found:
+            if system.is_own(found.status()):
+                found.lock()
                 logger.info("Documents that a process left behind are deleted.")
-                _delete(folder)
-        finally:
-            os.close(descriptor)
+                _delete(folder, found)
 
 
 def _check(headers: Sequence[DocumentHeader], max_total: int, most: int) -> None:
@@ -279,50 +273,40 @@ def _place() -> Path:
             pass
         else:
             private = stat.S_IMODE(found.st_mode) == stat.S_IRWXU
-            if private and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            if private and stat.S_ISDIR(found.st_mode) and system.is_own(found):
                 return session
     return Path(tempfile.gettempdir())
 
 
-def _make_folder(place: Path) -> tuple[Path, int]:
-    """Create a folder, mode 0700, and lock it; return it and the lock's descriptor.
+def _make_folder(place: Path) -> tuple[Path, system.Folder]:
+    """Create a folder, mode 0700, and lock it; return its path and the open folder.
 
     The lock distinguishes the folder of a living process from a leftover, and ends with
     the process. Another process may delete a folder before it is locked: then it is
     gone when the lock is acquired.
     """
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         try:
-            descriptor = _open_folder(folder)
-        except FileNotFoundError:
+            folder = system.Folder(path)
+        except (FileNotFoundError, BlockingIOError):
             continue
-        if _lock(descriptor) and folder.exists():
-            return folder, descriptor
-        os.close(descriptor)
-
-
-def _open_folder(folder: Path) -> int:
-    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with suppress(BlockingIOError):
+            folder.lock()
+            if path.exists():
+                return path, folder
+        folder.close()
 
 
 def _create(path: Path) -> BufferedRandom:
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o600), "w+b")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    return os.fdopen(system.open_file(path, flags), "w+b")
 
 
-def _delete(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        logger.warning("Documents can't be deleted from %s.", folder.parent)
+def _delete(path: Path, folder: system.Folder) -> None:
+    system.delete_locked(path, folder)
+    if path.exists():
+        logger.warning("Documents can't be deleted from %s.", path.parent)
 
 
 def _unstorable(error: OSError) -> KortillaError:

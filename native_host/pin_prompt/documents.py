@@ -10,9 +10,9 @@ import os
 from enum import StrEnum
 
 from kortilla.common.escaping import escape_name, group_digest
-from kortilla.common.files import open_regular
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
+from native_host.platform import system
 
 #: Bytes from which the kind of a document is determined.
 _HEAD = 65536
@@ -100,7 +100,7 @@ def kind_of_file(document: Document) -> DocumentKind:
 
 def _read(path: str, at_most: int) -> bytes | None:
     try:
-        file = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
+        file = system.open_file(path, os.O_RDONLY)
         with os.fdopen(file, "rb") as opened:
             return opened.read(at_most)
     except OSError:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
 
-#: The environment variables that the window's process inherits on Linux. Variables of a
+#: The environment variables that the window's process inherits. Variables of a
 #: browser may load code into the window, draw it elsewhere or log its keys. Input
 #: methods are left out: digits need none, and some receive each key over the session
 #: bus.
@@ -32,6 +32,18 @@ _PASSED = frozenset(
     }
 )
 _PASSED_PREFIXES = ("LC_", "XDG_")
+#: Those on Windows: where things are, what Windows' own libraries look for, and ours.
+_PASSED_ON_WINDOWS = frozenset(
+    {
+        *("SYSTEMDRIVE", "SYSTEMROOT", "WINDIR", "PATH", "PATHEXT", "COMSPEC", "OS"),
+        *("USERPROFILE", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA"),
+        *("ALLUSERSPROFILE", "PROGRAMDATA", "PUBLIC", "TEMP", "TMP"),
+        *("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432"),
+        *("COMMONPROGRAMFILES", "COMMONPROGRAMFILES(X86)", "COMMONPROGRAMW6432"),
+        *("USERNAME", "USERDOMAIN", "COMPUTERNAME", "SESSIONNAME", "LOGONSERVER"),
+        *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE", "KORTILLA_CONFIG"),
+    }
+)
 #: The values of QT_QPA_PLATFORM that are passed on.
 _PLATFORMS = ("xcb", "wayland")
 
@@ -49,13 +61,18 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     )
     if command is not None or has_screen():
         try:
-            return subprocess.Popen(  # noqa: S603 - ours, or what a test names
+            process = subprocess.Popen(  # noqa: S603 - ours, or what a test names
                 command or COMMAND,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
                 env=window_environment(),
             )
+            if sys.platform == "win32":
+                from kortilla.common.windows_jobs import end_with_this_process
+
+                end_with_this_process(process.pid)
+            return process
         except OSError as error:
             cause, why = error, f"The PIN window can't be started: {error.strerror}."
     from native_host.pin_prompt.prompt import PromptError  # rarely needed, slow
@@ -65,6 +82,12 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
 
 def window_environment() -> dict[str, str] | None:
     """Return the environment for the window's process; None to inherit all of it."""
+    if sys.platform == "win32":  # which has the names in capital letters
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED_ON_WINDOWS
+        }
     if not sys.platform.startswith("linux"):
         return None
     passed = {

@@ -7,12 +7,8 @@ without echo.
 """
 
 import asyncio
-import os
 import sys
-import termios
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
 
 from kortilla.common.escaping import printable
 from native_host.errors import UserCancelledError
@@ -21,6 +17,7 @@ from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
+from native_host.platform import system
 
 #: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096
@@ -32,15 +29,13 @@ class TerminalPrompt(Prompt):
     patient = False
 
     def __init__(self) -> None:
-        self._terminal = -1
         self._shown: tuple[model.Step, model.Problem | None] | None = None
         self._asking: asyncio.Future[bytearray] | None = None
         #: The texts of what is done with the PINs, while it is done.
         self._managing: texts.Texts | None = None
         self._marked = False
         self._over = asyncio.Event()
-        #: How the terminal was before its echo was switched off.
-        self._before: list[Any] | None = None
+        self._terminal: system.Terminal | None = None
         self._last_progress: tuple[model.Step, model.Progress] | None = None
         self._late = self._contactless = False
         #: What the pending question ends with, where the answer is typed.
@@ -61,7 +56,7 @@ class TerminalPrompt(Prompt):
                 "The terminal prompt needs a terminal as standard input. Start the "
                 "program in a terminal, or choose prompt = 'window'."
             )
-        self._terminal = sys.stdin.fileno()
+        self._terminal = system.Terminal(sys.stdin.fileno())
         self._language = conversation.language
         self._operation = conversation.operation
         self._texts = text = texts.load(
@@ -330,7 +325,7 @@ class TerminalPrompt(Prompt):
         if not said:
             return True
         self._write(*said)
-        self._hide_typing()
+        self._opened().hide_typing()
         answer = await self._ask(text("terminal.easy"))
         self._show_typing()
         self._write("")
@@ -345,7 +340,7 @@ class TerminalPrompt(Prompt):
         If the question is withdrawn, the person may still be typing. The echo stays
         off until the next question or the end.
         """
-        self._hide_typing()
+        self._opened().hide_typing()
         self._write(self._texts("terminal.hidden"))
         answer = await self._ask(f"{name}: ")
         self._show_typing()
@@ -386,50 +381,33 @@ class TerminalPrompt(Prompt):
         """Write to standard error, and to the terminal if that is another file."""
         for line in lines:
             print(line, end=end, file=sys.stderr, flush=True)
-            if not sys.stderr.isatty():
-                with suppress(OSError):  # a terminal that is open for reading only
-                    os.write(self._terminal, (line + end).encode(errors="replace"))
+            if self._terminal and not sys.stderr.isatty():
+                self._terminal.write(line + end)
 
     async def _ask(self, words: str) -> bytearray:
         """Return the next line of the terminal, without its line end."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytearray] = loop.create_future()
+        answer: asyncio.Future[bytearray] = asyncio.get_running_loop().create_future()
         self._asking = answer
-        line = bytearray(_MAX_LINE)
 
-        def read() -> None:
-            try:
-                count = os.readv(self._terminal, [line])
-            except OSError:
-                count = 0
+        def take(line: bytearray) -> None:
             if not answer.done():
-                answer.set_result(bytearray(line[:count].rstrip(b"\r\n")))
-            wipe(line)
+                answer.set_result(line)
 
         self._words = words
         self._write(words, end="")
-        loop.add_reader(self._terminal, read)
-        try:
-            return await answer
-        finally:
-            loop.remove_reader(self._terminal)
-            self._asking = None
-
-    def _hide_typing(self) -> None:
-        """Switch the terminal's echo off, and discard earlier input."""
-        now = termios.tcgetattr(self._terminal)
-        if self._before is None:
-            self._before = now
-        silent = [*now]
-        silent[3] &= ~termios.ECHO
-        termios.tcsetattr(self._terminal, termios.TCSAFLUSH, silent)
+        with self._opened().reading(_MAX_LINE, take):
+            try:
+                return await answer
+            finally:
+                self._asking = None
 
     def _show_typing(self) -> None:
-        """Switch the echo on again, and discard input that was not echoed."""
-        if self._before is not None:
-            with suppress(termios.error):  # the terminal has gone
-                termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)
-            self._before = None
+        if self._terminal:
+            self._terminal.show_typing()
+
+    def _opened(self) -> system.Terminal:
+        assert self._terminal is not None  # noqa: S101 - `open` comes first
+        return self._terminal
 
 
 def _is_yes(answer: bytearray) -> bool:

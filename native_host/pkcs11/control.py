@@ -23,8 +23,9 @@ from kortilla.common import JsonObject
 from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
+from native_host.platform.posix_sockets import ForeignPeerError, peer_pid
 from native_host.private_files import private_folder
-from native_host.processes import ForeignPeerError, Program, peer_pid
+from native_host.processes import Program
 from native_host.tasks import TaskSet, race
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,9 @@ from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.slots import SlotManager
+from native_host.platform.posix_sockets import ForeignPeerError
 from native_host.private_files import private_folder
-from native_host.processes import ForeignPeerError, Program, peer_of, spawner
+from native_host.processes import Program, peer_of, spawner
 from native_host.tasks import TaskSet
 
 if TYPE_CHECKING:

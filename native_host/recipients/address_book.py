@@ -6,7 +6,6 @@ adds somebody when a file is encrypted to them, and asks nobody about them by it
 """
 
 import base64
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
 from kortilla.common.files import write_file
+from kortilla.common.locks import lock_file
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
@@ -138,7 +138,7 @@ def _changed() -> Iterator[dict[bytes, Person]]:
     lock = path.with_suffix(".lock")
     try:
         with os.fdopen(open_private(lock, os.O_RDWR | os.O_CREAT), "rb") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+            lock_file(held, wait=True)
             known = {each.certificate: each for each in _all()}
             yield known
             write_file(path, _written([*known.values()]))

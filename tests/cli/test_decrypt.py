@@ -262,7 +262,7 @@ from native_host.files import targets
 from native_host.files.decrypt import decrypt_with_password
 kind, path, password = sys.argv[1:]
 if kind == "hidden":
-    targets._open_unnamed = lambda *_: None
+    targets.system.open_unnamed = lambda *_: None
 def stay(done, total):
     print(flush=True)
     sys.stdin.read()

@@ -14,6 +14,7 @@ import pytest
 from native_host.files import targets
 from native_host.files.sources import FileNotWritableError
 from native_host.files.targets import Target
+from native_host.platform import system
 
 CONTENT = b"signed" * 1000
 KILLED = """
@@ -22,7 +23,7 @@ from pathlib import Path
 from native_host.files import targets
 kind, wanted = sys.argv[1:]
 if kind == "hidden":
-    targets._open_unnamed = lambda *_: None
+    targets.system.open_unnamed = lambda *_: None
 target = targets.Target.reserve(Path(wanted), 100, set())
 target.open().write(b"half")
 print(flush=True)
@@ -46,7 +47,7 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def _hidden(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(targets, "_open_unnamed", lambda *_: None)
+    patch.setattr(system, "open_unnamed", lambda *_: None)
 
 
 def _no_link(patch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,7 @@ def _no_link(patch: pytest.MonkeyPatch) -> None:
 
 def _no_lock(patch: pytest.MonkeyPatch) -> None:
     _hidden(patch)
-    patch.setattr(targets, "_lock", refuse)
+    patch.setattr(targets, "lock_file", refuse)
 
 
 @pytest.fixture(params=[None, _hidden, _no_link, _no_lock])

@@ -31,10 +31,13 @@ def test_every_key_can_be_set(config_file: Path) -> None:
         'card = "mock"\nprompt = "automatic"\nlanguage = "sv"\n'
         'allow_localhost = true\nextensions = ["a@b"]\nask_revocation = false\n'
         'trust_lists = "https://a.example/l.xml"\ntrust_list_signers = ["00"]\n'
+        "show_to_screen_capture = true\n"
     )
     every = Config("mock", "automatic", "sv", True, ("a@b",), ask_revocation=False)
     assert load_config() == every._replace(
-        trust_lists="https://a.example/l.xml", trust_list_signers=("00",)
+        trust_lists="https://a.example/l.xml",
+        trust_list_signers=("00",),
+        show_to_screen_capture=True,
     )
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from native_host.asking_program import program_in_place_of_browser
-from native_host.processes import ForeignPeerError, peer_of, program_of
+from native_host.platform.posix_sockets import ForeignPeerError
+from native_host.processes import peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 

@@ -27,6 +27,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
+from native_host.platform import system
 from tests.pin_prompt.conftest import (
     EACH_LANGUAGE,
     HOLDER,
@@ -59,11 +60,12 @@ def pin2(**changes: Any) -> Call:
 @contextlib.contextmanager
 def written(prompt: TerminalPrompt) -> Iterator[None]:
     """Have a prompt write to standard error, as if it were open."""
-    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    prompt._terminal = system.Terminal(nowhere)
     try:
         yield
     finally:
-        os.close(prompt._terminal)
+        os.close(nowhere)
 
 
 # -- Questions -------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def _name(requirement: str) -> str:
     return re.split(r"[\[<>=!; ]", requirement)[0].lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "debian"])
+@pytest.mark.parametrize("lock", [*LOCKS, "debian", "windows"])
 def test_each_line_is_a_release_or_its_hash(texts: dict[str, str], lock: str) -> None:
     lines = texts[f"tools/requirements/{lock}.txt"].splitlines()
     lines = [line for line in lines if not line.startswith("#")]
@@ -53,6 +53,21 @@ def test_the_program_brings_what_it_needs_and_nothing_for_services_and_demo(
     assert {_name(each) for each in asked} <= program
     others = {"authlib", "django", "jinja2", "playwright", "redis", "starlette"}
     assert program.isdisjoint(others)
+
+
+def test_windows_differs_in_interpreter_and_qt_only(texts: dict[str, str]) -> None:
+    locked = releases(texts["tools/requirements/windows.txt"])
+    asked = texts["tools/requirements/windows.in"].splitlines()
+    own = {_name(each): each.partition("==")[2] for each in asked if "==" in each}
+    own["shiboken6"] = own["pyside6-essentials"]
+    assert own.items() <= locked.items()
+    everything = releases(texts["tools/requirements/dev.txt"])
+    others = {name: locked[name] for name in locked.keys() - own.keys()}
+    assert others.items() <= everything.items()
+    assert releases(texts["tools/requirements/program.txt"]).keys() - locked.keys() == {
+        # Linux has D-Bus and inotify.
+        *("asyncinotify", "jeepney", "secretstorage"),
+    }
 
 
 def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:

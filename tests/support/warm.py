@@ -50,6 +50,9 @@ _NOT_IMPORTED = (
     "native_host.gui",
     "native_host.files",
     "native_host.pin_prompt.gui",
+    "native_host.platform.windows",
+    "native_host.install.registry",
+    "native_host.install.windows",
     "__main__",
 )
 #: Modules that are imported at their first use, as far as they are installed.

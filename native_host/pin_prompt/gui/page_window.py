@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A window that shows one page at a time, whole where the screen allows it."""
 
+import sys
 from collections.abc import Mapping
 
 from PySide6.QtCore import (
@@ -12,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
     QTimer,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QApplication,
@@ -178,6 +179,15 @@ class PageWindow(TopDialog):
         """
         parties = self.page.parties if self.page and self._is_left else ""
         self.setAccessibleDescription(parties)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        if sys.platform == "win32" and not event.spontaneous():
+            from native_host.config import load_config
+            from native_host.platform.windows_security import hide_from_capture
+
+            if not load_config().show_to_screen_capture:
+                hide_from_capture(self.winId())
+        super().showEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         super().changeEvent(event)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""The room for what differs between systems, as far as any system can show it."""
+
+import ast
+import struct
+from pathlib import Path
+
+import native_host
+from native_host.platform.windows_access import others_may
+
+ROOM = Path(native_host.__file__).parent / "platform"
+
+
+def public_names(module: str) -> dict[str, list[str]]:
+    """Return what a module defines: its functions and classes, with their methods."""
+
+    def public(body: list[ast.stmt]) -> dict[str, ast.stmt]:
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        return {
+            each.name: each
+            for each in body
+            if isinstance(each, kinds) and not each.name.startswith("_")
+        }
+
+    return {
+        name: sorted(public(each.body)) if isinstance(each, ast.ClassDef) else []
+        for name, each in public(
+            ast.parse((ROOM / f"{module}.py").read_text()).body
+        ).items()
+    }
+
+
+def test_each_system_has_the_same_names() -> None:
+    for part in ("", "_processes"):
+        assert public_names(f"posix{part}") == public_names(f"windows{part}")
+    assert "Folder" in public_names("posix")
+    common = {*public_names("posix_sockets")} & {*public_names("windows_pipes")}
+    assert common == {"answer_locally", "ask_locally"}
+
+
+USER, OTHER = (
+    struct.pack("<BB6s5I", 1, 5, b"\0\0\0\0\0\5", *(21, 1, 2, 3, each))
+    for each in (1001, 1002)
+)
+SYSTEM = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\5", 18)
+EVERYONE = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\1", 0)
+READ, CHANGE, ALL = 0x120089, 0x1301BF, 0x1F01FF  # as Explorer gives them
+
+
+def descriptor(
+    *rights: tuple[int, bytes, int], owner: bytes = USER, flags: int = 0
+) -> bytes:
+    """Return a self-relative descriptor; ``rights`` are types, SIDs and masks."""
+    entries = b"".join(
+        struct.pack("<BBHI", kind, flags, 8 + len(sid), mask) + sid
+        for kind, sid, mask in rights
+    )
+    acl = struct.pack("<BBHHH", 2, 0, 8 + len(entries), len(rights), 0) + entries
+    return (
+        struct.pack("<BBHIIII", 1, 0, 0x8004, 20, 0, 0, 20 + len(owner)) + owner + acl
+    )
+
+
+def test_a_file_of_the_user_and_the_system_is_private() -> None:
+    found = descriptor((0, SYSTEM, ALL), (0, USER, ALL))
+    assert not others_may(found, USER)
+    assert not others_may(found, USER, read=True)
+
+
+def test_who_may_read_does_not_write() -> None:
+    found = descriptor((0, USER, ALL), (0, EVERYONE, READ))
+    assert not others_may(found, USER)
+    assert others_may(found, USER, read=True)
+
+
+def test_others_who_may_write_are_found() -> None:
+    assert others_may(descriptor((0, USER, ALL), (0, EVERYONE, CHANGE)), USER)
+    assert others_may(
+        descriptor((0, OTHER, 0x40000), (0, USER, ALL)), USER
+    )  # WRITE_DAC
+    assert others_may(descriptor((0, USER, ALL), owner=OTHER), USER)
+    without_list = descriptor()[:16] + bytes(4) + USER
+    assert others_may(without_list, USER)  # everyone may do everything
+
+
+def test_what_is_denied_or_only_inherited_allows_nothing() -> None:
+    assert not others_may(descriptor((1, EVERYONE, ALL), (0, USER, ALL)), USER)
+    assert not others_may(descriptor((0, EVERYONE, ALL), flags=8), USER)
