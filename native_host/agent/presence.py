@@ -74,7 +74,7 @@ def forget() -> None:
     forget_all()
     with contextlib.suppress(OSError):  # others may write in that folder
         offer_all()
-    for path in (_switch(), _lock_path()):
+    for path in (_lock_path(), _switch()):  # on Windows, one folder in the other
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are other files of Kortilla
             path.parent.rmdir()

@@ -279,8 +279,8 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         signal.signal(number, handle)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends: it leaves the job
-#: of ``kortilla.common.windows_jobs`` and the browser's, and has no console.
+#: For ``creationflags`` of a process that goes on when this one ends: it leaves the
+#: browser's job, and has no console.
 BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
 
 
