@@ -300,7 +300,7 @@ def capture() -> list[bool]:
 
     application = QApplication(["kortilla"])
     hidden: list[int] = []
-    windows_security.hide_from_capture = hidden.append
+    vars(windows_security)["hide_from_capture"] = hidden.append
     desktop = Window(load_config(), "en", Background())
     desktop.show_page("settings")
     words = desktop.services.texts("settings.capture.switch")
