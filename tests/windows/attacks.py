@@ -24,10 +24,10 @@ from kortilla.common.limits import limit_resources
 from native_host import remembered_can
 from native_host.asking_program import program_in_place_of_browser
 from native_host.desktop.single_window import Handover, SingleWindow
-from native_host.hardening import harden, make_no_code
+from native_host.hardening import harden
 from native_host.paths import runtime_folder
 from native_host.pin_prompt.spawn import spawn
-from native_host.platform import windows_pipes, windows_security
+from native_host.platform import system, windows_pipes, windows_security
 from native_host.processes import parent_program
 
 #: PROCESS_…: rights that give memory, handles or code in a process, and harmless ones.
@@ -86,7 +86,7 @@ def memory() -> list[list[str]]:
 def hardened() -> str:
     """Import all of the host, and run a program, after all protections."""
     harden()
-    make_no_code()
+    system.make_no_code()
     print("protected", file=sys.stderr, flush=True)
     import native_host.messaging.requests  # noqa: F401, PLC0415
 
@@ -285,6 +285,49 @@ def can() -> list[object]:
         return said
 
     return asyncio.run(go())
+
+
+def capture() -> list[bool]:
+    """Return whether the window for PINs is hidden, before and after a switch."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from PySide6.QtWidgets import QApplication, QCheckBox  # noqa: PLC0415
+
+    from native_host.config import config_path, load_config  # noqa: PLC0415
+    from native_host.desktop.background import Background  # noqa: PLC0415
+    from native_host.desktop.window import Window  # noqa: PLC0415
+    from native_host.pin_prompt.gui.input_guard import InputGuard  # noqa: PLC0415
+    from native_host.pin_prompt.gui.page_window import PageWindow  # noqa: PLC0415
+
+    application = QApplication(["kortilla"])
+    hidden: list[int] = []
+    vars(windows_security)["hide_from_capture"] = hidden.append
+    desktop = Window(load_config(), "en", Background())
+    desktop.show_page("settings")
+    words = desktop.services.texts("settings.capture.switch")
+
+    def is_hidden() -> bool:
+        hidden.clear()
+        window = PageWindow(InputGuard())
+        window.show()
+        window.close()
+        return bool(hidden)
+
+    def press() -> bool:
+        for box in desktop.findChildren(QCheckBox):
+            if box.text() == words and box.isVisibleTo(desktop):
+                box.click()
+                return True
+        return False
+
+    said = [is_hidden()]
+    for done in (press, lambda: load_config().show_to_screen_capture):
+        end = time.monotonic() + _SECONDS
+        while not done() and time.monotonic() < end:
+            application.processEvents()
+    said.append(is_hidden())
+    config_path().unlink()
+    print(json.dumps(said), flush=True)
+    os._exit(0)
 
 
 def who_asks() -> str:
