@@ -149,6 +149,9 @@ test-container: packages-container ## Build the OpenID Provider's container with
 test-vm: packages-vm $(VENV)/dev.stamp ## Test the package with a USB card reader in a virtual machine; as root.
 	tests/vm/run
 
+test-windows: packages-windows $(VENV)/dev.stamp ## Test the program for Windows under Wine.
+	tests/windows/run
+
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python
 packages-program: SETS := python program

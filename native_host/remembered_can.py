@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The card access number (CAN) in the desktop's secret service, if the user wants that.
 
+On Windows it is in a file, which Windows encrypts for the user
+(``platform/windows_secrets.py``). What follows is for Linux.
+
 ``org.freedesktop.secrets``, as GNOME's and KDE's password stores and KeePassXC have it.
 SecretStorage encrypts what travels on the bus. It is never in a file of ours. A store
 that is locked, absent, broken or slow counts as none: to unlock it, it would ask for a
@@ -9,14 +12,19 @@ password, and people would take that for one of the card's.
 
 import asyncio
 import logging
+import sys
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
 from native_host.hardening import wipe
+from native_host.paths import user_state_folder
 from native_host.pin_prompt.model import CAN_DIGITS
+from native_host.private_files import delete_private, read_private, write_private
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -34,6 +42,7 @@ _LABEL = "Kortilla: CAN"
 #: Seconds that the store may take, which are as long as the user waits for the window.
 _WITHIN = 2.0
 _ONE_AT_A_TIME = threading.Lock()
+_LONGEST_FILE = 4096  # bytes; it has about 350
 
 
 async def can_remember() -> bool:
@@ -43,6 +52,8 @@ async def can_remember() -> bool:
 
 async def state() -> State:
     """Return whether a CAN is remembered, or why that can't be known."""
+    if sys.platform == "win32":
+        return "remembered" if _file().exists() else "none"
 
     def look(bus: "DBusConnection") -> State:
         from secretstorage import Collection
@@ -60,6 +71,14 @@ async def state() -> State:
 
 async def recall() -> bytearray | None:
     """Return the CAN that is remembered, which the caller wipes, or None."""
+    if sys.platform == "win32":
+        from native_host.platform.windows_secrets import unprotect
+
+        try:
+            data = b64decode(read_private(_file(), _LONGEST_FILE))
+            return _can_of(unprotect(data)) if data else None
+        except (OSError, ValueError):
+            return None
 
     def find(bus: "DBusConnection") -> bytearray | None:
         for item in _items(bus):
@@ -72,6 +91,12 @@ async def recall() -> bytearray | None:
 
 async def remember(can: bytearray) -> None:
     """Put a CAN in the place of the one before. Without a store, nothing happens."""
+    if sys.platform == "win32":
+        from native_host.platform.windows_secrets import protect
+
+        with suppress(OSError):
+            write_private(_file(), b64encode(protect(can)).decode())
+        return
     secret = bytes(can)  # the caller may wipe its own before a slow store takes it
 
     def put(bus: "DBusConnection") -> None:
@@ -90,6 +115,10 @@ async def forget() -> bool:
     One in a store that is locked stays. One in another store is overwritten first: a
     store may wait with the deletion until the user agrees to it.
     """
+    if sys.platform == "win32":
+        with suppress(OSError):
+            delete_private(_file())
+        return not _file().exists()
 
     def delete(bus: "DBusConnection") -> bool:
         items = [*_items(bus)]
@@ -110,11 +139,18 @@ def _items(bus: "DBusConnection") -> "Iterator[Item]":
 
 def _can_in(item: "Item") -> bytearray | None:
     """Return what an item holds, unless somebody has changed it into no CAN."""
-    secret = bytearray(item.get_secret())
+    return _can_of(bytearray(item.get_secret()))
+
+
+def _can_of(secret: bytearray) -> bytearray | None:
     if len(secret) == CAN_DIGITS and secret.isdigit():
         return secret
     wipe(secret)
     return None
+
+
+def _file() -> Path:
+    return user_state_folder() / "can"
 
 
 async def _with_bus(work: "Callable[[DBusConnection], T]") -> T | None:

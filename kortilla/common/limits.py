@@ -23,6 +23,7 @@ def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
     if sys.platform == "win32":
         from kortilla.common.windows_jobs import limit_process
 
+        die_with_parent(parent)  # a limited process may not open it
         limit_process(memory=memory, seconds=seconds)
     else:
         import resource
@@ -39,8 +40,8 @@ def limit_resources(parent: int, *, memory: int, seconds: int) -> None:
                 resource.setrlimit(what, (most, most))
         # A file that would grow gives an error, and no signal.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    # The parent process may end at any moment, and does not wait for this one.
-    die_with_parent(parent)
+        # The parent process may end at any moment, and does not wait for this one.
+        die_with_parent(parent)
 
 
 def die_with_parent(parent: int) -> None:

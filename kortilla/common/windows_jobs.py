@@ -15,13 +15,10 @@ from ctypes import wintypes
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This module is for Windows.")
 
-_EXTENDED_LIMITS, _UI_RESTRICTIONS = 9, 4  # JOBOBJECTINFOCLASS
+_EXTENDED_LIMITS = 9  # JOBOBJECTINFOCLASS
 #: JOB_OBJECT_LIMIT_…
 _PROCESS_TIME, _ACTIVE_PROCESS, _PROCESS_MEMORY = 0x2, 0x8, 0x100
 _DIE_ON_EXCEPTION, _BREAKAWAY_OK, _KILL_ON_CLOSE = 0x400, 0x800, 0x2000
-#: JOB_OBJECT_UILIMIT_…: other programs' windows, clipboard, settings, desktops, the end
-#: of the session.
-_NO_USER_INTERFACE = 0xFF
 _SECOND = 10_000_000  # in units of 100 ns
 
 _TOKEN_ADJUST_DEFAULT, _INTEGRITY_LEVEL = 0x80, 25
@@ -87,13 +84,12 @@ def limit_process(*, memory: int, seconds: int) -> None:
     """Limit this process before it reads hostile data. Raises ``OSError``.
 
     ``memory`` is in bytes that it may commit, ``seconds`` is processor time. It can
-    start no process, use no window of others and no clipboard, and write to no file of
-    the user's.
+    start no process, and write to no file of the user's. Windows lets no job within
+    another one, as the window's, forbid the use of other windows.
     """
     flags = _PROCESS_TIME | _PROCESS_MEMORY | _ACTIVE_PROCESS | _DIE_ON_EXCEPTION
     basic = _BasicLimits(process_time=seconds * _SECOND, flags=flags, processes=1)
-    job = _enter(_Limits(basic, process_memory=memory))
-    _set(job, _UI_RESTRICTIONS, wintypes.DWORD(_NO_USER_INTERFACE))
+    _enter(_Limits(basic, process_memory=memory))
     _lower_integrity()
 
 
@@ -110,18 +106,16 @@ def end_with(process: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _enter(limits: _Limits) -> wintypes.HANDLE:
+def _enter(limits: _Limits) -> None:
     """Put this process into a new job, which Windows closes when it ends."""
     job = wintypes.HANDLE(_kernel.CreateJobObjectW(None, None))
-    _set(job, _EXTENDED_LIMITS, limits)
+    _check(
+        _kernel.SetInformationJobObject(
+            job, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
+        )
+    )
     process = wintypes.HANDLE(_kernel.GetCurrentProcess())
     _check(_kernel.AssignProcessToJobObject(job, process))
-    return job
-
-
-def _set(job: wintypes.HANDLE, kind: int, value: _Limits | wintypes.DWORD) -> None:
-    size = ctypes.sizeof(value)
-    _check(_kernel.SetInformationJobObject(job, kind, ctypes.byref(value), size))
 
 
 def _lower_integrity() -> None:

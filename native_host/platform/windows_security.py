@@ -46,11 +46,8 @@ _POLICIES = {
     "extension-points": (6, 1),  # loads no DLL of a hook, AppInit or old input method
     "fonts": (9, 1),  # only those of the system
     "images": (10, 3),  # no DLL from a share, or that a sandboxed program has written
-    "child-processes": (13, 1),  # starts no process
 }
-Policy = Literal[
-    "dynamic-code", "extension-points", "fonts", "images", "child-processes"
-]
+Policy = Literal["dynamic-code", "extension-points", "fonts", "images"]
 
 
 #: Values of SetWindowDisplayAffinity: nothing is captured, or a black window by Windows

@@ -33,7 +33,8 @@ class HostProcess:
 
     ``prelude`` is Python that runs in the host's process first. ``under`` is the
     command of a program that starts the host. With ``anew`` the process starts as the
-    browser starts it. Without, it has all imports done.
+    browser starts it, with ``interpreter`` too, which is the command of another Python.
+    Without, it has all imports done.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class HostProcess:
         prelude: str = "",
         anew: bool = False,
         under: Sequence[str] = (),
+        interpreter: Sequence[str] = (),
     ) -> None:
         command = None if prompt_command is None else list(prompt_command)
         code = (
@@ -52,8 +54,9 @@ class HostProcess:
             f"sys.exit(main(prompt_command={command!r}))"
         )
         self.process: warm.WarmProcess | subprocess.Popen[bytes]
-        if anew or under:
-            host = [sys.executable, "-I", "-c", code] if anew else relay_command(code)
+        if anew or under or interpreter:
+            python = [*(interpreter or [sys.executable]), "-I", "-c", code]
+            host = python if anew or interpreter else relay_command(code)
             self.process = subprocess.Popen(
                 [*under, *host, *caller],
                 stdin=subprocess.PIPE,

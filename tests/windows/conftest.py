@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Wine with a screen, a reader and a person.
+
+Without ``tests/windows/run`` there is none, and ``tests/conftest.py`` leaves these
+tests out. They run one after the other: all programs have one profile of a user.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.state import MockCardState
+from tests.support import cards
+from tests.support.pcsc import Pcscd, open_pcscd
+from tests.support.screen import Screen, open_screen
+from tests.windows.wine import Person, Wine
+
+Insert = Callable[..., MockCardState]
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
+
+
+@pytest.fixture(scope="session")
+def pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
+    """A pcscd, which Wine's winscard finds by the environment."""
+    with open_pcscd(tmp_path_factory.mktemp("cards")) as pcscd:
+        yield pcscd
+
+
+@pytest.fixture
+def wine(pcscd: Pcscd, screen: Screen) -> Iterator[Wine]:
+    """Wine beside the reader. Each test leaves nothing in the folder Temp."""
+    wine = Wine(Path(os.environ["WINDOWS_PYTHON"]), screen.environment)
+    before = {*wine.temp.iterdir()}
+    yield wine
+    assert {*wine.temp.iterdir()} - before == set()
+
+
+@pytest.fixture
+def person(screen: Screen) -> Person:
+    """A person who reads English."""
+    return Person(screen, Path(os.environ["PICTURES"]))
+
+
+@pytest.fixture
+def insert(pcscd: Pcscd, tmp_path: Path) -> Iterator[Insert]:
+    """Puts a new card into the reader, of a profile and in a state."""
+
+    def insert(profile: str = "v5", state: str = "active") -> MockCardState:
+        card = cards.new_card(tmp_path / "card", profile, state)
+        pcscd.insert(MockCard(card))
+        pcscd.settle()
+        return card
+
+    yield insert
+    pcscd.pull()

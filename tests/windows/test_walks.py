@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""People log in, sign, activate a card and change PINs by real keys, over winscard.
+
+The host runs as a browser starts it on Windows, and the test takes the browser's part.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from kortilla import Trust, validate
+from tests.host.process import NONCE, ORIGIN, HostProcess, running
+from tests.host.signing import announced, chunks, digest, signing, verify
+from tests.host.test_manage import ACTIVATE, DONE, PAGE, pins
+from tests.windows.conftest import Insert
+from tests.windows.wine import Person, Wine
+
+PIN1, PIN2 = "1234", "123456"
+DOCUMENTS = {
+    "SPECIMEN-sopimus.txt": b"Hyv\xc3\xa4ksyn.",
+    "SPECIMEN-liite.txt": b"Liite.",
+}
+#: What Wine's lack of DisplayConfig, and Qt's end, make Qt say.
+_WINE = ("Unable to open monitor interface", "Failed to post a message")
+
+
+@pytest.fixture
+def host(wine: Wine) -> Iterator[HostProcess]:
+    """A host, which ends within the test and then has reported no error."""
+    with running(wine.environment, interpreter=wine.interpreter) as host:
+        yield host
+        host.end_input()
+        assert host.wait() == 0
+        said = host.log().splitlines()
+        assert [s for s in said if not any(known in s for known in _WINE)] == []
+
+
+def test_login(host: HostProcess, insert: Insert, person: Person) -> None:
+    card = insert()
+    host.begin_login()
+    person.see("authenticate")
+    person.type(PIN1)
+    token = host.answer()["result"]
+    trust = Trust.from_folder(card.folder, test=True)
+    identity = asyncio.run(validate(token, origin=ORIGIN, nonce=NONCE, trust=trust))
+    assert identity.surname == "SPECIMEN-VIRTANEN"
+
+
+def test_documents_are_signed(
+    host: HostProcess, insert: Insert, person: Person
+) -> None:
+    insert()
+    host.send(signing(documents=announced(DOCUMENTS)))
+    for each in chunks(DOCUMENTS):
+        host.send(each)
+    person.see("sign")
+    person.type(PIN2)
+    result = host.answer()["result"]
+    for signed, content in zip(result["signatures"], DOCUMENTS.values(), strict=True):
+        verify(result["certificate"], signed, digest(content, signed["hashFunction"]))
+
+
+def test_a_new_card_is_activated(
+    host: HostProcess, insert: Insert, person: Person
+) -> None:
+    card = insert("v5-2026", "new")
+    host.send(ACTIVATE)
+    for codes in (["1234567"], ["3691"] * 2, ["739146"] * 2):
+        person.see("activate")
+        person.type(*codes)
+    person.close()
+    assert host.answer()["result"] == DONE
+    assert pins(card) == ("3691", "739146")
+
+
+def test_a_pin_is_changed(host: HostProcess, insert: Insert, person: Person) -> None:
+    card = insert()
+    arguments = {"page": PAGE, "pin": "PIN1"}
+    host.send({"id": "1", "command": "change-pin", "arguments": arguments})
+    person.see("change-pin", "PIN1")
+    person.type(PIN1, "2580", "2580")
+    person.close()
+    assert host.answer()["result"] == {"pin1": "set"}
+    assert pins(card) == ("2580", PIN2)
