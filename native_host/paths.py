@@ -9,6 +9,7 @@ systems. None of these functions creates a folder.
 # since they name the mock card's folder.
 
 import os
+import sys
 from pathlib import Path
 
 _NAME = "kortilla"
@@ -51,16 +52,22 @@ def last_folder_file() -> Path:
 
 
 def session_folder() -> Path | None:
-    """Return ``$XDG_RUNTIME_DIR``, which ends with the session; None if it is unset.
+    """Return ``$XDG_RUNTIME_DIR``, which ends with the session.
 
-    The specification requires an absolute path.
+    None if it is unset, and on Windows. The specification requires an absolute path.
     """
     folder = os.environ.get("XDG_RUNTIME_DIR", "")
-    return Path(folder) if folder.startswith("/") else None
+    is_there = sys.platform != "win32" and folder.startswith("/")
+    return Path(folder) if is_there else None
 
 
 def runtime_folder() -> Path | None:
-    """Return Kortilla's folder for the session's sockets and locks, or None."""
+    """Return Kortilla's folder for the session's sockets and locks, or None.
+
+    Windows has no folder that ends with the session.
+    """
+    if sys.platform == "win32":
+        return user_data_folder() / "run"
     session = session_folder()
     return session / _NAME if session else None
 

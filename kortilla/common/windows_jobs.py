@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Job objects of Windows: limits that a process sets on itself and on its children.
+"""Job objects of Windows: limits that a process sets on itself, and its end.
 
 See "Job Objects", ``JOBOBJECT_EXTENDED_LIMIT_INFORMATION`` and "Mandatory Integrity
 Control" of Win32.
@@ -18,13 +18,13 @@ if sys.platform != "win32":  # mypy reads on only for Windows
 _EXTENDED_LIMITS = 9  # JOBOBJECTINFOCLASS
 #: JOB_OBJECT_LIMIT_…
 _PROCESS_TIME, _ACTIVE_PROCESS, _PROCESS_MEMORY = 0x2, 0x8, 0x100
-_DIE_ON_EXCEPTION, _BREAKAWAY_OK, _KILL_ON_CLOSE = 0x400, 0x800, 0x2000
+_DIE_ON_EXCEPTION, _SILENT_BREAKAWAY, _KILL_ON_CLOSE = 0x400, 0x1000, 0x2000
 _SECOND = 10_000_000  # in units of 100 ns
 
 _TOKEN_ADJUST_DEFAULT, _INTEGRITY_LEVEL = 0x80, 25
 _LOW_INTEGRITY = "S-1-16-4096"
 _SE_GROUP_INTEGRITY = 0x20
-_SYNCHRONIZE, _FOREVER = 0x10_0000, 0xFFFF_FFFF
+_TERMINATE, _SET_QUOTA, _SYNCHRONIZE, _FOREVER = 1, 0x100, 0x10_0000, 0xFFFF_FFFF
 
 
 class _BasicLimits(ctypes.Structure):
@@ -70,14 +70,24 @@ for _function in (
 _kernel.WaitForSingleObject.argtypes = [wintypes.HANDLE, wintypes.DWORD]
 
 
-@functools.cache
-def end_children_with_this_process() -> None:
-    """Have Windows end what this process starts from now on, when this one ends.
+def end_with_this_process(process: int) -> None:
+    """Have Windows end a process, which this one has just started, when this one ends.
 
-    A process that is to stay is started with CREATE_BREAKAWAY_FROM_JOB. Raises
-    ``OSError``.
+    What that process starts may stay, as the viewer of a document. Raises ``OSError``.
     """
-    _enter(_Limits(_BasicLimits(flags=_KILL_ON_CLOSE | _BREAKAWAY_OK)))
+    opened = _kernel.OpenProcess(_SET_QUOTA | _TERMINATE, False, process)
+    _check(opened is not None)
+    handle = wintypes.HANDLE(opened)
+    try:
+        _check(_kernel.AssignProcessToJobObject(_closing_job(), handle))
+    finally:
+        _kernel.CloseHandle(handle)
+
+
+@functools.cache
+def _closing_job() -> wintypes.HANDLE:
+    """Return a job whose processes end when Windows closes it with this process."""
+    return _job(_Limits(_BasicLimits(flags=_KILL_ON_CLOSE | _SILENT_BREAKAWAY)))
 
 
 def limit_process(*, memory: int, seconds: int) -> None:
@@ -89,7 +99,9 @@ def limit_process(*, memory: int, seconds: int) -> None:
     """
     flags = _PROCESS_TIME | _PROCESS_MEMORY | _ACTIVE_PROCESS | _DIE_ON_EXCEPTION
     basic = _BasicLimits(process_time=seconds * _SECOND, flags=flags, processes=1)
-    _enter(_Limits(basic, process_memory=memory))
+    job = _job(_Limits(basic, process_memory=memory))
+    process = wintypes.HANDLE(_kernel.GetCurrentProcess())
+    _check(_kernel.AssignProcessToJobObject(job, process))
     _lower_integrity()
 
 
@@ -106,16 +118,14 @@ def end_with(process: int) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _enter(limits: _Limits) -> None:
-    """Put this process into a new job, which Windows closes when it ends."""
+def _job(limits: _Limits) -> wintypes.HANDLE:
     job = wintypes.HANDLE(_kernel.CreateJobObjectW(None, None))
     _check(
         _kernel.SetInformationJobObject(
             job, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)
         )
     )
-    process = wintypes.HANDLE(_kernel.GetCurrentProcess())
-    _check(_kernel.AssignProcessToJobObject(job, process))
+    return job
 
 
 def _lower_integrity() -> None:

@@ -6,7 +6,6 @@ pyscard is slow to import and needs the system's library, so the first call impo
 
 import importlib
 import logging
-import socket
 import sys
 import time
 from enum import IntEnum, unique
@@ -156,15 +155,15 @@ def _refuses() -> bool:
 
 
 def _hangs_up() -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(_HANGS_UP_WITHIN)
-        try:
-            client.connect(str(socket_path()))
+    from native_host.platform.posix_sockets import connected
+
+    try:
+        with connected(str(socket_path()), _HANGS_UP_WITHIN) as client:
             return not client.recv(1)
-        except ConnectionResetError:
-            return True
-        except OSError:
-            return False
+    except ConnectionResetError:
+        return True
+    except OSError:
+        return False
 
 
 def status_change(

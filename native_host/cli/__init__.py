@@ -9,6 +9,7 @@ The exit status is 0 for success, 1 for a refusal or a failure, and 2 for wrong 
 
 import importlib
 import importlib.util
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -93,6 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from native_host.log import set_up_log
 
     narrow_umask()
+    if sys.platform == "win32":
+        # A pipe there has the country's code page, which lacks many letters. JSON is
+        # UTF-8 (RFC 8259 §8.1).
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")
     set_up_log()
     arguments = sys.argv[1:] if arguments is None else arguments
     choose_output(for_scripts=is_for_scripts(arguments))

@@ -112,7 +112,10 @@ class Command:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """End it as the person would: what is done stays, and is in its result."""
+        """End it as the person would: what is done stays, and is in its result.
+
+        On Windows the result does not say what is done.
+        """
         self._cancelled = True
         if self._process is not None:
             self._process.terminate()
@@ -140,7 +143,9 @@ class Command:
                         result = said
         except (OSError, ValueError, TypeError):
             return result
-        if self._process.returncode == -signal.SIGTERM:  # before it could say anything
+        # Before it could say anything. What is ended on Windows never says anything.
+        ended = 1 if sys.platform == "win32" and self._cancelled else -signal.SIGTERM
+        if self._process.returncode == ended:
             return {"error": {"code": "USER_CANCELLED"}}
         return result
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from native_host.errors import KortillaError
 from native_host.files.sources import MAX_FILES
 from native_host.paths import runtime_folder
 from native_host.platform import sockets
-from native_host.private_files import open_private, private_folder
+from native_host.private_files import delete_private, open_private, private_folder
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
@@ -34,6 +35,7 @@ PAGES_OF_FILES = ("check", "encrypt", "sign")
 MOST_FILES = MAX_FILES + 1
 _PATIENCE = 5.0  # seconds for an answer
 _SHOWN = b"shown\n"
+_LOCK = "window.lock"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class SingleWindow:
             return True
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         try:
-            lock = os.fdopen(open_private(self._folder / "window.lock", flags), "a")
+            lock = os.fdopen(open_private(self._folder / _LOCK, flags), "a")
         except OSError:  # a link, or a full disk
             self._folder = None
             return True
@@ -93,8 +95,12 @@ class SingleWindow:
         return True
 
     def close(self) -> None:
-        if self._lock is not None:
+        if self._lock is not None and self._folder is not None:
             self._lock.close()
+            if sys.platform == "win32":  # where the folder does not end by itself
+                # A later start may have opened it, and Windows keeps it then.
+                with contextlib.suppress(OSError):
+                    delete_private(self._folder / _LOCK)
 
     async def listen(self, show: Callable[[str, Handover | None], object]) -> None:
         """Call ``show`` for each later start, until cancelled.

@@ -127,6 +127,8 @@ def _service(code: str, place: Place) -> Finding:
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":
         return error("CARD_UNREADABLE", code=code)
+    if sys.platform == "win32":
+        return error("CARD_SERVICE_STOPPED")
     folders = ("usr/sbin", "usr/bin", "sbin", "usr/local/sbin")
     path = ":".join(str(place.root / each) for each in folders)
     if sys.platform == "linux" and shutil.which("pcscd", path=path) is None:

@@ -51,10 +51,13 @@ PATIENCE = 30.0  # seconds for one check; a card takes two
 _CLEARS_UP_WITHIN = 3.0  # seconds, for a check that was ended
 _FIXES_WITHIN = 300  # seconds; the person may be asked something meanwhile
 
+_HAS_TOKEN = sys.platform != "win32"
+_TOKEN: dict[str, Check] = {"token": check_token} if _HAS_TOKEN else {}
+
 #: The rows go on beside each other, the checks of a row one after the other: two that
 #: use the card at a time would stand in each other's way.
 _CHECKS: tuple[dict[str, Check], ...] = (
-    {"card": check_card, "token": check_token},
+    {"card": check_card} | _TOKEN,
     {"host": check_host},
     {"extension": check_extension},
     {"agent": check_agent},
@@ -66,7 +69,7 @@ _CHECKS: tuple[dict[str, Check], ...] = (
 
 #: What commands of ours can fix, found without a look at the card.
 _FILE_CHECKS: tuple[dict[str, Check], ...] = (
-    {"token": check_token_files},
+    {"token": check_token_files} if _HAS_TOKEN else {},
     {"host": check_host},
     {"agent": check_agent},
 )
@@ -209,6 +212,8 @@ async def _bounded(
 
 
 def _system() -> str:
+    if sys.platform == "win32":
+        return platform.platform(terse=True)
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):

@@ -4,10 +4,12 @@
 import json
 import os
 import socket
+import sys
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from native_host.agent import presence
@@ -90,9 +92,11 @@ async def check_clock(place: Place) -> list[Finding]:
 
 
 def judge_clock(now: datetime, zone: str, root: Path) -> Iterator[Finding]:
+    windows = sys.platform == "win32"  # where the person sets both
     if now.year not in _YEARS:
-        yield error("CLOCK_ABSURD", administrator("timedatectl", "set-ntp", "true"))
-    if not _zone_is_known(zone, root):
+        fix = None if windows else administrator("timedatectl", "set-ntp", "true")
+        yield error("CLOCK_ABSURD", fix)
+    if not windows and not _zone_is_known(zone, root):
         yield info(
             "TIME_ZONE_UNKNOWN",
             administrator("timedatectl", "set-timezone", "Europe/Helsinki"),
@@ -112,7 +116,7 @@ def _zone_is_known(zone: str, root: Path) -> bool:
 
 
 async def check_screen(place: Place) -> list[Finding]:
-    if place.prompt != "window":
+    if place.prompt != "window" or sys.platform == "win32":
         return []
     return [await in_thread(_screen)]
 
@@ -133,9 +137,11 @@ def _has_screen() -> bool:
 
 
 def _reaches_wayland(name: str) -> bool:
+    from native_host.platform.posix_sockets import connected
+
     folder = session_folder()
     path = name if name.startswith("/") else str(folder and folder / name)
-    return _connects(socket.AF_UNIX, path)
+    return _connects(partial(connected, path))
 
 
 def _reaches_x11(display: str) -> bool:
@@ -144,18 +150,21 @@ def _reaches_x11(display: str) -> bool:
     if not number.isdecimal():
         return False
     if host not in ("", "unix"):  # as SSH forwards it
-        return _connects(socket.AF_INET, (host, _FIRST_X11_PORT + int(number)))
+        port = _FIRST_X11_PORT + int(number)
+        return _connects(partial(socket.create_connection, (host, port)))
+    from native_host.platform.posix_sockets import connected
+
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - X11's own place
-    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+    return _connects(partial(connected, path)) or _connects(
+        partial(connected, f"\0{path}")
+    )
 
 
-def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
-    with socket.socket(family) as client:
-        client.settimeout(_CONNECTS_WITHIN)
-        try:
-            client.connect(address)
-        except (OSError, OverflowError, ValueError):
-            return False
+def _connects(connect: Callable[[float], socket.socket]) -> bool:
+    try:
+        connect(_CONNECTS_WITHIN).close()
+    except (OSError, OverflowError, ValueError):
+        return False
     return True
 
 

@@ -61,14 +61,16 @@ def describe_kept(
     lines = []
     for territory, kept in (("EU", lists.of_lists), *sorted(_countries(lists))):
         due = kept.trust_list.next_update
-        until = "–" if due is None else due.astimezone().strftime(texts["date.format"])
+        until = (
+            "–" if due is None else texts["date.format"].format(time=due.astimezone())
+        )
         key = "lists.row" if kept.is_current(at) else "lists.row.outdated"
         lines.append(
             texts[key].format(
                 country=country_name(territory, texts),
                 number=kept.trust_list.sequence,
                 until=until,
-                fetched=kept.fetched.astimezone().strftime(texts["date.format"]),
+                fetched=texts["date.format"].format(time=kept.fetched.astimezone()),
             )
         )
     return [*lines, *(texts["lists.broken"].format(name=each) for each in lists.broken)]

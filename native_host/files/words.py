@@ -287,4 +287,4 @@ def _change(change: Change, texts: Mapping[str, str]) -> str:
 
 def time_words(time: datetime | None, texts: Mapping[str, str]) -> str:
     """Return a time in the computer's zone."""
-    return "" if time is None else time.astimezone().strftime(texts["time.format"])
+    return "" if time is None else texts["time.format"].format(time=time.astimezone())

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kortilla.common import JsonObject
-from native_host.hardening import harden, make_no_code
+from native_host.hardening import harden
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
@@ -240,10 +240,11 @@ def serve(
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
     harden()
-    make_no_code()
     from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
+    from native_host.platform import system
 
+    system.make_no_code()
     set_up_log()
     caller, refusal = find_caller(arguments)
     writer = FrameWriter(fd_out)
@@ -273,9 +274,8 @@ def serve(
             with suppress(RuntimeError):  # the loop has ended before the input
                 loop.call_soon_threadsafe(frames.put_nowait, frame)
 
-        if sys.platform != "win32":
-            # Firefox sends SIGTERM after closing the input; the reaction is the same.
-            loop.add_signal_handler(signal.SIGTERM, deliver, None)
+        # Firefox sends SIGTERM after closing the input; the reaction is the same.
+        system.on_signals(lambda: deliver(None), signal.SIGTERM)
         pump.attach(deliver)
         dispatcher = Dispatcher(
             writer,

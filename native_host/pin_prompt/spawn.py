@@ -61,27 +61,23 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     )
     if command is not None or has_screen():
         try:
-            _end_with_this_process()
-            return subprocess.Popen(  # noqa: S603 - ours, or what a test names
+            process = subprocess.Popen(  # noqa: S603 - ours, or what a test names
                 command or COMMAND,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
                 env=window_environment(),
             )
+            if sys.platform == "win32":
+                from kortilla.common.windows_jobs import end_with_this_process
+
+                end_with_this_process(process.pid)
+            return process
         except OSError as error:
             cause, why = error, f"The PIN window can't be started: {error.strerror}."
     from native_host.pin_prompt.prompt import PromptError  # rarely needed, slow
 
     raise PromptError(why) from cause
-
-
-def _end_with_this_process() -> None:
-    """Have no window outlive this process. Elsewhere it sees that its input ends."""
-    if sys.platform == "win32":
-        from kortilla.common.windows_jobs import end_children_with_this_process
-
-        end_children_with_this_process()
 
 
 def window_environment() -> dict[str, str] | None:

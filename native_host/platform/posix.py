@@ -11,7 +11,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.files import open_regular
 from kortilla.common.limits import prctl
@@ -124,10 +124,20 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    delete_folder(path)
+    folder.close()
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file, also one that its owner may not write to. Raises ``OSError``."""
+    path.unlink()
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder and all in it, as far as that is possible."""
     import shutil  # slow to import
 
     shutil.rmtree(path, ignore_errors=True)
-    folder.close()
 
 
 def open_unnamed(folder: Path, mode: int) -> int | None:
@@ -207,13 +217,28 @@ def disable_core_dumps() -> None:
 
 
 def deny_memory_access() -> None:
-    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2))."""
+    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2)).
+
+    The kernel passes a core to a crash collector in spite of the limit on core files,
+    but not the core of such a process. As a side effect desktop services can't inspect
+    it, and xdg-desktop-portal does not answer it.
+    """
     prctl(_PR_SET_DUMPABLE, 0)
 
 
 def allow_inspection() -> None:
-    """Take ``deny_memory_access`` back."""
+    """Take ``deny_memory_access`` back, for a process that never holds a PIN."""
     prctl(_PR_SET_DUMPABLE, 1)
+
+
+def exit_now() -> NoReturn:
+    """End this process with the status 0, without what libraries do at the end."""
+    os._exit(0)
+
+
+def is_for_viewer(_path: Path) -> bool:
+    """Whether a file that is opened is shown, and not run: on Linux, each is."""
+    return True
 
 
 def refuse_foreign_code() -> None:

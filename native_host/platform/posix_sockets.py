@@ -59,6 +59,18 @@ async def answer_locally(
         await server.serve_forever()
 
 
+def connected(path: str, seconds: float) -> socket.socket:
+    """Return a connection to the socket of any user. Raises ``OSError``."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(seconds)
+    try:
+        client.connect(path)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 @contextmanager
 def _listener(path: Path) -> Iterator[socket.socket]:
     path.unlink(missing_ok=True)  # of a process that has ended

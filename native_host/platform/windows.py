@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
@@ -38,6 +38,15 @@ _NO_HANDLE = ctypes.c_void_p(-1).value
 _OWNER_AND_DACL = 1 | 4
 _TOKEN_QUERY, _TOKEN_USER = 8, 1
 _TRIES, _PAUSE = 5, 0.02  # seconds
+
+#: How files end that Windows gives to a program which shows them.
+_FOR_VIEWERS = frozenset(
+    {
+        *(".pdf", ".txt", ".csv", ".eml", ".asice"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
+        *(".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp"),
+    }
+)
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
 _kernel.GetCurrentProcess.restype = ctypes.c_void_p
@@ -66,7 +75,7 @@ class Folder:
             _BACKUP_SEMANTICS,
         )
         try:
-            _refuse_link(self._path)
+            _refuse_link(self._path.lstat(), self._path)
             if not self._path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "no folder", str(self._path))
         except OSError:
@@ -142,7 +151,7 @@ def open_file(path: Path | str, flags: int, mode: int = 0o600) -> int:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        _refuse_link(Path(path))
+        _refuse_link(found, path)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except OSError:
@@ -166,9 +175,9 @@ def _create(
     raise OSError(error.errno, error.strerror, str(path), error.winerror)
 
 
-def _refuse_link(path: Path) -> None:
+def _refuse_link(found: os.stat_result, path: Path | str) -> None:
     """Raise ``OSError`` for a symbolic link, a junction and a mount point."""
-    if path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
+    if found.st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
         raise OSError(errno.ELOOP, "it is a link", str(path))
 
 
@@ -204,11 +213,22 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    folder.close()  # nobody can read or delete it before
+    delete_folder(path)
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file, also one that its owner may not write to. Raises ``OSError``."""
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    path.unlink()
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder and all in it, as far as that is possible."""
     import shutil  # slow to import
 
-    folder.close()  # nobody can read or delete it before
-    with suppress(OSError):  # another process may have deleted it by now
-        for each in path.iterdir():
+    for each in path.rglob("*"):
+        with suppress(OSError):  # another process may have deleted it by now
             each.chmod(stat.S_IRUSR | stat.S_IWUSR)  # else it can't be deleted
     shutil.rmtree(path, ignore_errors=True)
 
@@ -279,8 +299,8 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         signal.signal(number, handle)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends: it leaves the job
-#: of ``kortilla.common.windows_jobs`` and the browser's, and has no console.
+#: For ``creationflags`` of a process that goes on when this one ends: it leaves the
+#: browser's job, and has no console.
 BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
 
 
@@ -298,6 +318,23 @@ def allow_inspection() -> None:
     """Do nothing: desktop services look at no process on Windows."""
 
 
+def exit_now() -> NoReturn:
+    """End this process with the status 0, without what libraries do at the end.
+
+    ``os._exit`` would have Qt stop its timers, on whichever thread this is.
+    """
+    _kernel.TerminateProcess(ctypes.c_void_p(_kernel.GetCurrentProcess()), 0)
+    raise SystemExit
+
+
+def is_for_viewer(path: Path) -> bool:
+    """Whether a folder or a file that is opened is shown, and not run.
+
+    Windows runs programs, scripts, shortcuts and more as it opens them.
+    """
+    return path.is_dir() or path.suffix.casefold() in _FOR_VIEWERS
+
+
 def refuse_foreign_code() -> None:
     """Load no DLL that others place here."""
     windows_security.load_only_from_safe_folders()
@@ -305,7 +342,11 @@ def refuse_foreign_code() -> None:
 
 
 def make_no_code() -> None:
-    """Let this process make no memory executable."""
+    """Let this process make no memory executable.
+
+    It is for processes without a window: what Windows, drivers and screen readers load
+    into a window may need that.
+    """
     windows_security.set_policies("dynamic-code")
 
 

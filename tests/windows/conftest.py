@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.mock_card.card import MockCard
-from kortilla.mock_card.state import MockCardState
 from tests.support import cards
-from tests.support.pcsc import Pcscd, open_pcscd
+from tests.support.pcsc import LoggedCard, Pcscd, open_pcscd
 from tests.support.screen import Screen, open_screen
 from tests.windows.wine import Person, Wine
 
-Insert = Callable[..., MockCardState]
+Insert = Callable[..., LoggedCard]
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +52,9 @@ def person(screen: Screen) -> Person:
 def insert(pcscd: Pcscd, tmp_path: Path) -> Iterator[Insert]:
     """Puts a new card into the reader, of a profile and in a state."""
 
-    def insert(profile: str = "v5", state: str = "active") -> MockCardState:
-        card = cards.new_card(tmp_path / "card", profile, state)
-        pcscd.insert(MockCard(card))
+    def insert(profile: str = "v5", state: str = "active") -> LoggedCard:
+        card = LoggedCard(cards.new_card(tmp_path / "card", profile, state))
+        pcscd.insert(card)
         pcscd.settle()
         return card
 

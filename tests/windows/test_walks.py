@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from kortilla import Trust, validate
-from tests.host.process import NONCE, ORIGIN, HostProcess, running
+from tests.host.process import NONCE, ORIGIN, HostProcess, own_arguments, running
 from tests.host.signing import announced, chunks, digest, signing, verify
 from tests.host.test_manage import ACTIVATE, DONE, PAGE, pins
 from tests.windows.conftest import Insert
@@ -42,9 +42,22 @@ def test_login(host: HostProcess, insert: Insert, person: Person) -> None:
     person.see("authenticate")
     person.type(PIN1)
     token = host.answer()["result"]
-    trust = Trust.from_folder(card.folder, test=True)
+    trust = Trust.from_folder(card.state.folder, test=True)
     identity = asyncio.run(validate(token, origin=ORIGIN, nonce=NONCE, trust=trust))
     assert identity.surname == "SPECIMEN-VIRTANEN"
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_a_person_cancels(
+    host: HostProcess, insert: Insert, person: Person, language: str
+) -> None:
+    insert()
+    person.language = language
+    arguments = own_arguments(lang=language)
+    host.send({"id": "1", "command": "authenticate", "arguments": arguments})
+    person.picture(f"login-{language}", person.see("authenticate"))
+    person.screen.press("Escape")
+    assert host.answer()["error"]["code"] == "USER_CANCELLED"
 
 
 def test_documents_are_signed(
@@ -71,7 +84,7 @@ def test_a_new_card_is_activated(
         person.type(*codes)
     person.close()
     assert host.answer()["result"] == DONE
-    assert pins(card) == ("3691", "739146")
+    assert pins(card.state) == ("3691", "739146")
 
 
 def test_a_pin_is_changed(host: HostProcess, insert: Insert, person: Person) -> None:
@@ -82,4 +95,18 @@ def test_a_pin_is_changed(host: HostProcess, insert: Insert, person: Person) -> 
     person.type(PIN1, "2580", "2580")
     person.close()
     assert host.answer()["result"] == {"pin1": "set"}
-    assert pins(card) == ("2580", PIN2)
+    assert pins(card.state) == ("2580", PIN2)
+
+
+def test_a_pin_is_unlocked(host: HostProcess, insert: Insert, person: Person) -> None:
+    card = insert()
+    with card.state.update() as data:
+        data.pin1.tries = 0
+        puk = data.puk.value
+    arguments = {"page": PAGE, "pin": "PIN1"}
+    host.send({"id": "1", "command": "unblock", "arguments": arguments})
+    person.see("unblock", "PIN1")
+    person.type(puk, "2580", "2580")
+    person.close()
+    assert host.answer()["result"] == {"pin1": "set"}
+    assert pins(card.state) == ("2580", PIN2)

@@ -5,7 +5,9 @@ Wine tells a screen reader of Linux nothing of its windows. What a window shows 
 by its title and its colours, as a person with little English would see it.
 """
 
+import re
 import subprocess
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,7 +106,7 @@ class Person:
         window = self.screen.find_in_front(title)
 
         def takes_keys() -> bool:
-            rows = self.screen.rows_of(window)
+            rows = self._rows_of(window)
             return any(button in row for row in rows[-_FOOTER:]) and (
                 _above_fields(rows) != self._seen
             )
@@ -114,7 +116,7 @@ class Person:
         except AssertionError:
             self._keep("stuck", self.screen.rows())
             raise
-        self._seen = _above_fields(self.screen.rows_of(window))
+        self._seen = _above_fields(self._rows_of(window))
         return window
 
     def close(self) -> None:
@@ -129,8 +131,26 @@ class Person:
             self.screen.press("Return")
 
     def picture(self, name: str, window: str) -> None:
-        """Keep a picture of a window."""
-        self._keep(name, self.screen.rows_of(window))
+        """Keep a picture of a window, as soon as it stays the same for two seconds."""
+        before: list[bytes] = []
+        while before != (rows := self._rows_of(window)):
+            before = rows
+            time.sleep(2)
+        self._keep(name, rows)
+
+    def _rows_of(self, window: str) -> list[bytes]:
+        """Return a window's pixels as ``Screen.rows`` does.
+
+        xdotool counts the frame of Wine's windows twice.
+        """
+        said = self.screen.run("xwininfo", "-id", window)
+        x, y, width, height = (
+            int(re.findall(rf"{name}: *(\d+)", said)[0])
+            for name in ("upper-left X", "upper-left Y", "Width", "Height")
+        )
+        return [
+            row[3 * x : 3 * (x + width)] for row in self.screen.rows()[y : y + height]
+        ]
 
     def _keep(self, name: str, rows: list[bytes]) -> None:
         self.pictures.mkdir(parents=True, exist_ok=True)

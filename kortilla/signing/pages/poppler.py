@@ -7,6 +7,7 @@ They are in the network namespace of the process that runs them, which mostly is
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -137,6 +138,8 @@ class Document:
 
     def _run(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program. It gets no environment."""
+        if sys.platform == "win32":  # its limits are those of a fork
+            raise NoPopplerError
         limit = partial(
             limit_resources, os.getpid(), memory=_MOST_MEMORY, seconds=MOST_SECONDS
         )

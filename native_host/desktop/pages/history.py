@@ -151,6 +151,7 @@ class HistoryPart:
 
 def _time(text: str) -> str:
     try:
-        return datetime.fromisoformat(text).astimezone().strftime("%-d.%-m.%Y %-H.%M")
+        time = datetime.fromisoformat(text).astimezone()
     except ValueError:
         return printable(text)
+    return f"{time.day}.{time.month}.{time.year} {time.hour}.{time:%M}"

@@ -26,6 +26,7 @@ from native_host.hardening import harden
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow, refuse
+from native_host.platform import system
 
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
@@ -70,7 +71,7 @@ def run() -> NoReturn:
     def end() -> NoReturn:
         time.sleep(window.seconds_left)
         window.delete_copies()
-        os._exit(0)  # nothing to save, and Qt's destructors take time
+        system.exit_now()  # nothing to save, and Qt's destructors take time
 
     window = PromptWindow(send, InputGuard())
     window.read_requests(end)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The command line and the desktop window, as a person starts them."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from native_host.desktop.texts import Texts
+from native_host.desktop.window import PAGES
+from tests.cli.test_sign_own import pdfsig
+from tests.kortilla.signing_parts import make_pdf
+from tests.support.commands import KORTILLA
+from tests.windows.conftest import Insert
+from tests.windows.wine import Person, Wine, windows_path
+
+
+def test_own_files_are_signed_and_checked(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    card = insert()
+    trust = tmp_path / "trust"
+    trust.mkdir()
+    for each in card.state.folder.glob("*.der"):
+        shutil.copy(each, trust)
+    pdf, text = tmp_path / "Hyväksyntä Łódź.pdf", tmp_path / "muistio.txt"
+    pdf.write_bytes(make_pdf("Sopimus"))
+    text.write_text("muistio")
+    files = [windows_path(each) for each in (pdf, text)]
+    with wine.kortilla("sign", *files, "--lang", "en", "--json") as signing:
+        person.see("sign")
+        person.type("123456")
+        said, errors = signing.communicate()
+        assert signing.returncode == 0, errors
+    made = [tmp_path / "Hyväksyntä Łódź-signed.pdf", tmp_path / "muistio.asice"]
+    files = [windows_path(each) for each in made]
+    assert [each["file"] for each in json.loads(said)["files"]] == files
+    assert pdfsig(made[0])[-1] == "Signature is Valid."
+    options = ("--offline", "--json", "--trust")
+    words = ("verify", *files, *options, windows_path(trust))
+    with wine.kortilla(*words) as checking:
+        checked = json.loads(checking.communicate()[0])
+    own = subprocess.run(
+        [*KORTILLA, "verify", *map(str, made), *options, str(trust)],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    for each, on_linux in zip(
+        checked["files"], json.loads(own.stdout)["files"], strict=True
+    ):
+        assert each["signatures"][0]["intact"]
+        assert each | {"file": ""} == on_linux | {"file": ""}
+
+
+def test_an_own_file_is_encrypted_and_opened(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    insert()
+    letter = tmp_path / "SPECIMEN-kirje.txt"
+    letter.write_text("Hei!")
+    closed = windows_path(letter.with_name("SPECIMEN-kirje.txt.p7m"))
+    words = ("--own-card", "--unchecked", "--json")
+    with wine.kortilla("encrypt", windows_path(letter), *words) as encrypting:
+        said, errors = encrypting.communicate()
+        assert encrypting.returncode == 0, errors
+    assert [each["file"] for each in json.loads(said)["files"]] == [closed]
+    letter.unlink()
+    with wine.kortilla("decrypt", closed, "--lang", "en", "--json") as opening:
+        person.see("decrypt")
+        person.type("1234")
+        said, errors = opening.communicate()
+        assert opening.returncode == 0, errors
+    assert letter.read_text() == "Hei!"
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_the_desktop_window_shows_each_page(
+    wine: Wine, insert: Insert, person: Person, language: str
+) -> None:
+    insert()
+    said = Texts(language)
+    words = ("open", "--lang", language, "--json")
+    with wine.kortilla(*words) as program:
+        person.screen.find_in_front("Kortilla$")
+        for number, name in enumerate(PAGES, 1):
+            person.screen.press(f"ctrl+{number}")
+            window = person.screen.find_in_front(
+                f"^{said(f'{name}.title')} – Kortilla$"
+            )
+            person.picture(f"{name}-{language}", window)
+        # A second start brings it to the front.
+        raised = wine.run("-m", "native_host.cli", *words)
+        assert json.loads(raised.stdout) == {"open": "raised"}
+        person.screen.press("alt+F4")
+        printed, errors = program.communicate()
+        assert (program.returncode, json.loads(printed)) == (0, {"open": "closed"}), (
+            errors
+        )
