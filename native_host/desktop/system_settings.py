@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from kortilla.common.files import write_file
 from native_host import remembered_can
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
-from native_host.config import config_path, load_config
+from native_host.config import Config, config_path, load_config
 from native_host.doctor.examination import run_detached
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
@@ -28,7 +29,8 @@ class SystemSettings:
     ``logins`` says for each family of browsers that is there whether it is shown the
     card, under the family's title. Thunderbird is one of them. ``declined`` counts the
     new cards whose activation is not offered, as was wished. ``can`` says whether the
-    number of a card (CAN) is remembered.
+    number of a card (CAN) is remembered, and ``capture`` whether other programs may
+    take pictures of the window for PINs.
     """
 
     logins: Mapping[Family, tuple[str, bool]]
@@ -36,6 +38,7 @@ class SystemSettings:
     language: str
     declined: int = 0
     can: remembered_can.State = "absent"
+    capture: bool = False
 
 
 async def look() -> SystemSettings:
@@ -59,14 +62,21 @@ async def set_agent(*, on: bool) -> None:
 
 def _look() -> SystemSettings:
     try:
-        language = load_config().language
+        config = load_config()
     except ConfigBrokenError:
-        language = "system"
-    declined = count_declined()
-    return SystemSettings(_logins(), presence.is_enabled(), language, declined)
+        config = Config()
+    return SystemSettings(
+        _logins(),
+        presence.is_enabled(),
+        config.language,
+        count_declined(),
+        capture=config.show_to_screen_capture,
+    )
 
 
 def _logins() -> dict[Family, tuple[str, bool]]:
+    if sys.platform == "win32":  # which has no token
+        return {}
     try:
         told = token_state.status()["browsers"]
     except InstallError:

@@ -7,6 +7,7 @@ The program sets its own limits with ``kortilla.common.limits.limit_resources``.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import (
@@ -51,7 +52,13 @@ class LimitedProcess(QObject):
         self._process.setArguments([*program[1:], str(os.getpid())])
         self._process.setProcessEnvironment(QProcessEnvironment())
         self._process.setStandardErrorFile(QProcess.nullDevice())
-        if sys.platform != "win32":
+        if sys.platform == "win32":
+            # Qt has it inherit all that can be inherited: this process got its own
+            # input and output so, on which the answers of the person go.
+            for each in range(3):
+                with suppress(OSError):
+                    os.set_inheritable(each, False)
+        else:
             self._process.setUnixProcessParameters(
                 QProcess.UnixProcessFlag.CloseFileDescriptors
             )

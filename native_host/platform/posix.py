@@ -124,10 +124,20 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    delete_folder(path)
+    folder.close()
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file, also one that its owner may not write to. Raises ``OSError``."""
+    path.unlink()
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder and all in it, as far as that is possible."""
     import shutil  # slow to import
 
     shutil.rmtree(path, ignore_errors=True)
-    folder.close()
 
 
 def open_unnamed(folder: Path, mode: int) -> int | None:
@@ -219,6 +229,11 @@ def allow_inspection() -> None:
 def exit_now() -> NoReturn:
     """End this process with the status 0, without what libraries do at the end."""
     os._exit(0)
+
+
+def is_for_viewer(_path: Path) -> bool:
+    """Whether a file that is opened is shown, and not run: on Linux, each is."""
+    return True
 
 
 def refuse_foreign_code() -> None:

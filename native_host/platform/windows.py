@@ -38,6 +38,15 @@ _NO_HANDLE = ctypes.c_void_p(-1).value
 _OWNER_AND_DACL = 1 | 4
 _TRIES, _PAUSE = 5, 0.02  # seconds
 
+#: How files end that Windows gives to a program which shows them.
+_FOR_VIEWERS = frozenset(
+    {
+        *(".pdf", ".txt", ".csv", ".eml", ".asice"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
+        *(".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp"),
+    }
+)
+
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
 _kernel.GetCurrentProcess.restype = ctypes.c_void_p
 _advapi = ctypes.WinDLL("advapi32", use_last_error=True)
@@ -207,11 +216,22 @@ def set_mode(descriptor: int, mode: int) -> None:
 
 def delete_locked(path: Path, folder: Folder) -> None:
     """Delete a folder that is locked, as far as that is possible, and close it."""
+    folder.close()  # nobody can read or delete it before
+    delete_folder(path)
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file, also one that its owner may not write to. Raises ``OSError``."""
+    path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    path.unlink()
+
+
+def delete_folder(path: Path) -> None:
+    """Delete a folder and all in it, as far as that is possible."""
     import shutil  # slow to import
 
-    folder.close()  # nobody can read or delete it before
-    with suppress(OSError):  # another process may have deleted it by now
-        for each in path.iterdir():
+    for each in path.rglob("*"):
+        with suppress(OSError):  # another process may have deleted it by now
             each.chmod(stat.S_IRUSR | stat.S_IWUSR)  # else it can't be deleted
     shutil.rmtree(path, ignore_errors=True)
 
@@ -308,6 +328,14 @@ def exit_now() -> NoReturn:
     """
     _kernel.TerminateProcess(ctypes.c_void_p(_kernel.GetCurrentProcess()), 0)
     raise SystemExit
+
+
+def is_for_viewer(path: Path) -> bool:
+    """Whether a folder or a file that is opened is shown, and not run.
+
+    Windows runs programs, scripts, shortcuts and more as it opens them.
+    """
+    return path.is_dir() or path.suffix.casefold() in _FOR_VIEWERS
 
 
 def refuse_foreign_code() -> None:

@@ -287,6 +287,49 @@ def can() -> list[object]:
     return asyncio.run(go())
 
 
+def capture() -> list[bool]:
+    """Return whether the window for PINs is hidden, before and after a switch."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from PySide6.QtWidgets import QApplication, QCheckBox  # noqa: PLC0415
+
+    from native_host.config import config_path, load_config  # noqa: PLC0415
+    from native_host.desktop.background import Background  # noqa: PLC0415
+    from native_host.desktop.window import Window  # noqa: PLC0415
+    from native_host.pin_prompt.gui.input_guard import InputGuard  # noqa: PLC0415
+    from native_host.pin_prompt.gui.page_window import PageWindow  # noqa: PLC0415
+
+    application = QApplication(["kortilla"])
+    hidden: list[int] = []
+    vars(windows_security)["hide_from_capture"] = hidden.append
+    desktop = Window(load_config(), "en", Background())
+    desktop.show_page("settings")
+    words = desktop.services.texts("settings.capture.switch")
+
+    def is_hidden() -> bool:
+        hidden.clear()
+        window = PageWindow(InputGuard())
+        window.show()
+        window.close()
+        return bool(hidden)
+
+    def press() -> bool:
+        for box in desktop.findChildren(QCheckBox):
+            if box.text() == words and box.isVisibleTo(desktop):
+                box.click()
+                return True
+        return False
+
+    said = [is_hidden()]
+    for done in (press, lambda: load_config().show_to_screen_capture):
+        end = time.monotonic() + _SECONDS
+        while not done() and time.monotonic() < end:
+            application.processEvents()
+    said.append(is_hidden())
+    config_path().unlink()
+    print(json.dumps(said), flush=True)
+    os._exit(0)
+
+
 def who_asks() -> str:
     """Return the program that the window would warn of."""
     return program_in_place_of_browser(parent_program())

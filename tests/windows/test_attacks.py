@@ -78,6 +78,12 @@ def test_a_second_start_hands_its_files_over(wine: Wine) -> None:
     assert json.loads(handover) == {"page": "check", "files": ["C:\\ä.pdf"]}
 
 
+def test_the_pin_window_is_hidden_from_pictures_until_the_person_shows_it(
+    wine: Wine,
+) -> None:
+    assert attack(wine, "capture") == [True, False]
+
+
 def test_a_can_is_encrypted_and_forgotten(wine: Wine) -> None:
     nothing = ["none", None]
     assert attack(wine, "can") == [

@@ -27,6 +27,7 @@ from native_host.gui.labels import WrappingLabel, label, make_muted, muted
 from native_host.gui.panels import Notice, Panel, Row, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act
+from native_host.platform import system
 from native_host.signing_extra import check_library
 
 #: https://www.freedesktop.org/wiki/Specifications/file-manager-interface/
@@ -231,8 +232,13 @@ def _is_missing() -> bool:
 
 
 def open_file(path: Path) -> bool:
-    """Have the desktop open a file or a folder; return whether a program was found."""
-    return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
+    """Have the desktop open a file or a folder; return whether a program was found.
+
+    Somebody else may have made the file: what the system might run is not opened.
+    """
+    return system.is_for_viewer(path) and QDesktopServices.openUrl(
+        QUrl.fromLocalFile(os.fspath(path))
+    )
 
 
 def show_in_folder(path: Path, failed: Callable[[], object]) -> None:

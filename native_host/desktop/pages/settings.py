@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from native_host.desktop.system_settings import SystemSettings
     from native_host.install.tables import Family
 
-_LANGUAGE, _AGENT, _MAIL, _LOGIN, _CAN = (
-    f"settings.{part}" for part in ("language", "agent", "mail", "login", "can")
+_LANGUAGE, _AGENT, _MAIL, _LOGIN, _CAN, _CAPTURE = (
+    f"settings.{part}"
+    for part in ("language", "agent", "mail", "login", "can", "capture")
 )
 
 
@@ -84,6 +86,10 @@ class Page(PageBase):
         agent = self._switch("settings.agent.switch", found.agent, self._set_agent)
         parts.append(self._section(_AGENT, [agent, *self._declined(found)]))
         parts.append(self._section(_CAN, self._number(found)))
+        if sys.platform == "win32":
+            switch = f"{_CAPTURE}.switch"
+            box = self._switch(switch, found.capture, self._show_to_capture)
+            parts.append(self._section(_CAPTURE, [box]))
         parts.append(self._section("history", self.history.controls()))
         self.fill([*parts, *self.history.entries()])
 
@@ -211,6 +217,14 @@ class Page(PageBase):
             await set_agent(on=on)
 
         self._change(_AGENT, work, self._fail)
+
+    def _show_to_capture(self, on: bool) -> None:
+        async def work() -> None:
+            from native_host.desktop.system_settings import save_setting
+
+            save_setting("show_to_screen_capture", on)
+
+        self._change(_CAPTURE, work, self._fail)
 
     def _change(
         self,

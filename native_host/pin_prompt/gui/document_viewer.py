@@ -8,8 +8,8 @@ is checked. The system's viewer gets a PDF as a private copy.
 
 import os
 import re
-import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -34,6 +34,7 @@ from native_host.pin_prompt.gui.page import Page
 from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
+from native_host.platform import system
 
 #: Most bytes of a text that are shown. The layout of more would be slow.
 _MOST_TEXT = 500_000
@@ -234,7 +235,8 @@ class PrivateCopies:
             path = self._folder / f"document-{number}.pdf"
             # A new copy each time: a full disk may have truncated the last one, and a
             # viewer may have overwritten it.
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                system.delete_file(path)
             path.touch(0o600, exist_ok=False)
             path.write_bytes(data)
             path.chmod(0o400)
@@ -245,5 +247,5 @@ class PrivateCopies:
     def delete(self) -> None:
         """Delete the copies. May be called twice."""
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            system.delete_folder(self._folder)
             self._folder = None
