@@ -80,10 +80,13 @@ def test_others_who_may_write_are_found() -> None:
         descriptor((0, OTHER, 0x40000), (0, USER, ALL)), USER
     )  # WRITE_DAC
     assert others_may(descriptor((0, USER, ALL), owner=OTHER), USER)
+    for kind in (4, 5, 9, 11):  # for a server, a kind of object, on a condition
+        assert others_may(descriptor((kind, EVERYONE, ALL), (0, USER, ALL)), USER)
     without_list = descriptor()[:16] + bytes(4) + USER
     assert others_may(without_list, USER)  # everyone may do everything
 
 
 def test_what_is_denied_or_only_inherited_allows_nothing() -> None:
-    assert not others_may(descriptor((1, EVERYONE, ALL), (0, USER, ALL)), USER)
+    for kind in (1, 6, 10, 12):
+        assert not others_may(descriptor((kind, EVERYONE, ALL), (0, USER, ALL)), USER)
     assert not others_may(descriptor((0, EVERYONE, ALL), flags=8), USER)
