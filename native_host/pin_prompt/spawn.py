@@ -72,7 +72,7 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
             if sys.platform == "win32":
                 from kortilla.common.windows_jobs import end_with_this_process
 
-                # A browser's own job may forbid it. The window then ends with its input.
+                # A browser's job may forbid it. The window then ends with its input.
                 with suppress(OSError):
                     end_with_this_process(process.pid)
             return process
