@@ -12,54 +12,15 @@ import sys
 def harden() -> None:
     """Disable core dumps and deny access to memory. Takes a few milliseconds.
 
-    On Windows, also keep the DLLs of others out.
+    On Windows, also keep the DLLs of others out. What another program has opened before
+    this call stays open to it. Only an interpreter that this user may run and not read
+    closes the memory from the start (``is_closed_from_start``).
     """
-    from native_host.platform import system
-
-    disable_core_dumps()
-    deny_memory_access()
-    system.refuse_foreign_code()
-
-
-def make_no_code() -> None:
-    """Let this process make no memory executable, on Windows.
-
-    It is for processes without a window: what Windows, drivers and screen readers load
-    into a window may need that.
-    """
-    from native_host.platform import system
-
-    system.make_no_code()
-
-
-def disable_core_dumps() -> None:
-    """Write no core file. Child processes inherit this limit."""
     from native_host.platform import system
 
     system.disable_core_dumps()
-
-
-def deny_memory_access() -> None:
-    """Deny this memory to other programs of the same user and to crash collectors.
-
-    The kernel passes a core to a crash collector in spite of the limit on core files.
-    As a side effect desktop services cannot inspect this process, and
-    xdg-desktop-portal does not answer it.
-
-    What another program has opened before this call stays open to it. Only an
-    interpreter that this user may run and not read closes the memory from the start
-    (``is_closed_from_start``).
-    """
-    from native_host.platform import system
-
     system.deny_memory_access()
-
-
-def allow_inspection() -> None:
-    """Open the memory of this process, which never holds a PIN, to desktop services."""
-    from native_host.platform import system
-
-    system.allow_inspection()
+    system.refuse_foreign_code()
 
 
 def is_closed_from_start() -> bool:

@@ -19,8 +19,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kortilla.common import JsonObject
-from native_host.hardening import harden, make_no_code
-from native_host.platform import system
+from native_host.hardening import harden
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
@@ -241,10 +240,11 @@ def serve(
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
     harden()
-    make_no_code()
     from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
+    from native_host.platform import system
 
+    system.make_no_code()
     set_up_log()
     caller, refusal = find_caller(arguments)
     writer = FrameWriter(fd_out)

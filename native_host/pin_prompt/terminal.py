@@ -390,7 +390,9 @@ class TerminalPrompt(Prompt):
         self._asking = answer
 
         def take(line: bytearray) -> None:
-            if not answer.done():
+            if answer.done():
+                wipe(line)
+            else:
                 answer.set_result(line)
 
         self._words = words

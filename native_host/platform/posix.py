@@ -217,12 +217,17 @@ def disable_core_dumps() -> None:
 
 
 def deny_memory_access() -> None:
-    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2))."""
+    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2)).
+
+    The kernel passes a core to a crash collector in spite of the limit on core files,
+    but not the core of such a process. As a side effect desktop services can't inspect
+    it, and xdg-desktop-portal does not answer it.
+    """
     prctl(_PR_SET_DUMPABLE, 0)
 
 
 def allow_inspection() -> None:
-    """Take ``deny_memory_access`` back."""
+    """Take ``deny_memory_access`` back, for a process that never holds a PIN."""
     prctl(_PR_SET_DUMPABLE, 1)
 
 

@@ -45,14 +45,14 @@ def _stat(pid: int) -> list[bytes]:
 
 
 def executable_of(pid: int) -> Path:
-    """Return the path of a process's executable, without what an update does to it."""
-    path = Path("/proc", str(pid), "exe").readlink()
-    return path.with_name(path.name.removesuffix(" (deleted)"))
+    """Return the path of a process's executable."""
+    return Path("/proc", str(pid), "exe").readlink()
 
 
 def name_of(executable: Path) -> str:
-    """Return the name of a program by its path."""
-    return executable.name
+    """Return the name of a program by its path; empty if nothing names it."""
+    # An executable that was replaced by an update since.
+    return executable.name.removesuffix(" (deleted)")
 
 
 def stands_beside(pid: int, executable: Path, name: str) -> bool:

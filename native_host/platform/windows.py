@@ -342,7 +342,11 @@ def refuse_foreign_code() -> None:
 
 
 def make_no_code() -> None:
-    """Let this process make no memory executable."""
+    """Let this process make no memory executable.
+
+    It is for processes without a window: what Windows, drivers and screen readers load
+    into a window may need that.
+    """
     windows_security.set_policies("dynamic-code")
 
 

@@ -79,6 +79,11 @@ def test_programs_have_the_names_that_people_know_and_browsers_are_told_apart(
     assert program_in_place_of_browser(program) == ("" if kind else name)
 
 
+def test_a_program_whose_name_is_the_kernels_remark_has_a_number(run: Run) -> None:
+    process = run("bin/ (deleted)")
+    assert program_of(process.pid).name == f"PID {process.pid}"
+
+
 @pytest.mark.parametrize(
     ("path", "may"),
     [

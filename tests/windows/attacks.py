@@ -24,10 +24,10 @@ from kortilla.common.limits import limit_resources
 from native_host import remembered_can
 from native_host.asking_program import program_in_place_of_browser
 from native_host.desktop.single_window import Handover, SingleWindow
-from native_host.hardening import harden, make_no_code
+from native_host.hardening import harden
 from native_host.paths import runtime_folder
 from native_host.pin_prompt.spawn import spawn
-from native_host.platform import windows_pipes, windows_security
+from native_host.platform import system, windows_pipes, windows_security
 from native_host.processes import parent_program
 
 #: PROCESS_…: rights that give memory, handles or code in a process, and harmless ones.
@@ -86,7 +86,7 @@ def memory() -> list[list[str]]:
 def hardened() -> str:
     """Import all of the host, and run a program, after all protections."""
     harden()
-    make_no_code()
+    system.make_no_code()
     print("protected", file=sys.stderr, flush=True)
     import native_host.messaging.requests  # noqa: F401, PLC0415
 
