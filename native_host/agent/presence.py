@@ -20,11 +20,14 @@ from native_host.paths import (
 from native_host.platform import processes, system
 from native_host.private_files import open_private, private_folder
 
+if sys.platform == "win32":
+    from native_host.install.changes import launcher_path
+
 #: The name of the agent's systemd unit and of its autostart file.
 UNIT = "kortilla-agent"
 
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT
-_AGENT = (sys.executable, "-I", "-m", "native_host.cli", "agent")
+_AGENT = ("-I", "-m", "native_host.cli", "agent")
 _PATIENCE = 5.0  # seconds for the agent to end, and for systemd to respond
 
 
@@ -95,13 +98,17 @@ def start() -> bool:
     the agent starts with the next session.
     """
     if sys.platform == "win32":
-        subprocess.Popen(  # noqa: S603 - our own program
-            _AGENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            creationflags=system.BREAKAWAY,
-        )
+        try:
+            # Not as the command, in whose place nothing new can be installed.
+            subprocess.Popen(  # noqa: S603 - our own program
+                [launcher_path("user"), *_AGENT],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                creationflags=system.BREAKAWAY,
+            )
+        except OSError:  # a job of whoever started this one may keep what it starts
+            return False
         return True
     session = session_folder()
     if session is None or not (session / "systemd").is_dir():

@@ -75,7 +75,7 @@ class Folder:
             _BACKUP_SEMANTICS,
         )
         try:
-            _refuse_link(self._path)
+            _refuse_link(self._path.lstat(), self._path)
             if not self._path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "no folder", str(self._path))
         except OSError:
@@ -151,7 +151,7 @@ def open_file(path: Path | str, flags: int, mode: int = 0o600) -> int:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        _refuse_link(Path(path))
+        _refuse_link(found, path)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except OSError:
@@ -175,9 +175,9 @@ def _create(
     raise OSError(error.errno, error.strerror, str(path), error.winerror)
 
 
-def _refuse_link(path: Path) -> None:
+def _refuse_link(found: os.stat_result, path: Path | str) -> None:
     """Raise ``OSError`` for a symbolic link, a junction and a mount point."""
-    if path.lstat().st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
+    if found.st_file_attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT:
         raise OSError(errno.ELOOP, "it is a link", str(path))
 
 

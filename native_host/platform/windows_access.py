@@ -10,7 +10,8 @@ from collections.abc import Iterator
 _DESCRIPTOR = struct.Struct("<BBHIIII")  # with the offsets of owner, group, SACL, DACL
 _ACL = struct.Struct("<BBHHH")
 _ACE = struct.Struct("<BBHI")
-_ALLOWED, _ALLOWED_ON_CONDITION = 0, 9  # types of ACE
+#: Types of ACE that deny, also for a kind of object and on a condition. Others allow.
+_DENIED = {1, 6, 10, 12}
 _INHERIT_ONLY = 8
 
 #: FILE_WRITE_DATA, _APPEND_DATA, _WRITE_EA, _DELETE_CHILD, _WRITE_ATTRIBUTES, DELETE,
@@ -64,6 +65,6 @@ def _allowed(acl: bytes) -> Iterator[tuple[bytes, int]]:
     offset = _ACL.size
     for _ in range(count):
         kind, flags, size, mask = _ACE.unpack_from(acl, offset)
-        if kind in {_ALLOWED, _ALLOWED_ON_CONDITION} and not flags & _INHERIT_ONLY:
+        if kind not in _DENIED and not flags & _INHERIT_ONLY:
             yield sid_at(acl, offset + _ACE.size), mask
         offset += size

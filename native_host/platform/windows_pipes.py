@@ -78,8 +78,8 @@ async def answer_locally(
         _kernel.SetEvent(wintypes.HANDLE(stop))
 
 
-def ask_locally(path: Path, message: bytes, *, most: int, seconds: float) -> bytes:
-    """Return the answer to a message, of at most ``most`` bytes.
+def ask_locally(path: Path, line: bytes, *, most: int, seconds: float) -> bytes:
+    """Return the answer to a line, of at most ``most`` bytes.
 
     The program that answers may come to the front. Raises ``OSError`` if there is none,
     or none of this user's.
@@ -105,7 +105,7 @@ def ask_locally(path: Path, message: bytes, *, most: int, seconds: float) -> byt
         ):
             _user.AllowSetForegroundWindow(server)
         try:
-            connection.send_bytes(message)
+            connection.send_bytes(line)
             if not connection.poll(seconds):
                 raise TimeoutError("There is no answer.")
             return connection.recv_bytes(most)

@@ -16,14 +16,16 @@
 
 static wchar_t folder[MAX_PATH + 1];
 
-/* The process, if its program is in the folder; NULL if not. */
+/* The process, if its program is in the folder; NULL if not. The uninstaller, which may have
+ * started this program, is none of ours. */
 static HANDLE ours(DWORD id, wchar_t *path) {
   DWORD length = 32768;
   HANDLE process = OpenProcess(
       PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE | SYNCHRONIZE, FALSE, id);
   if (process == NULL) return NULL;
   if (QueryFullProcessImageNameW(process, 0, path, &length) &&
-      _wcsnicmp(path, folder, wcslen(folder)) == 0)
+      _wcsnicmp(path, folder, wcslen(folder)) == 0 &&
+      _wcsicmp(path + wcslen(folder), L"uninstall.exe") != 0)
     return process;
   CloseHandle(process);
   return NULL;

@@ -78,7 +78,11 @@ Section
     !insertmacro CloseKortilla
     ExecWait '"$INSTDIR\uninstall.exe" /S /UPGRADE _?=$INSTDIR'
   ${EndIf}
+  ClearErrors
   !include "${WORK}/install.nsh"
+  ${If} ${Errors} ; with windows, NSIS has asked
+    SetErrorLevel 3
+  ${EndIf}
   SetOutPath "$INSTDIR"
   WriteUninstaller "$INSTDIR\uninstall.exe"
   WriteRegStr HKCU "${APPS}" "DisplayName" "Kortilla"

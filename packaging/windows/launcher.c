@@ -39,8 +39,10 @@ int wmain(int count, wchar_t **given) {
   give_handle(STD_INPUT_HANDLE);
   give_handle(STD_OUTPUT_HANDLE);
   give_handle(STD_ERROR_HANDLE);
-  /* No library comes from the current folder or from PATH. */
+  /* No library comes from the current folder or from PATH, and no program from the
+   * current folder. */
   SetDllDirectoryW(L"");
+  SetEnvironmentVariableW(L"NoDefaultCurrentDirectoryInExePath", L"1");
   HMODULE python = LoadLibraryExW(
       path, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
   int (*run)(int, wchar_t **) =

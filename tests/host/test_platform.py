@@ -11,31 +11,40 @@ from native_host.platform.windows_access import others_may
 ROOM = Path(native_host.__file__).parent / "platform"
 
 
-def public_names(module: str) -> dict[str, list[str]]:
-    """Return what a module defines: its functions and classes, with their methods."""
+def public_names(module: str) -> dict[str, object]:
+    """Return what a module defines: constants, functions, and what classes have.
 
-    def public(body: list[ast.stmt]) -> dict[str, ast.stmt]:
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    A function has the names of its parameters, without the sign of an unused one.
+    """
+
+    def public(body: list[ast.stmt]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for each in body:
+            match each:
+                case ast.ClassDef(name=name):
+                    found[name] = public(each.body)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    every = [*each.args.args, *each.args.kwonlyargs]
+                    found[name] = [one.arg.lstrip("_") for one in every]
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    found[name] = "constant"
         return {
-            each.name: each
-            for each in body
-            if isinstance(each, kinds) and not each.name.startswith("_")
+            name: what
+            for name, what in found.items()
+            if name == "__init__" or not name.startswith("_")
         }
 
-    return {
-        name: sorted(public(each.body)) if isinstance(each, ast.ClassDef) else []
-        for name, each in public(
-            ast.parse((ROOM / f"{module}.py").read_text()).body
-        ).items()
-    }
+    return public(ast.parse((ROOM / f"{module}.py").read_text()).body)
 
 
 def test_each_system_has_the_same_names() -> None:
     for part in ("", "_processes"):
         assert public_names(f"posix{part}") == public_names(f"windows{part}")
-    assert "Folder" in public_names("posix")
-    common = {*public_names("posix_sockets")} & {*public_names("windows_pipes")}
+    assert {"Folder", "HANGUP"} <= public_names("posix").keys()
+    sockets, pipes = public_names("posix_sockets"), public_names("windows_pipes")
+    common = sockets.keys() & pipes.keys()
     assert common == {"answer_locally", "ask_locally"}
+    assert all(sockets[each] == pipes[each] for each in common)
 
 
 USER, OTHER = (
@@ -79,10 +88,13 @@ def test_others_who_may_write_are_found() -> None:
         descriptor((0, OTHER, 0x40000), (0, USER, ALL)), USER
     )  # WRITE_DAC
     assert others_may(descriptor((0, USER, ALL), owner=OTHER), USER)
+    for kind in (4, 5, 9, 11):  # for a server, a kind of object, on a condition
+        assert others_may(descriptor((kind, EVERYONE, ALL), (0, USER, ALL)), USER)
     without_list = descriptor()[:16] + bytes(4) + USER
     assert others_may(without_list, USER)  # everyone may do everything
 
 
 def test_what_is_denied_or_only_inherited_allows_nothing() -> None:
-    assert not others_may(descriptor((1, EVERYONE, ALL), (0, USER, ALL)), USER)
+    for kind in (1, 6, 10, 12):
+        assert not others_may(descriptor((kind, EVERYONE, ALL), (0, USER, ALL)), USER)
     assert not others_may(descriptor((0, EVERYONE, ALL), flags=8), USER)

@@ -15,6 +15,7 @@ OF_ONE_SYSTEM = {
     *("fork", "waitpid", "killpg", "pidfd_open", "sysconf", "getppid", "prctl"),
     *("geteuid", "getuid", "fchmod", "chown", "mkfifo", "posix_fallocate", "/proc"),
     *("dir_fd", "src_dir_fd", "dst_dir_fd", "preexec_fn", "pass_fds"),
+    *("register_at_fork", "memfd_create", "CLOCK_BOOTTIME", "RTLD_NOLOAD", "poll"),
     *("msvcrt", "winreg", "WinDLL", "windll"),
 }
 #: What else has them, and is for one system as a whole, or begins with a look at which
@@ -25,7 +26,10 @@ ELSEWHERE = {
     "native_host/asking_program.py": {"/proc"},  # flatpak
     "native_host/browser_testing/pytest_plugin.py": {"geteuid"},  # Chromium's sandbox
     "native_host/card/service_watch.py": {"asyncinotify"},  # pcscd
-    "native_host/gui/portal_settings.py": {"fork", "sysconf", "waitpid"},  # D-Bus
+    # D-Bus
+    "native_host/gui/portal_settings.py": {
+        *("RTLD_NOLOAD", "fork", "sysconf", "waitpid")
+    },
     "native_host/install/nss.py": {"/proc"},
     "native_host/install/p11_kit.py": {"getuid"},
     "native_host/install/registry.py": {"winreg"},
@@ -34,6 +38,7 @@ ELSEWHERE = {
         *("add_reader", "add_writer", "readv", "set_blocking")
     },
     "native_host/pkcs11/control.py": {"open_unix_connection", "start_unix_server"},
+    "native_host/pkcs11/pin_cache.py": {"CLOCK_BOOTTIME"},
     "native_host/pkcs11/service.py": {"AF_UNIX", "SIGHUP", "add_signal_handler"},
     "native_host/remembered_can.py": {"jeepney"},  # the desktop's store of secrets
 }
@@ -52,8 +57,8 @@ def words(source: str) -> Iterator[str]:
                 yield name
             case ast.keyword(arg=str(name)):
                 yield name
-            case ast.Constant(value=str(text)) if text.startswith("/proc"):
-                yield "/proc"
+            case ast.Constant(value=str(text)):  # also of getattr()
+                yield "/proc" if text.startswith("/proc") else text
 
 
 def test_the_program_uses_what_one_system_has_in_one_room(root: Path) -> None:

@@ -54,6 +54,27 @@ def test_own_files_are_signed_and_checked(
         assert each | {"file": ""} == on_linux | {"file": ""}
 
 
+def test_an_own_file_is_encrypted_and_opened(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    insert()
+    letter = tmp_path / "SPECIMEN-kirje.txt"
+    letter.write_text("Hei!")
+    closed = windows_path(letter.with_name("SPECIMEN-kirje.txt.p7m"))
+    words = ("--own-card", "--unchecked", "--json")
+    with wine.kortilla("encrypt", windows_path(letter), *words) as encrypting:
+        said, errors = encrypting.communicate()
+        assert encrypting.returncode == 0, errors
+    assert [each["file"] for each in json.loads(said)["files"]] == [closed]
+    letter.unlink()
+    with wine.kortilla("decrypt", closed, "--lang", "en", "--json") as opening:
+        person.see("decrypt")
+        person.type("1234")
+        said, errors = opening.communicate()
+        assert opening.returncode == 0, errors
+    assert letter.read_text() == "Hei!"
+
+
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
 def test_the_desktop_window_shows_each_page(
     wine: Wine, insert: Insert, person: Person, language: str

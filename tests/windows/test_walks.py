@@ -96,3 +96,17 @@ def test_a_pin_is_changed(host: HostProcess, insert: Insert, person: Person) -> 
     person.close()
     assert host.answer()["result"] == {"pin1": "set"}
     assert pins(card.state) == ("2580", PIN2)
+
+
+def test_a_pin_is_unlocked(host: HostProcess, insert: Insert, person: Person) -> None:
+    card = insert()
+    with card.state.update() as data:
+        data.pin1.tries = 0
+        puk = data.puk.value
+    arguments = {"page": PAGE, "pin": "PIN1"}
+    host.send({"id": "1", "command": "unblock", "arguments": arguments})
+    person.see("unblock", "PIN1")
+    person.type(puk, "2580", "2580")
+    person.close()
+    assert host.answer()["result"] == {"pin1": "set"}
+    assert pins(card.state) == ("2580", PIN2)

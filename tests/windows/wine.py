@@ -131,11 +131,11 @@ class Person:
             self.screen.press("Return")
 
     def picture(self, name: str, window: str) -> None:
-        """Keep a picture of a window, as soon as it stays the same for a second."""
+        """Keep a picture of a window, as soon as it stays the same for two seconds."""
         before: list[bytes] = []
         while before != (rows := self._rows_of(window)):
             before = rows
-            time.sleep(1)
+            time.sleep(2)
         self._keep(name, rows)
 
     def _rows_of(self, window: str) -> list[bytes]:
