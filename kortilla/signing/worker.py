@@ -40,6 +40,7 @@ _PATIENCE = 6
 _LARGE = 1_000_000  # octets
 _MAX_CAUSE = 200  # characters
 _HEADER_WITHIN = 1024  # octets; where viewers look for a PDF's header
+_LIFETIME = 24 * 3600  # seconds of processor time, on Windows
 _timers: list[threading.Timer] = []  # on Windows, at most one
 
 
@@ -48,8 +49,8 @@ def main(*, memory: int, seconds: float) -> None:
 
     ``memory`` limits the address space in bytes, on Linux; ``seconds`` limits the
     processor time for one PDF. Beyond them the process ends with ``OUT_OF_MEMORY``, or
-    by one of ``TOO_SLOW``. Windows has neither, and the process ends with
-    ``OUT_OF_TIME`` after six times ``seconds``.
+    by one of ``TOO_SLOW``. Windows limits the memory that is in use, and the process
+    ends with ``OUT_OF_TIME`` after six times ``seconds``.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("wb") as nowhere:
@@ -69,6 +70,10 @@ def main(*, memory: int, seconds: float) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         if most == resource.RLIM_INFINITY or most > memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    elif sys.platform == "win32":
+        from kortilla.common.windows_jobs import limit_process
+
+        limit_process(memory=memory, seconds=_LIFETIME)
     # A file must not have this process, or poppler, send what it finds to anybody.
     apart = leave_network()
     try:

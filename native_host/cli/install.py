@@ -84,7 +84,7 @@ def install(
     from native_host.agent import presence
     from native_host.errors import InstallError
     from native_host.install import host
-    from native_host.install.tables import is_package_there
+    from native_host.install.tables import is_package_there, own_host
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -128,6 +128,9 @@ def install(
             "A package has installed Kortilla for everyone on this computer too. For "
             "you, browsers start this one. `kortilla uninstall` takes it back."
         )
+    elif sys.platform == "win32":
+        stores = " ".join(own_host().stores)
+        last = f"The extension: {stores}" if stores else _NO_STORE
     else:
         folder = Path(native_host.__file__).parents[1] / "extension"
         in_checkout = (folder / "manifest.json").is_file()
@@ -192,6 +195,8 @@ _CONFINED = {
         "Kortilla does not work in it. Use the system's own package of the browser."
     ),
 }
+
+_NO_STORE = "The browser also needs Kortilla's extension. It is in no store yet."
 
 _EXTENSION = {
     True: (

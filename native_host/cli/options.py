@@ -14,7 +14,6 @@ import click
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 from native_host.languages import choose_language
-from native_host.platform import system
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -93,6 +92,7 @@ class _CommandMissingError(click.UsageError):
 
 def run_until_signal(work: Callable[[], Awaitable[T]]) -> T:
     """Run ``work`` until a signal cancels it. Raises ``KeyboardInterrupt`` then."""
+    from native_host.platform import system
 
     async def main() -> T:
         task = asyncio.current_task()

@@ -82,7 +82,7 @@ class HostName:
 
     ``chromium`` and ``firefox`` are the ids of the extensions that may start it.
     ``shared`` says that other programs use the name as well: a manifest of theirs is
-    left unchanged.
+    left unchanged. ``stores`` are the addresses of the extension in browsers' stores.
     """
 
     name: str
@@ -90,6 +90,7 @@ class HostName:
     shared: bool
     chromium: tuple[str, ...]
     firefox: tuple[str, ...]
+    stores: tuple[str, ...]
 
 
 @cache
@@ -103,6 +104,7 @@ def host_names() -> tuple[HostName, ...]:
             shared=each["shared"],
             chromium=tuple(each["chromium"]),
             firefox=tuple(each["firefox"]),
+            stores=tuple(each.get("stores", ())),
         )
         for name, each in table.items()
     )

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
 
@@ -71,7 +72,9 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
             if sys.platform == "win32":
                 from kortilla.common.windows_jobs import end_with_this_process
 
-                end_with_this_process(process.pid)
+                # A browser's job may forbid it. The window then ends with its input.
+                with suppress(OSError):
+                    end_with_this_process(process.pid)
             return process
         except OSError as error:
             cause, why = error, f"The PIN window can't be started: {error.strerror}."

@@ -19,7 +19,7 @@ from typing import IO, Any, NoReturn, Self
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
 from native_host.platform import windows_security
-from native_host.platform.windows_access import others_may, sid_at
+from native_host.platform.windows_access import others_may, sid_of
 
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This module is for Windows.")
@@ -36,7 +36,6 @@ _BASIC_INFO = 0
 _NO_HANDLE = ctypes.c_void_p(-1).value
 
 _OWNER_AND_DACL = 1 | 4
-_TOKEN_QUERY, _TOKEN_USER = 8, 1
 _TRIES, _PAUSE = 5, 0.02  # seconds
 
 #: How files end that Windows gives to a program which shows them.
@@ -99,7 +98,9 @@ class Folder:
 
     def is_private(self) -> bool:
         """Whether it is this user's, and no other user can write there."""
-        return not others_may(_descriptor_of(self._handle), _user_sid())
+        return not others_may(
+            _descriptor_of(self._handle), sid_of(windows_security.user_sid())
+        )
 
     def lock(self) -> None:
         """Lock it until it is closed. Raises ``BlockingIOError`` if it is locked."""
@@ -194,7 +195,9 @@ def is_own(_found: os.stat_result) -> bool:
 def is_private(descriptor: int) -> bool:
     """Whether nobody but this user may read or write an open file."""
     handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-    return not others_may(_descriptor_of(handle), _user_sid(), read=True)
+    return not others_may(
+        _descriptor_of(handle), sid_of(windows_security.user_sid()), read=True
+    )
 
 
 def set_mode(descriptor: int, mode: int) -> None:
@@ -438,22 +441,3 @@ def _descriptor_of(handle: ctypes.c_void_p) -> bytes:
             return place.raw
         place = ctypes.create_string_buffer(size.value)
     raise ctypes.WinError(ctypes.get_last_error())
-
-
-def _user_sid() -> bytes:
-    """Return the SID of this process's user. Raises ``OSError``."""
-    token = ctypes.c_void_p()
-    process = ctypes.c_void_p(_kernel.GetCurrentProcess())
-    if not _advapi.OpenProcessToken(process, _TOKEN_QUERY, ctypes.byref(token)):
-        raise ctypes.WinError(ctypes.get_last_error())
-    try:
-        place, size = ctypes.create_string_buffer(256), ctypes.c_ulong()
-        if not _advapi.GetTokenInformation(
-            token, _TOKEN_USER, place, len(place), ctypes.byref(size)
-        ):
-            raise ctypes.WinError(ctypes.get_last_error())
-    finally:
-        _kernel.CloseHandle(token)
-    # The SID's address, its attributes, then the SID.
-    sid = int.from_bytes(place.raw[: ctypes.sizeof(ctypes.c_void_p)], sys.byteorder)
-    return sid_at(place.raw, sid - ctypes.addressof(place))

@@ -21,17 +21,17 @@ _WRITE = 0x2 | 0x4 | 0x10 | 0x40 | 0x100 | 0x1_0000 | 0xC_0000 | 0x5000_0000
 _READ = 0x1 | 0x8000_0000
 
 
-def _sid(*numbers: int) -> bytes:
-    """Return a SID of the authority 5, which is Windows itself."""
-    return struct.pack(
-        f"<BB6s{len(numbers)}I", 1, len(numbers), b"\0\0\0\0\0\5", *numbers
-    )
+def sid_of(text: str) -> bytes:
+    """Return the SID of which ``text`` is the usual form, such as ``S-1-5-18``."""
+    _, revision, authority, *numbers = text.split("-")
+    head = bytes((int(revision), len(numbers))) + int(authority).to_bytes(6)
+    return head + struct.pack(f"<{len(numbers)}I", *map(int, numbers))
 
 
-#: The system and the administrators can do what they want. What the owner's rights and
-#: those of whoever creates a file are is that of the owner.
-_SYSTEM, _ADMINISTRATORS = _sid(18), _sid(32, 544)
-_OF_OWNER = {bytes.fromhex("010100000000000304000000")}  # S-1-3-4
+#: The system and the administrators can do what they want. What the owner's rights are
+#: (S-1-3-4) is those of the owner.
+_SYSTEM, _ADMINISTRATORS = sid_of("S-1-5-18"), sid_of("S-1-5-32-544")
+_OF_OWNER = {sid_of("S-1-3-4")}
 
 
 def others_may(descriptor: bytes, user: bytes, *, read: bool = False) -> bool:
@@ -51,11 +51,10 @@ def others_may(descriptor: bytes, user: bytes, *, read: bool = False) -> bool:
 
 def _parts(descriptor: bytes) -> tuple[bytes, bytes | None]:
     *_, owner, _group, _sacl, dacl = _DESCRIPTOR.unpack_from(descriptor)
-    return sid_at(descriptor, owner), descriptor[dacl:] if dacl else None
+    return _sid_at(descriptor, owner), descriptor[dacl:] if dacl else None
 
 
-def sid_at(data: bytes, offset: int) -> bytes:
-    """Return the SID that begins at an offset."""
+def _sid_at(data: bytes, offset: int) -> bytes:
     return data[offset : offset + 8 + 4 * data[offset + 1]]
 
 
@@ -66,5 +65,5 @@ def _allowed(acl: bytes) -> Iterator[tuple[bytes, int]]:
     for _ in range(count):
         kind, flags, size, mask = _ACE.unpack_from(acl, offset)
         if kind not in _DENIED and not flags & _INHERIT_ONLY:
-            yield sid_at(acl, offset + _ACE.size), mask
+            yield _sid_at(acl, offset + _ACE.size), mask
         offset += size

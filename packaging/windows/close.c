@@ -5,13 +5,16 @@
  * Ends the programs in FOLDER, so that the installer can replace their files. Windows are
  * asked to close, as by their button. Exit status 1: one is still open after ten seconds, or
  * somebody uses the command line, and nothing else was ended. What has no window, as the
- * host that waits for its browser, is then ended: it does nothing with a card.
+ * host that waits for its browser, does nothing with a card. It is ended if it does not end
+ * by itself within three seconds.
  */
 #include <stdlib.h>
 #include <windows.h>
 #include <tlhelp32.h>
 
-#define PATIENCE 10000 /* milliseconds */
+/* Milliseconds */
+#define PATIENCE 10000
+#define GRACE 3000
 #define STEP 100
 
 static wchar_t folder[MAX_PATH + 1];
@@ -44,8 +47,9 @@ static BOOL CALLBACK ask(HWND window, LPARAM open) {
   return TRUE;
 }
 
-/* Goes through the processes: how many use the command line; or ends all. */
-static int through(BOOL end) {
+/* Goes through the processes, and ends them if wanted. Counts those of the command line, and
+ * returns how many there are in all. */
+static int through(BOOL end, int *commands) {
   static wchar_t path[32768];
   PROCESSENTRY32W entry = {.dwSize = sizeof entry};
   HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
@@ -54,7 +58,8 @@ static int through(BOOL end) {
     HANDLE process = ours(entry.th32ProcessID, path);
     if (process == NULL) continue;
     if (end && TerminateProcess(process, 1)) WaitForSingleObject(process, PATIENCE);
-    found += _wcsicmp(path + wcslen(folder), L"kortilla.exe") == 0;
+    *commands += _wcsicmp(path + wcslen(folder), L"kortilla.exe") == 0;
+    found += 1;
     CloseHandle(process);
   }
   CloseHandle(all);
@@ -62,16 +67,20 @@ static int through(BOOL end) {
 }
 
 int wmain(int count, wchar_t **given) {
+  int open;
   if (count != 2 || wcslen(given[1]) + 1 > MAX_PATH) return 2;
   wcscpy(folder, given[1]);
   wcscat(folder, L"\\");
   for (int waited = 0;; waited += STEP) {
-    int open = through(FALSE);
+    open = 0;
+    through(FALSE, &open);
     EnumWindows(ask, (LPARAM)&open);
     if (open == 0) break;
     if (waited >= PATIENCE) return 1;
     Sleep(STEP);
   }
-  through(TRUE);
+  for (int waited = 0; through(FALSE, &open) > 0 && waited < GRACE; waited += STEP)
+    Sleep(STEP);
+  through(TRUE, &open);
   return 0;
 }

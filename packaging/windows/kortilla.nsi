@@ -27,7 +27,8 @@ VIAddVersionKey "LegalCopyright" "The Kortilla authors"
 !include WinVer.nsh
 !define MUI_ICON "${WORK}/kortilla.ico"
 !define MUI_UNICON "${WORK}/kortilla.ico"
-!define APPS "Software\Microsoft\Windows\CurrentVersion\Uninstall\Kortilla"
+!define ALL_APPS "Software\Microsoft\Windows\CurrentVersion\Uninstall"
+!define APPS "${ALL_APPS}\Kortilla"
 !define PYTHON '"$INSTDIR\kortilla-host.exe" -I -m native_host.cli'
 
 !define MUI_WELCOMEPAGE_TEXT "$(Welcome)"
@@ -117,9 +118,11 @@ Section Uninstall
     ExecWait '${PYTHON} uninstall'
     Delete "$SMPROGRAMS\Kortilla.lnk"
     DeleteRegKey HKCU "${APPS}"
+    DeleteRegKey /ifempty HKCU "${ALL_APPS}"
   ${EndIf}
   SetOutPath "$TEMP" ; Windows keeps the current folder
   !include "${WORK}/remove.nsh"
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
+  RMDir "$LOCALAPPDATA\Programs" ; only if no other program is in it
 SectionEnd

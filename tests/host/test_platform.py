@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import native_host
-from native_host.platform.windows_access import others_may
+from native_host.platform.windows_access import others_may, sid_of
 
 ROOM = Path(native_host.__file__).parent / "platform"
 
@@ -47,12 +47,8 @@ def test_each_system_has_the_same_names() -> None:
     assert all(sockets[each] == pipes[each] for each in common)
 
 
-USER, OTHER = (
-    struct.pack("<BB6s5I", 1, 5, b"\0\0\0\0\0\5", *(21, 1, 2, 3, each))
-    for each in (1001, 1002)
-)
-SYSTEM = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\5", 18)
-EVERYONE = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\1", 0)
+USER, OTHER = (sid_of(f"S-1-5-21-1-2-3-{each}") for each in (1001, 1002))
+SYSTEM, EVERYONE = sid_of("S-1-5-18"), sid_of("S-1-1-0")
 READ, CHANGE, ALL = 0x120089, 0x1301BF, 0x1F01FF  # as Explorer gives them
 
 
@@ -68,6 +64,11 @@ def descriptor(
     return (
         struct.pack("<BBHIIII", 1, 0, 0x8004, 20, 0, 0, 20 + len(owner)) + owner + acl
     )
+
+
+def test_a_sid_is_read() -> None:
+    # [MS-DTYP] §2.4.2.2: revision, number of parts, authority, parts.
+    assert sid_of("S-1-5-32-544") == bytes.fromhex("01020000000000052000000020020000")
 
 
 def test_a_file_of_the_user_and_the_system_is_private() -> None:
