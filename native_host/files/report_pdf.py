@@ -217,7 +217,7 @@ def _indication(judged: ReportedFile | Signature) -> str:
 
 def _time(time: datetime, texts: Mapping[str, str]) -> str:
     """Return a time in the computer's zone, with the zone."""
-    return f"{words.time_words(time, texts)} (UTC{time.astimezone():%z})"
+    return f"{words.time_words(time, texts)} (UTC{words.local(time):%z})"
 
 
 def _with_language(pdf: bytes, language: str) -> bytes:

@@ -12,7 +12,7 @@ from kortilla.signing.trust_lists.store import KeptList, TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
 from native_host.files.check import list_of_lists, lists_folder
-from native_host.files.words import country_name
+from native_host.files.words import country_name, local
 
 
 async def fetch_lists(
@@ -61,16 +61,14 @@ def describe_kept(
     lines = []
     for territory, kept in (("EU", lists.of_lists), *sorted(_countries(lists))):
         due = kept.trust_list.next_update
-        until = (
-            "–" if due is None else texts["date.format"].format(time=due.astimezone())
-        )
+        until = "–" if due is None else texts["date.format"].format(time=local(due))
         key = "lists.row" if kept.is_current(at) else "lists.row.outdated"
         lines.append(
             texts[key].format(
                 country=country_name(territory, texts),
                 number=kept.trust_list.sequence,
                 until=until,
-                fetched=texts["date.format"].format(time=kept.fetched.astimezone()),
+                fetched=texts["date.format"].format(time=local(kept.fetched)),
             )
         )
     return [*lines, *(texts["lists.broken"].format(name=each) for each in lists.broken)]

@@ -287,4 +287,16 @@ def _change(change: Change, texts: Mapping[str, str]) -> str:
 
 def time_words(time: datetime | None, texts: Mapping[str, str]) -> str:
     """Return a time in the computer's zone."""
-    return "" if time is None else texts["time.format"].format(time=time.astimezone())
+    return "" if time is None else texts["time.format"].format(time=local(time))
+
+
+def local(time: datetime) -> datetime:
+    """Return a time in the computer's zone, or as it is if it has none there.
+
+    A signer may claim the year 9999, which ends earlier east of Greenwich. Windows has
+    none before 1970 and after 3000.
+    """
+    try:
+        return time.astimezone()
+    except (OSError, OverflowError):
+        return time

@@ -7,7 +7,10 @@ import os
 import shutil
 import stat
 import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from time import tzset
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
+from kortilla.signing import xades
 from native_host import asking
 from native_host.files import words as catalogue
 from native_host.paths import own_folder
@@ -277,6 +281,34 @@ def test_what_was_signed_is_saved_and_other_content_is_named(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     outcome = run("verify", "other.pdf", "--save-signed", "missing")
     assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+@pytest.fixture
+def in_finland() -> Iterator[None]:
+    """The computer's time zone is Finland's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Europe/Helsinki")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("in_finland")
+def test_a_claimed_time_that_the_zone_lacks_ends_no_check(
+    run: Run, trust: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = CA.create("CA")
+    (trust / "ca.der").write_bytes(ca.der)
+    build, claimed = xades.build_signature, datetime(9999, 12, 31, 23, tzinfo=UTC)
+
+    def building(*arguments: Any, **more: Any) -> Any:
+        return build(*arguments, **{**more, "time": claimed})
+
+    monkeypatch.setattr(xades, "build_signature", building)
+    container = asyncio.run(Maker(issue(ca), ca).container())
+    Path("claimed.asice").write_bytes(container)
+    words = ("verify", "claimed.asice", "--trust", "trust", "--report", "r.pdf")
+    assert "9999" in run(*words, "--lang", "en", json=False).words
 
 
 def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> None:
