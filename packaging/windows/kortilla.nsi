@@ -31,6 +31,10 @@ VIAddVersionKey "LegalCopyright" "The Kortilla authors"
 !define APPS "${ALL_APPS}\Kortilla"
 !define PYTHON '"$INSTDIR\kortilla-host.exe" -I -m native_host.cli'
 
+; NSIS's own titles have "Kortilla -asennus", as for a name of several words.
+Caption "$(Install)"
+UninstallCaption "$(Remove)"
+!define MUI_WELCOMEPAGE_TITLE "$(Install)"
 !define MUI_WELCOMEPAGE_TEXT "$(Welcome)"
 !define MUI_FINISHPAGE_RUN "$INSTDIR\kortilla-host.exe"
 !define MUI_FINISHPAGE_RUN_PARAMETERS "-I -m native_host.cli open"

@@ -13,6 +13,14 @@
   !define EXTENSION_SV "Webbläsaren behöver också Kortillas tillägg: ${STORES}"
 !endif
 
+LangString Install ${LANG_ENGLISH} "Install Kortilla"
+LangString Install ${LANG_FINNISH} "Kortillan asennus"
+LangString Install ${LANG_SWEDISH} "Installera Kortilla"
+
+LangString Remove ${LANG_ENGLISH} "Remove Kortilla"
+LangString Remove ${LANG_FINNISH} "Kortillan poisto"
+LangString Remove ${LANG_SWEDISH} "Ta bort Kortilla"
+
 LangString Welcome ${LANG_ENGLISH} "With Kortilla you identify yourself and sign with an identity card. It is installed only for you, and no administrator is needed.$\r$\n$\r$\nThis is a preview: nobody has used it on Windows yet. Kortilla is not a program of any authority.$\r$\n$\r$\n${EXTENSION_EN}"
 LangString Welcome ${LANG_FINNISH} "Kortillalla tunnistaudut ja allekirjoitat henkilökortilla. Se asennetaan vain sinulle, eikä siihen tarvita järjestelmänvalvojaa.$\r$\n$\r$\nTämä on esiversio: kukaan ei ole vielä käyttänyt sitä Windowsissa. Kortilla ei ole minkään viranomaisen ohjelma.$\r$\n$\r$\n${EXTENSION_FI}"
 LangString Welcome ${LANG_SWEDISH} "Med Kortilla identifierar du dig och undertecknar med ett identitetskort. Programmet installeras bara för dig, och ingen administratör behövs.$\r$\n$\r$\nDetta är en förhandsversion: ingen har ännu använt den i Windows. Kortilla är inte något myndighetsprogram.$\r$\n$\r$\n${EXTENSION_SV}"
