@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The installer: how browsers find the host that it brings, and start it."""
+"""The installer: what it writes, how browsers start the host, upgrade and removal."""
 
 import json
 import os
@@ -18,12 +18,16 @@ from tests.support.screen import Screen
 from tests.windows.wine import Wine, windows_path
 
 REPOSITORY = Path(__file__).parents[2]
-HOST = "fi.kortilla.host"
+APPS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Kortilla"
+RUN = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
+HOST, WEB_EID = "fi.kortilla.host", "eu.webeid"
 #: What browsers give the host, Chromium's and Firefox's.
 STARTED_BY = (
     ("chrome-extension://eeofbendeddpgakkpoeccckfnfplkhcb/", "--parent-window=0"),
     (r"C:\manifest.json", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"),
 )
+#: A command that waits for a key.
+WAITS = "print(1, flush=True); input()"
 #: The first build takes a minute and a half of processor time.
 pytestmark = pytest.mark.timeout(1800)
 
@@ -49,6 +53,10 @@ class Computer:
         self._wine, self._screen, self._installer = wine, screen, installer
         self.local = wine.home / "AppData/Local"
         self.program = self.local / "Programs/Kortilla"
+        self.shortcut = (
+            wine.home
+            / "AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Kortilla.lnk"
+        )
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -91,6 +99,26 @@ class Computer:
         found = [each.partition("REG_SZ")[2].strip() for each in lines]
         return next((each for each in found if each), None)
 
+    def registry(self, folder: Path) -> set[str]:
+        """Return the person's keys with values, and the machine's that name Kortilla.
+
+        Wine itself writes of its screen and of network cards.
+        """
+        texts = []
+        for root in ("HKCU", "HKLM"):
+            file = folder / f"{root}.reg"
+            self.run("reg", "export", root, windows_path(file), "/y")
+            texts.append(file.read_text("utf-16").split("\n\n"))
+        own = r"[HKEY_CURRENT_USER\Software\Wine"
+        person, machine = texts
+        return {each for each in person if not each.startswith(own)} | {
+            each for each in machine if "kortilla" in each.lower()
+        }
+
+    def files(self) -> set[Path]:
+        drive = self._wine.home.parents[1]
+        return {each.relative_to(drive) for each in drive.rglob("*")}
+
     def here(self, path: str) -> Path:
         """Return a path of Windows as this system has it."""
         drive, _, rest = path.partition(":\\")
@@ -116,6 +144,28 @@ def key_of(browser: str, host: str) -> str:
 
 def test_the_installer_is_small(installer: Path) -> None:
     assert installer.stat().st_size < 30_000_000
+
+
+def test_removal_leaves_registry_and_files_as_they_were(
+    computer: Computer, tmp_path: Path
+) -> None:
+    others = tmp_path / "web-eid.json"
+    others.write_text(json.dumps({"name": WEB_EID, "path": r"C:\web-eid.exe"}))
+    taken, others_name = key_of(r"Google\Chrome", WEB_EID), windows_path(others)
+    computer.run("reg", "add", taken, "/ve", "/d", others_name, "/f")
+    before = computer.registry(tmp_path), computer.files()
+
+    assert computer.install() == 0
+    assert computer.value(APPS, "DisplayVersion") == VERSION
+    assert computer.shortcut.is_file()
+    assert computer.value(taken) == others_name
+    agent = computer.value(RUN, "kortilla-agent")
+    assert agent is not None and agent.endswith(" -I -m native_host.cli agent")
+
+    computer.remove()
+    assert computer.registry(tmp_path) ^ before[0] == set()
+    assert computer.files() ^ before[1] == set()
+    computer.run("reg", "delete", r"HKCU\Software\Google", "/f")
 
 
 def test_browsers_find_the_host_and_start_it(
@@ -153,3 +203,42 @@ def hello(said: bytes) -> str:
     assert length == len(said) - 4
     version: str = json.loads(said[4:])["version"]
     return version.partition("+kortilla.")[2]
+
+
+def test_an_upgrade_closes_the_window_and_keeps_settings(
+    installed: Computer, screen: Screen, tmp_path: Path
+) -> None:
+    before = installed.registry(tmp_path)
+    config = installed.local / "kortilla/config.toml"
+    config.write_text('language = "sv"\n')
+    foreign = installed.program / "SPECIMEN.txt"
+    foreign.write_text("somebody's")
+    lost = installed.program / "licenses/Python.txt"
+    lost.unlink()
+    program = str(installed.program / "kortilla-host.exe")
+    with installed.start(program, "-I", "-m", "native_host.cli", "open") as window:
+        screen.find("Kortilla")
+        assert installed.install() == 0
+        assert window.wait(patience()) == 0
+    kept = config.read_text(), foreign.read_text()
+    config.unlink()
+    foreign.unlink()
+    assert kept == ('language = "sv"\n', "somebody's")
+    assert lost.is_file()
+    # Wine adds a colour of its own for the first window.
+    assert before - installed.registry(tmp_path) == set()
+
+
+def test_an_upgrade_waits_for_the_command_line(installed: Computer) -> None:
+    lost = installed.program / "licenses/Python.txt"
+    content = lost.read_bytes()
+    lost.unlink()
+    program = str(installed.program / "kortilla.exe")
+    with installed.start(program, "-I", "-c", WAITS) as command:
+        assert command.stdout is not None
+        command.stdout.readline()
+        assert installed.install() == 2
+        assert not lost.exists()
+        _, _ = command.communicate(b"\n", timeout=patience())
+        assert command.returncode == 0
+    lost.write_bytes(content)
