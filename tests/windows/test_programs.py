@@ -41,7 +41,9 @@ def test_own_files_are_signed_and_checked(
     options = ("--offline", "--json", "--trust")
     words = ("verify", *files, *options, windows_path(trust))
     with wine.kortilla(*words) as checking:
-        checked = json.loads(checking.communicate()[0])
+        said, errors = checking.communicate()
+        checked = json.loads(said)
+        assert errors == ""
     own = subprocess.run(
         [*KORTILLA, "verify", *map(str, made), *options, str(trust)],
         stdout=subprocess.PIPE,
@@ -89,6 +91,7 @@ def test_the_desktop_window_shows_each_page(
             window = person.screen.find_in_front(
                 f"^{said(f'{name}.title')} – Kortilla$"
             )
+            person.wait_for_page(window)
             person.picture(f"{name}-{language}", window)
         # A second start brings it to the front.
         raised = wine.run("-m", "native_host.cli", *words)

@@ -6,10 +6,11 @@ by its title and its colours, as a person with little English would see it.
 """
 
 import re
+import shutil
 import subprocess
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from tests.support.sight import Sight
 _BUTTON, _FIELD = 60, 120
 #: The lowest pixels of a window hold only the buttons.
 _FOOTER = 70
+#: Pixels of the desktop window: what is left of a page, and its heading with a line or
+#: two; more than the height of the mouse's pointer.
+_SIDE, _HEAD, _POINTER = 260, 130, 40
 
 
 class Wine:
@@ -62,6 +66,17 @@ class Wine:
             timeout=patience(),
             check=check,
         )
+
+    @contextmanager
+    def browser(self) -> Iterator[tuple[str, str]]:
+        """Yield the interpreter under the name of a known browser."""
+        python = Path(self.interpreter[1])
+        browser = python.with_name("chrome.exe")
+        shutil.copy(python, browser)
+        try:
+            yield "wine", str(browser)
+        finally:
+            browser.unlink()
 
     @contextmanager
     def kortilla(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
@@ -111,11 +126,7 @@ class Person:
                 _above_fields(rows) != self._seen
             )
 
-        try:
-            self.screen.wait_until_shown(takes_keys)
-        except AssertionError:
-            self._keep("stuck", self.screen.rows())
-            raise
+        self._wait(takes_keys)
         self._seen = _above_fields(self._rows_of(window))
         return window
 
@@ -130,6 +141,23 @@ class Person:
             self.screen.type(code)
             self.screen.press("Return")
 
+    def warns(self, window: str) -> bool:
+        """Whether a window has a red notice."""
+        return Sight.of(self._rows_of(window)).warns
+
+    def wait_for_page(self, window: str) -> None:
+        """Wait until the desktop window's page shows what it was looking for.
+
+        Until then it has a heading and a line or two, and is empty below them.
+        """
+
+        def is_filled() -> bool:
+            below = [row[3 * _SIDE :] for row in self._rows_of(window)[_HEAD:]]
+            drawn = [row for row in below if row != row[:3] * (len(row) // 3)]
+            return len(drawn) > _POINTER
+
+        self._wait(is_filled)
+
     def picture(self, name: str, window: str) -> None:
         """Keep a picture of a window, as soon as it stays the same for two seconds."""
         before: list[bytes] = []
@@ -137,6 +165,13 @@ class Person:
             before = rows
             time.sleep(2)
         self._keep(name, rows)
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        try:
+            self.screen.wait_until_shown(condition)
+        except AssertionError:
+            self._keep("stuck", self.screen.rows())
+            raise
 
     def _rows_of(self, window: str) -> list[bytes]:
         """Return a window's pixels as ``Screen.rows`` does.
