@@ -91,7 +91,6 @@ def test_the_desktop_window_shows_each_page(
             window = person.screen.find_in_front(
                 f"^{said(f'{name}.title')} – Kortilla$"
             )
-            person.wait_for_page(window)
             person.picture(f"{name}-{language}", window)
         # A second start brings it to the front.
         raised = wine.run("-m", "native_host.cli", *words)

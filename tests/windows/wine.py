@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -126,7 +126,11 @@ class Person:
                 _above_fields(rows) != self._seen
             )
 
-        self._wait(takes_keys)
+        try:
+            self.screen.wait_until_shown(takes_keys)
+        except AssertionError:
+            self._keep("stuck", self.screen.rows())
+            raise
         self._seen = _above_fields(self._rows_of(window))
         return window
 
@@ -145,33 +149,21 @@ class Person:
         """Whether a window has a red notice."""
         return Sight.of(self._rows_of(window)).warns
 
-    def wait_for_page(self, window: str) -> None:
-        """Wait until the desktop window's page shows what it was looking for.
-
-        Until then it has a heading and a line or two, and is empty below them.
-        """
-
-        def is_filled() -> bool:
-            below = [row[3 * _SIDE :] for row in self._rows_of(window)[_HEAD:]]
-            drawn = [row for row in below if row != row[:3] * (len(row) // 3)]
-            return len(drawn) > _POINTER
-
-        self._wait(is_filled)
-
     def picture(self, name: str, window: str) -> None:
-        """Keep a picture of a window, as soon as it stays the same for two seconds."""
+        """Keep a picture of a window, as soon as it stays the same for two seconds.
+
+        A page of the desktop window that still looks for what it shows has a heading
+        and a line or two, and is empty below them: it is waited for.
+        """
         before: list[bytes] = []
-        while before != (rows := self._rows_of(window)):
+        end = time.monotonic() + patience()
+        while (rows := self._rows_of(window)) != before or not _is_filled(rows):
+            if time.monotonic() > end:
+                self._keep("stuck", rows)
+                raise AssertionError(f"{name} does not become complete")
             before = rows
             time.sleep(2)
         self._keep(name, rows)
-
-    def _wait(self, condition: Callable[[], bool]) -> None:
-        try:
-            self.screen.wait_until_shown(condition)
-        except AssertionError:
-            self._keep("stuck", self.screen.rows())
-            raise
 
     def _rows_of(self, window: str) -> list[bytes]:
         """Return a window's pixels as ``Screen.rows`` does.
@@ -197,6 +189,12 @@ def _above_fields(rows: list[bytes]) -> list[bytes]:
     edge = bytes.fromhex(LIGHT.edge.name()[1:]) * _FIELD
     first = next((n for n, row in enumerate(rows) if edge in row), len(rows))
     return rows[:first]
+
+
+def _is_filled(rows: list[bytes]) -> bool:
+    """Whether there is more below the head of a page than the pointer."""
+    below = [row[3 * _SIDE :] for row in rows[_HEAD:]]
+    return sum(row != row[:3] * (len(row) // 3) for row in below) > _POINTER
 
 
 def png(rows: list[bytes]) -> bytes:
