@@ -47,14 +47,14 @@ def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> s
     ``starter`` is the program that started this one, and ``stdin`` the descriptor that
     was its standard input, if requests come there. Who can write there is seen once a
     request has come: before, the service may still hold it. ``UNKNOWN`` stands for a
-    program that hides.
+    program that hides, or that is not there any more.
     """
     if sys.platform not in {"linux", "win32"}:
         return ""
     askers = [starter]
     if starter.name in _STARTERS:
         askers = [] if stdin is None else [_program(pid) for pid in _writers(stdin)]
-    names = [each.name for each in askers if not each.browser]
+    names = [each.name if each.pid else UNKNOWN for each in askers if not each.browser]
     name = "" if askers and not names else (names or [UNKNOWN])[0]
     if name:
         logger.info("%s asks, which is no known browser", ascii(name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import sys
@@ -57,7 +58,7 @@ async def check_card(place: Place) -> list[Finding]:
         *(sys.executable, "-I", "-m", "native_host.cli"),
         *("card", "status", "--json", "--card", place.card),
         # An empty file: one that is broken is another finding.
-        environment={"KORTILLA_CONFIG": "/dev/null"} if place.config_broken else None,
+        environment={"KORTILLA_CONFIG": os.devnull} if place.config_broken else None,
     )
     result = json.loads(printed)
     found = [info("MOCK_CARD_CONFIGURED")] if place.card == "mock" else []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.asking_program import program_in_place_of_browser
+from native_host.asking_program import UNKNOWN, program_in_place_of_browser
 from native_host.platform.posix_sockets import ForeignPeerError
 from native_host.processes import peer_of, program_of
 
@@ -114,6 +114,11 @@ def test_a_program_that_was_updated_meanwhile_keeps_its_name(
 
 def test_a_program_that_is_not_there_has_its_number() -> None:
     assert program_of(2**22 + 1).name == f"PID {2**22 + 1}"
+
+
+def test_a_program_that_has_no_number_either_is_unknown() -> None:
+    """It has ended, or is outside of this container."""
+    assert program_in_place_of_browser(program_of(0)) == UNKNOWN
 
 
 def test_the_other_end_of_a_socket_is_known() -> None:

@@ -7,10 +7,10 @@ memory and time without effect.
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
+from native_host.asking_program import UNKNOWN
 from tests.windows.wine import Wine, windows_path
 
 #: The protection that a call asks for, in Wine's log.
@@ -95,19 +95,13 @@ def test_a_can_is_encrypted_and_forgotten(wine: Wine) -> None:
 def test_a_program_that_is_no_browser_is_named(wine: Wine) -> None:
     assert attack(wine, "by_browser") == "python"
     assert attack(wine, "by_browser", "cmd.exe", "/d", "/c") == "python"
-    assert attack(wine, "who_asks") == "PID 0"  # a program of Linux
+    assert attack(wine, "who_asks") == UNKNOWN  # a program of Linux
 
 
 def test_a_known_browser_is_not_warned_of(wine: Wine) -> None:
-    python = Path(wine.interpreter[1])
-    browser = python.with_name("chrome.exe")
-    shutil.copy(python, browser)
-    try:
-        wine.interpreter = ("wine", str(browser))
+    with wine.browser() as wine.interpreter:
         assert attack(wine, "by_browser") == ""
         assert attack(wine, "by_browser", "cmd.exe", "/d", "/c") == ""
-    finally:
-        browser.unlink()
 
 
 def test_the_window_gets_only_known_variables(wine: Wine) -> None:

@@ -41,7 +41,9 @@ def test_own_files_are_signed_and_checked(
     options = ("--offline", "--json", "--trust")
     words = ("verify", *files, *options, windows_path(trust))
     with wine.kortilla(*words) as checking:
-        checked = json.loads(checking.communicate()[0])
+        said, errors = checking.communicate()
+        checked = json.loads(said)
+        assert errors == ""
     own = subprocess.run(
         [*KORTILLA, "verify", *map(str, made), *options, str(trust)],
         stdout=subprocess.PIPE,

@@ -6,6 +6,9 @@ The host runs as a browser starts it on Windows, and the test takes the browser'
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +17,7 @@ from tests.host.process import NONCE, ORIGIN, HostProcess, own_arguments, runnin
 from tests.host.signing import announced, chunks, digest, signing, verify
 from tests.host.test_manage import ACTIVATE, DONE, PAGE, pins
 from tests.windows.conftest import Insert
-from tests.windows.wine import Person, Wine
+from tests.windows.wine import Person, Wine, windows_path
 
 PIN1, PIN2 = "1234", "123456"
 DOCUMENTS = {
@@ -25,10 +28,18 @@ DOCUMENTS = {
 _WINE = ("Unable to open monitor interface", "Failed to post a message")
 
 
-@pytest.fixture
-def host(wine: Wine) -> Iterator[HostProcess]:
-    """A host, which ends within the test and then has reported no error."""
-    with running(wine.environment, interpreter=wine.interpreter) as host:
+#: What a browser does to start the host, in Python.
+_START = """\
+import subprocess, sys
+streams = {"stdin": sys.stdin, "stdout": sys.stdout, "stderr": sys.stderr}
+sys.exit(subprocess.call(sys.argv[1:], **streams))
+"""
+
+
+@contextmanager
+def sound(wine: Wine, **options: Any) -> Iterator[HostProcess]:
+    """Run a host, which ends within the test and then has reported no error."""
+    with running(wine.environment, **options) as host:
         yield host
         host.end_input()
         assert host.wait() == 0
@@ -36,12 +47,25 @@ def host(wine: Wine) -> Iterator[HostProcess]:
         assert [s for s in said if not any(known in s for known in _WINE)] == []
 
 
-def test_login(host: HostProcess, insert: Insert, person: Person) -> None:
+@pytest.fixture
+def host(wine: Wine) -> Iterator[HostProcess]:
+    with sound(wine, interpreter=wine.interpreter) as host:
+        yield host
+
+
+def test_login(wine: Wine, insert: Insert, person: Person) -> None:
     card = insert()
-    host.begin_login()
-    person.see("authenticate")
-    person.type(PIN1)
-    token = host.answer()["result"]
+    python = windows_path(Path(wine.interpreter[1]))
+    with (
+        wine.browser() as browser,
+        sound(wine, under=[*browser, "-I", "-c", _START], interpreter=[python]) as host,
+    ):
+        host.begin_login()
+        window = person.see("authenticate")
+        assert not person.warns(window)
+        person.picture("login-by-browser", window)
+        person.type(PIN1)
+        token = host.answer()["result"]
     trust = Trust.from_folder(card.state.folder, test=True)
     identity = asyncio.run(validate(token, origin=ORIGIN, nonce=NONCE, trust=trust))
     assert identity.surname == "SPECIMEN-VIRTANEN"
@@ -55,7 +79,9 @@ def test_a_person_cancels(
     person.language = language
     arguments = own_arguments(lang=language)
     host.send({"id": "1", "command": "authenticate", "arguments": arguments})
-    person.picture(f"login-{language}", person.see("authenticate"))
+    window = person.see("authenticate")
+    assert person.warns(window)  # a program of Linux has started the host
+    person.picture(f"login-{language}", window)
     person.screen.press("Escape")
     assert host.answer()["error"]["code"] == "USER_CANCELLED"
 

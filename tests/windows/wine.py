@@ -6,6 +6,7 @@ by its title and its colours, as a person with little English would see it.
 """
 
 import re
+import shutil
 import subprocess
 import time
 import zlib
@@ -25,6 +26,9 @@ from tests.support.sight import Sight
 _BUTTON, _FIELD = 60, 120
 #: The lowest pixels of a window hold only the buttons.
 _FOOTER = 70
+#: Pixels of the desktop window: what is left of a page, and its heading with a line or
+#: two; more than the height of the mouse's pointer.
+_SIDE, _HEAD, _POINTER = 260, 130, 40
 
 
 class Wine:
@@ -62,6 +66,17 @@ class Wine:
             timeout=patience(),
             check=check,
         )
+
+    @contextmanager
+    def browser(self) -> Iterator[tuple[str, str]]:
+        """Yield the interpreter under the name of a known browser."""
+        python = Path(self.interpreter[1])
+        browser = python.with_name("chrome.exe")
+        shutil.copy(python, browser)
+        try:
+            yield "wine", str(browser)
+        finally:
+            browser.unlink()
 
     @contextmanager
     def kortilla(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
@@ -130,10 +145,22 @@ class Person:
             self.screen.type(code)
             self.screen.press("Return")
 
+    def warns(self, window: str) -> bool:
+        """Whether a window has a red notice."""
+        return Sight.of(self._rows_of(window)).warns
+
     def picture(self, name: str, window: str) -> None:
-        """Keep a picture of a window, as soon as it stays the same for two seconds."""
+        """Keep a picture of a window, as soon as it stays the same for two seconds.
+
+        A page of the desktop window that still looks for what it shows has a heading
+        and a line or two, and is empty below them: it is waited for.
+        """
         before: list[bytes] = []
-        while before != (rows := self._rows_of(window)):
+        end = time.monotonic() + patience()
+        while (rows := self._rows_of(window)) != before or not _is_filled(rows):
+            if time.monotonic() > end:
+                self._keep("stuck", rows)
+                raise AssertionError(f"{name} does not become complete")
             before = rows
             time.sleep(2)
         self._keep(name, rows)
@@ -162,6 +189,12 @@ def _above_fields(rows: list[bytes]) -> list[bytes]:
     edge = bytes.fromhex(LIGHT.edge.name()[1:]) * _FIELD
     first = next((n for n, row in enumerate(rows) if edge in row), len(rows))
     return rows[:first]
+
+
+def _is_filled(rows: list[bytes]) -> bool:
+    """Whether there is more below the head of a page than the pointer."""
+    below = [row[3 * _SIDE :] for row in rows[_HEAD:]]
+    return sum(row != row[:3] * (len(row) // 3) for row in below) > _POINTER
 
 
 def png(rows: list[bytes]) -> bytes:
