@@ -136,7 +136,7 @@ class _Process:
             raise SigningUnavailableError(
                 "The process that works on PDF files can't be started."
             ) from error
-        if not state["apart"] and sys.platform != "win32":  # there none leaves it
+        if not state["apart"] and sys.platform != "win32":  # no process there can
             _warn_of_network()
         return self._popen
 
