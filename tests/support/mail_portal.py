@@ -4,7 +4,7 @@
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +38,8 @@ class MailPortal:
         default_factory=queue.Queue
     )
 
-    def answer(self, call: Message) -> list[Message]:
+    def answer(self, call: Message, send: Callable[[Message], object]) -> None:
+        """Answer a call, then note it: who waits for the note may end the portal."""
         parent, options = call.body
         assert call.header.fields[HeaderFields.signature] == COMPOSE[1]
         signature, descriptors = options["attachment_fds"]
@@ -48,7 +49,11 @@ class MailPortal:
             with each.to_file("rb") as file:
                 path = os.fspath(Path(f"/proc/self/fd/{file.fileno()}").readlink())
                 files[path] = file.read()
+        for each in self._answers(call, options["handle_token"][1]):
+            send(each)
         self.calls.put((parent, files))
+
+    def _answers(self, call: Message, token: str) -> list[Message]:
         answer = self.answers.pop(0)
         if isinstance(answer, str):
             return [new_error(call, answer)]
@@ -57,7 +62,7 @@ class MailPortal:
             (
                 "/org/freedesktop/portal/desktop/request",
                 sender.removeprefix(":").replace(".", "_"),
-                options["handle_token"][1],
+                token,
             )
         )
         request = DBusAddress(path, interface=REQUEST)
@@ -78,8 +83,7 @@ def open_mail_portal(session: str, *answers: int | str) -> Iterator[MailPortal]:
             while True:
                 call = bus.receive()
                 if call.header.fields.get(HeaderFields.member) == COMPOSE[0]:
-                    for each in portal.answer(call):
-                        bus.send(each)
+                    portal.answer(call, bus.send)
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
