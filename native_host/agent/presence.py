@@ -107,7 +107,7 @@ def start() -> bool:
                 stderr=subprocess.DEVNULL,
                 creationflags=system.BREAKAWAY,
             )
-        except OSError:  # a job of whoever started this one may keep what it starts
+        except OSError:  # the starter's job may keep what this one starts
             return False
         return True
     session = session_folder()

@@ -173,7 +173,7 @@ def disable_crash_reports() -> None:
 
 
 def load_only_from_safe_folders() -> None:
-    """Look for a DLL beside the program, in the system, and where Python is told."""
+    """Look for a DLL beside the program, in the system, and in folders added for it."""
     check(_kernel.SetDefaultDllDirectories(_DEFAULT_FOLDERS))
 
 

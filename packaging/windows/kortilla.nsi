@@ -3,7 +3,7 @@
 ; The installer, which packaging/windows/build makes by makensis. It installs for one person,
 ; without an administrator, always in the same folder. The uninstaller removes the files that
 ; this version has written, and no others. An upgrade runs the older version's uninstaller
-; with /UPGRADE, which leaves settings and registry alone.
+; with /UPGRADE, which keeps settings and registry.
 
 Unicode true
 Target amd64-unicode
