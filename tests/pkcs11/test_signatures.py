@@ -364,8 +364,10 @@ async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
 async def test_a_browser_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
     server: Server, source: MockCardSource
 ) -> None:
+    source.remove()  # both are there before the card is read
     browser = await server.client(gecko=True, lingering=3600)
     other = await server.client()
+    source.insert()
     for client in (browser, other):
         await client.event()
     old = await browser.open_session()
