@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from native_host.asking_program import UNKNOWN
+from native_host.processes import UNKNOWN
 from tests.windows.wine import Wine, windows_path
 
 #: The protection that a call asks for, in Wine's log.
