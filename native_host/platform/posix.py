@@ -8,7 +8,7 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
@@ -242,6 +242,14 @@ def is_for_viewer(_path: Path) -> bool:
 
 
 def refuse_foreign_code() -> None:
+def mark_as_from_web(_path: Path) -> None:
+    """Have programs know that a file came from the internet: Linux has no such mark."""
+
+
+def copy_mark(_sources: Iterable[Path], _made: Path) -> None:
+    """Give a new file the mark of those it is made of: Linux has none."""
+
+
     """Do nothing: only Windows has programs load what others want."""
 
 

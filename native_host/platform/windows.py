@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
@@ -45,6 +45,14 @@ _FOR_VIEWERS = frozenset(
         *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
         *(".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp"),
     }
+)
+
+#: The stream of a file that says where it came from ([MS-FSCC] §5.6.1), what browsers
+#: write there, and the most bytes that are copied.
+_MARK, _FROM_WEB, _LONGEST_MARK = (
+    ":Zone.Identifier",
+    b"[ZoneTransfer]\r\nZoneId=3\r\n",
+    1 << 16,
 )
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -350,6 +358,26 @@ def make_no_code() -> None:
     It is for processes without a window: what Windows, drivers and screen readers load
     into a window may need that.
     """
+def mark_as_from_web(path: Path) -> None:
+    """Have programs know that a file came from the internet, as browsers do."""
+    _write_mark(path, _FROM_WEB)
+
+
+def copy_mark(sources: Iterable[Path], made: Path) -> None:
+    """Give a new file the mark of the first that has one, of those it is made of."""
+    for each in sources:
+        with suppress(OSError):  # most have none
+            with Path(f"{each.absolute()}{_MARK}").open("rb") as file:
+                mark = file.read(_LONGEST_MARK)
+            _write_mark(made, mark)
+            return
+
+
+def _write_mark(path: Path, mark: bytes) -> None:
+    with suppress(OSError):  # not every file system has streams
+        Path(f"{path.absolute()}{_MARK}").write_bytes(mark)
+
+
     windows_security.set_policies("dynamic-code")
 
 
