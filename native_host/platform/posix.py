@@ -206,8 +206,9 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         loop.add_signal_handler(number, call)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends. A session of its
-#: own is enough here.
+#: For ``creationflags`` of a process to which this one's console says nothing, and of
+#: one that goes on when this one ends. A session of its own is enough here.
+NO_CONSOLE = 0
 BREAKAWAY = 0
 
 
@@ -241,7 +242,6 @@ def is_for_viewer(_path: Path) -> bool:
     return True
 
 
-def refuse_foreign_code() -> None:
 def mark_as_from_web(_path: Path) -> None:
     """Have programs know that a file came from the internet: Linux has no such mark."""
 
@@ -250,6 +250,7 @@ def copy_mark(_sources: Iterable[Path], _made: Path) -> None:
     """Give a new file the mark of those it is made of: Linux has none."""
 
 
+def refuse_foreign_code() -> None:
     """Do nothing: only Windows has programs load what others want."""
 
 

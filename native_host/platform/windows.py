@@ -18,7 +18,7 @@ from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
-from native_host.platform import windows_security
+from native_host.platform import windows_security, windows_signals
 from native_host.platform.windows_access import others_may, sid_of
 
 if sys.platform != "win32":  # mypy reads on only for Windows
@@ -296,7 +296,10 @@ HANGUP = signal.SIGBREAK
 
 
 def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
-    """Have the running event loop call something at signals, while it runs."""
+    """Have the running event loop call something at signals, while it runs.
+
+    SIGTERM is a request of ``processes.ask_to_end``.
+    """
     import asyncio  # slow to import, and the host begins without it
 
     loop = asyncio.get_running_loop()
@@ -306,13 +309,22 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
             raise KeyboardInterrupt
         loop.call_soon_threadsafe(call)
 
+    def handle_in_thread() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(call)
+
     for number in numbers:
         signal.signal(number, handle)
+    if signal.SIGTERM in numbers:
+        windows_signals.on_request(handle_in_thread)
+    if HANGUP in numbers:
+        windows_signals.on_console_end(handle_in_thread)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends: it leaves the
-#: browser's job, and has no console.
-BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
+#: For ``creationflags`` of a process to which this one's console says nothing.
+NO_CONSOLE = subprocess.CREATE_NO_WINDOW
+#: The same for one that goes on when this one ends: it leaves the browser's job.
+BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | NO_CONSOLE
 
 
 def disable_core_dumps() -> None:
@@ -346,18 +358,6 @@ def is_for_viewer(path: Path) -> bool:
     return path.is_dir() or path.suffix.casefold() in _FOR_VIEWERS
 
 
-def refuse_foreign_code() -> None:
-    """Load no DLL that others place here."""
-    windows_security.load_only_from_safe_folders()
-    windows_security.set_policies("extension-points", "fonts", "images")
-
-
-def make_no_code() -> None:
-    """Let this process make no memory executable.
-
-    It is for processes without a window: what Windows, drivers and screen readers load
-    into a window may need that.
-    """
 def mark_as_from_web(path: Path) -> None:
     """Have programs know that a file came from the internet, as browsers do."""
     _write_mark(path, _FROM_WEB)
@@ -378,6 +378,18 @@ def _write_mark(path: Path, mark: bytes) -> None:
         Path(f"{path.absolute()}{_MARK}").write_bytes(mark)
 
 
+def refuse_foreign_code() -> None:
+    """Load no DLL that others place here."""
+    windows_security.load_only_from_safe_folders()
+    windows_security.set_policies("extension-points", "fonts", "images")
+
+
+def make_no_code() -> None:
+    """Let this process make no memory executable.
+
+    It is for processes without a window: what Windows, drivers and screen readers load
+    into a window may need that.
+    """
     windows_security.set_policies("dynamic-code")
 
 
