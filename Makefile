@@ -70,6 +70,7 @@ check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 $(SOURCES) tests/windows/attacks.py
 	node_modules/.bin/tsc --project tsconfig.json
 	$(BIN)/python tools/lint_extension.py
 	$(BIN)/python -m pytest -q tests/repository

@@ -24,14 +24,12 @@ from native_host.install.files import only_root_writes
 from native_host.install.tables import flatpak_title
 from native_host.paths import xdg_data_home
 from native_host.platform import system
-from native_host.processes import Program, program_of
+from native_host.processes import UNKNOWN, Program, program_of
 
 logger = logging.getLogger(__name__)
 
 #: Services that start hosts for others.
 _STARTERS = frozenset({"xdg-desktop-portal", "xdg-native-messaging-proxy"})
-#: Has no character that is shown: texts speak of an unknown program.
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _PROC = Path("/proc")
 _INFO = "root/.flatpak-info"
 _LONGEST_INFO = 1 << 16  # bytes
@@ -54,7 +52,7 @@ def program_in_place_of_browser(starter: Program, stdin: int | None = None) -> s
     askers = [starter]
     if starter.name in _STARTERS:
         askers = [] if stdin is None else [_program(pid) for pid in _writers(stdin)]
-    names = [each.name if each.pid else UNKNOWN for each in askers if not each.browser]
+    names = [each.name for each in askers if not each.browser]
     name = "" if askers and not names else (names or [UNKNOWN])[0]
     if name:
         logger.info("%s asks, which is no known browser", ascii(name))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from kortilla.common.escaping import program_display_name
 from native_host.platform import processes
 
+#: Has no character that is shown: texts speak of an unknown program.
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 #: Names that people know, by that of the executable.
 _NAMES = {
     "brave": "Brave",
@@ -65,7 +67,10 @@ def parent_program() -> Program:
 
 
 def program_of(pid: int) -> Program:
-    """Return what is known of a process. One that can't be looked at has a number."""
+    """Return what is known of a process. One that can't be looked at has a number.
+
+    One without a number, 0, has ended, or is outside of this container, or of Wine.
+    """
     try:
         executable = processes.executable_of(pid)
         gecko, chromium = (
@@ -77,7 +82,7 @@ def program_of(pid: int) -> Program:
             name = program_display_name(processes.short_name_of(pid))
         except (OSError, ValueError):
             name = ""
-        return Program(pid, name or f"PID {pid}")
+        return Program(pid, name or (f"PID {pid}" if pid else UNKNOWN))
     base = processes.name_of(executable)
     name = _NAMES.get(base) or program_display_name(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE & {*executable.parts}:

@@ -20,6 +20,7 @@ from kortilla.common.locks import lock_file
 from kortilla.mock_card.errors import InvalidArgumentError
 
 _PIPES = ".watch-"
+_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)  # not on Windows
 
 
 def make_private_folder(folder: Path) -> None:
@@ -126,9 +127,9 @@ class Watch:
             raise InvalidArgumentError("Windows has no virtual readers of pcscd.")
         self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
         os.mkfifo(self._path, 0o600)
-        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        self.descriptor = os.open(self._path, os.O_RDONLY | _NONBLOCK)
         # With its own writer it never reaches end of file, which is readable too.
-        self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+        self._writer = os.open(self._path, os.O_WRONLY | _NONBLOCK)
 
     def take_news(self) -> None:
         """Empty the pipe."""
@@ -148,7 +149,7 @@ def notify(folder: Path) -> None:
         paths = [entry.path for entry in entries if entry.name.startswith(_PIPES)]
     for path in paths:
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_WRONLY | _NONBLOCK)
         except OSError:
             Path(path).unlink(missing_ok=True)
             continue

@@ -180,7 +180,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
-    if reloader is not None:
+    if reloader is not None and sys.platform != "win32":
         loop.add_signal_handler(signal.SIGHUP, reloader.reload)
     app = sub_application(provider)
     if provider.prefix:

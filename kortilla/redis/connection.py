@@ -7,6 +7,7 @@ import re
 import select
 import socket
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -134,6 +135,8 @@ def _has_ended(connection: AbstractConnection) -> bool:
         return False
     if writer.is_closing() or reader.at_eof():
         return True
+    if sys.platform == "win32":  # whose event loop always reads
+        return False
     # Nobody waits for an answer, so what can be read is the end, or is not for us. The
     # event loop may not have looked yet.
     poller = select.poll()

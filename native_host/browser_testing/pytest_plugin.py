@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,7 +103,8 @@ def _open_chromium(
     extension = extension_folder()
     ours: dict[str, Any] = {
         "headless": True,
-        "chromium_sandbox": os.geteuid() != 0,  # it does not work for root
+        # It does not work for root.
+        "chromium_sandbox": sys.platform == "win32" or os.geteuid() != 0,
         "ignore_default_args": ["--disable-extensions"],
         **_program(),
     }

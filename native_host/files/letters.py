@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from email.parser import BytesHeaderParser
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from kortilla.common.escaping import escape_name
 from kortilla.common.files import read_regular
@@ -85,7 +85,9 @@ def message_in(file: BinaryIO, stack: ExitStack) -> tuple[BinaryIO, Headers | No
         mail, pieces = _find(file)
     if os.fstat(file.fileno()).st_size > MAX_MAIL:
         raise EncryptionUnsupportedError("The mail is too large.")
-    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed by it
+    # On Windows its type has another name.
+    made = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - closed by stack
+    copy = stack.enter_context(made)
     copy.writelines(pieces)
     copy.seek(0)
     return copy, mail

@@ -89,6 +89,8 @@ class PortalSettings(QObject):
 
 def _answer(parent: int, writing: int) -> None:
     """Ask the portal in the child process, and write a digit for each setting."""
+    if sys.platform != "linux":  # mypy reads on only for Linux
+        return
     die_with_parent(parent)
     # The pipes of the window and its host are closed before others may look.
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -215,11 +217,13 @@ class _ThemeWatch(QWindow):
 
 def gtk_asks_for_high_contrast() -> bool:
     """Return whether Qt has loaded GTK, and GTK's theme is one of high contrast."""
+    if sys.platform != "linux":
+        return False
     try:
         gtk = ctypes.CDLL("libgtk-3.so.0", mode=os.RTLD_NOLOAD)
         gobject = ctypes.CDLL("libgobject-2.0.so.0", mode=os.RTLD_NOLOAD)
         glib = ctypes.CDLL("libglib-2.0.so.0", mode=os.RTLD_NOLOAD)
-    except (OSError, AttributeError):  # not loaded, or not on Linux
+    except OSError:  # not loaded
         return False
     gtk.gtk_settings_get_default.restype = ctypes.c_void_p
     settings = gtk.gtk_settings_get_default()

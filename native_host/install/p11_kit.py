@@ -15,6 +15,7 @@ before keeps its modules.
 
 import os
 import re
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ _PROXY = "p11-kit-proxy"  # its name in module files
 
 def is_ignored() -> bool:
     """Whether p11-kit ignores a person's own files, as it does for root."""
-    return os.getuid() == 0
+    return sys.platform != "win32" and os.getuid() == 0
 
 
 def module_path() -> Path:

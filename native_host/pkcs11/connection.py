@@ -11,6 +11,7 @@ and received data must be wiped, since it holds PINs.
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable
 
 from native_host.errors import KortillaError
@@ -33,6 +34,9 @@ from native_host.pkcs11.wire import (
     wipe_arguments,
 )
 from native_host.tasks import TaskSet
+
+if sys.platform == "win32":  # mypy reads on only for others
+    raise ImportError("This module is not for Windows.")
 
 logger = logging.getLogger(__name__)
 

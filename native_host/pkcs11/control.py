@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from native_host.platform.posix_sockets import ForeignPeerError, peer_pid
 from native_host.private_files import private_folder
 from native_host.processes import Program
 from native_host.tasks import TaskSet, race
+
+if sys.platform == "win32":  # mypy reads on only for others
+    raise ImportError("This module is not for Windows.")
 
 logger = logging.getLogger(__name__)
 

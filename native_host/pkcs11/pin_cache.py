@@ -8,6 +8,7 @@ is moved. A PIN that a card has refused is not sent to it again.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -350,6 +351,8 @@ class PinCache:
 
 
 def _now() -> float:
+    if sys.platform != "linux":
+        return time.monotonic()
     # The event loop's clock stands still meanwhile.
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 

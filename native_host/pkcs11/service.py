@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ from native_host.tasks import TaskSet
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
     from native_host.pkcs11.tls_login import TlsLogin
+
+if sys.platform == "win32":  # mypy reads on only for others
+    raise ImportError("This module is not for Windows.")
 
 logger = logging.getLogger(__name__)
 

@@ -18,11 +18,10 @@ import pytest
 
 from native_host import asking_program
 from native_host.asking_program import (
-    UNKNOWN,
     is_sandboxed,
     program_in_place_of_browser,
 )
-from native_host.processes import Program
+from native_host.processes import UNKNOWN, Program
 
 PROXY = Program(2**22 + 1, "xdg-native-messaging-proxy")
 PORTAL = Program(2**22 + 1, "xdg-desktop-portal")

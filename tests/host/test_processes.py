@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from native_host.asking_program import UNKNOWN, program_in_place_of_browser
+from native_host.asking_program import program_in_place_of_browser
 from native_host.platform.posix_sockets import ForeignPeerError
-from native_host.processes import peer_of, program_of
+from native_host.processes import UNKNOWN, peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 
@@ -118,6 +118,7 @@ def test_a_program_that_is_not_there_has_its_number() -> None:
 
 def test_a_program_that_has_no_number_either_is_unknown() -> None:
     """It has ended, or is outside of this container."""
+    assert program_of(0).name == UNKNOWN  # as the token's window has it
     assert program_in_place_of_browser(program_of(0)) == UNKNOWN
 
 

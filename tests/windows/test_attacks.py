@@ -12,8 +12,8 @@ from typing import Any
 
 from kortilla.signing import worker
 from kortilla.signing.processes import MEMORY
-from native_host.asking_program import UNKNOWN
 from native_host.pin_prompt import decode
+from native_host.processes import UNKNOWN
 from tests.windows.wine import Wine, windows_path
 
 #: The protection that a call asks for, in Wine's log.

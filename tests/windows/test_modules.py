@@ -9,6 +9,7 @@ from tests.windows.wine import Wine
 _OF_LINUX = {
     "native_host.agent.notification",
     "native_host.agent.package_watch",
+    "native_host.pkcs11.connection",
     "native_host.pkcs11.control",
     "native_host.pkcs11.service",
     "native_host.platform.posix",

@@ -162,7 +162,7 @@ class Document:
 
 def _nameless_file() -> IO[bytes]:
     """Return a file without a name, in memory where the system has such files."""
-    if hasattr(os, "memfd_create"):
+    if sys.platform == "linux":
         return os.fdopen(os.memfd_create("pdf", os.MFD_CLOEXEC), "w+b")
     return tempfile.TemporaryFile()
 
