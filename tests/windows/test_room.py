@@ -98,6 +98,34 @@ said["asked"] = child.poll()
 processes.end_process(child.pid, lambda: True, 5)
 said["ended"] = child.poll()
 """
+_REQUESTS = """
+from native_host.platform import processes
+code = '''
+import asyncio
+from native_host.cli.options import run_until_signal
+async def work():
+    print("works", flush=True)
+    await asyncio.sleep(600)
+try:
+    run_until_signal(work)
+except KeyboardInterrupt:
+    print("what is done")
+'''
+def start():
+    command = [sys.executable, "-I", "-c", code]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    child.stdout.readline()
+    return child
+child = start()
+processes.ask_to_end(child)
+said["child"] = [child.communicate()[0], child.returncode]
+child = start()
+processes.end_process(child.pid, lambda: True, 60)
+said["another"] = [child.communicate()[0], child.returncode]
+child = subprocess.Popen([sys.executable, "-I", "-c", "input()"], stdin=subprocess.PIPE)
+processes.ask_to_end(child)
+said["deaf"] = child.wait()
+"""
 
 
 def say(wine: Wine, script: str) -> dict[str, Any]:
@@ -142,6 +170,11 @@ def test_processes_are_found_and_ended(wine: Wine) -> None:
         "asked": None,
         "ended": 1,
     }
+
+
+def test_a_process_that_is_asked_to_end_says_what_it_has_done(wine: Wine) -> None:
+    ended = ["what is done\n", 0]
+    assert say(wine, _REQUESTS) == {"child": ended, "another": ended, "deaf": 1}
 
 
 def test_the_self_check_asks_for_nothing_that_only_linux_has(wine: Wine) -> None:
