@@ -2,6 +2,7 @@
 """The guide in the window: readable, also by keyboard, and read from here only."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_on_windows_the_guide_says_what_holds_there(
     assert not re.search(r"^\W*<!-- (Linux|Windows)", guide, re.MULTILINE)
     assert guide.count("<!-- Linux -->") == guide.count("<!-- Windows") > 5
     linux = _prepared(guide, folder)
-    monkeypatch.setattr(module.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     windows = _prepared(guide, folder)
     for shown, only, others in (
         (linux, {"GNOME", f"suomi-fi-{language}.md"}, "Windows 10"),

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,5 +83,5 @@ def test_windows_has_texts_of_its_own(
         folder = tmp_path / system
         folder.mkdir()
         (folder / "en.json").write_text(json.dumps(found))
-        monkeypatch.setattr(texts.sys, "platform", system)
+        monkeypatch.setattr(sys, "platform", system)
         assert texts.catalogue(folder, "en") == found | {"a": first}
