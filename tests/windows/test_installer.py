@@ -128,8 +128,8 @@ class Computer:
     def value(self, key: str, name: str = "") -> str | None:
         """Return a text of the registry, or None."""
         words = ("/v", name) if name else ("/ve",)
-        lines = self.run("reg", "query", key, *words, check=False).decode().splitlines()
-        found = [each.partition("REG_SZ")[2].strip() for each in lines]
+        said = self.run("reg", "query", key, *words, check=False).decode("cp437")
+        found = [each.partition("REG_SZ")[2].strip() for each in said.splitlines()]
         return next((each for each in found if each), None)
 
     def registry(self, folder: Path) -> set[str]:
@@ -224,6 +224,31 @@ def test_browsers_find_the_host_and_start_it(
     redirected = ("<", windows_path(question), ">", windows_path(answer))
     installed.run("cmd", "/d", "/c", program, *STARTED_BY[0], *redirected)
     assert hello(answer.read_bytes()) == VERSION
+
+
+@pytest.fixture
+def matti(screen: Screen, installer: Path, tmp_path: Path) -> Iterator[Computer]:
+    """A computer whose user's name has a space and an ä."""
+    (tmp_path / "prefix").mkdir()
+    names = {"USER": "Matti Mäkelä", "LC_ALL": "C.UTF-8"}
+    environment = screen.environment | names | {"WINEPREFIX": str(tmp_path / "prefix")}
+    try:
+        subprocess.run(["wineboot", "--init"], env=environment, check=True)
+        python = Path(os.environ["WINDOWS_PYTHON"])
+        yield Computer(Wine(python, environment), screen, installer)
+    finally:
+        subprocess.run(["wineserver", "--kill"], env=environment, check=False)
+
+
+def test_a_users_name_may_have_a_space_and_more_than_ascii(matti: Computer) -> None:
+    assert matti.install() == 0
+    assert matti.program.parts[-5] == "Matti Mäkelä"
+    name = matti.value(key_of("Mozilla", HOST)) or ""
+    program = json.loads(matti.here(name).read_bytes())["path"]
+    assert matti.here(program).parent == matti.program
+    with matti.start(program, *STARTED_BY[1]) as host:
+        said, _ = host.communicate(timeout=patience())
+    assert (hello(said), host.returncode) == (VERSION, 0)
 
 
 def table() -> dict[str, dict[str, str]]:
