@@ -177,7 +177,7 @@ def limits() -> list[list[int]]:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     pdf_worker.main(memory=MEMORY, seconds=SECONDS)
-    sys.argv[1:] = ["png", str(os.getppid())]
+    sys.argv[1:] = ["png", str(os.getpid())]
     decode.main()
     os.dup2(output, 1)
     return asked

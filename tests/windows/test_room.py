@@ -101,18 +101,22 @@ said["ended"] = child.poll()
 _REQUESTS = """
 from native_host.platform import processes
 code = '''
-import asyncio
+import asyncio, sys, threading
 from native_host.cli.options import run_until_signal
+from native_host.platform import windows_signals
 async def work():
     print("works", flush=True)
+    if "closed" in sys.argv:  # Windows calls it in a thread of its own
+        [routine] = windows_signals._routines
+        threading.Thread(target=routine, args=(2,), daemon=True).start()
     await asyncio.sleep(600)
 try:
     run_until_signal(work)
 except KeyboardInterrupt:
     print("what is done")
 '''
-def start():
-    command = [sys.executable, "-I", "-c", code]
+def start(*words):
+    command = [sys.executable, "-I", "-c", code, *words]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     child.stdout.readline()
     return child
@@ -122,6 +126,8 @@ said["child"] = [child.communicate()[0], child.returncode]
 child = start()
 processes.end_process(child.pid, lambda: True, 60)
 said["another"] = [child.communicate()[0], child.returncode]
+child = start("closed")
+said["console"] = [child.communicate()[0], child.returncode]
 child = subprocess.Popen([sys.executable, "-I", "-c", "input()"], stdin=subprocess.PIPE)
 processes.ask_to_end(child)
 said["deaf"] = child.wait()
@@ -173,8 +179,10 @@ def test_processes_are_found_and_ended(wine: Wine) -> None:
 
 
 def test_a_process_that_is_asked_to_end_says_what_it_has_done(wine: Wine) -> None:
+    """So does one whose console is closed. Wine ends it without a word."""
     ended = ["what is done\n", 0]
-    assert say(wine, _REQUESTS) == {"child": ended, "another": ended, "deaf": 1}
+    ends = dict.fromkeys(("child", "another", "console"), ended)
+    assert say(wine, _REQUESTS) == {**ends, "deaf": 1}
 
 
 def test_the_self_check_asks_for_nothing_that_only_linux_has(wine: Wine) -> None:
