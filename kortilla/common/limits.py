@@ -60,13 +60,14 @@ def die_with_parent(parent: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave_network() -> bool:
+def leave_network() -> bool | None:
     """Take a network namespace of our own, which is empty, and return whether we may.
 
-    A system without them, or one that gives an ordinary user none, has no other way.
+    Some systems give an ordinary user none. Other systems than Linux have none: there
+    it does nothing, and returns None.
     """
     if sys.platform != "linux":
-        return False
+        return None
     import ctypes
 
     system = ctypes.CDLL(None)

@@ -5,6 +5,7 @@ A new language is a new file. ``escaping`` is for what texts quote from elsewher
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from types import MappingProxyType
 
 #: The language of those whose own has no catalogue.
 DEFAULT_LANGUAGE = "en"
+#: How the key of a text ends that takes another one's place on Windows.
+_WINDOWS = ".windows"
 
 
 @cache
@@ -28,7 +31,11 @@ def catalogue(folder: Path, language: str) -> Mapping[str, str]:
 
 @cache
 def _read(file: Path) -> Mapping[str, str]:
-    return MappingProxyType(json.loads(file.read_text(encoding="utf-8")))
+    texts: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    if sys.platform == "win32":
+        own = [key for key in texts if key.endswith(_WINDOWS)]
+        texts |= {key.removesuffix(_WINDOWS): texts[key] for key in own}
+    return MappingProxyType(texts)
 
 
 def choose_language(accept_language: str, available: Sequence[str]) -> str:

@@ -54,8 +54,8 @@ from kortilla.signing.verification.findings import Findings, read_findings
 logger = logging.getLogger(__name__)
 
 PROCESSES = 2
-#: The limits of one PDF: seconds of processor time, and bytes of memory (on Linux). A
-#: file of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
+#: The limits of one PDF: seconds of processor time, and bytes of memory. macOS has no
+#: limit of memory. A file of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
 SECONDS = 10
 MEMORY = 512 * 1024 * 1024
 #: How many PDF files may be under way or waiting when another comes to be prepared, and
@@ -136,7 +136,7 @@ class _Process:
             raise SigningUnavailableError(
                 "The process that works on PDF files can't be started."
             ) from error
-        if not state["apart"] and sys.platform != "win32":  # no process there can
+        if state["apart"] is False:
             _warn_of_network()
         return self._popen
 

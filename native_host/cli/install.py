@@ -175,13 +175,14 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
             with suppress(OSError):
                 remove()
         if not asyncio.run(remembered_can.forget()):
-            last = _CAN_STAYS
+            last = _CAN_STAYS[windows]
     _show(report, token=token.report if token else None, last=last)
 
 
 _CAN_STAYS = (
     "Your password store is locked, and keeps the number of a card: delete the entry "
-    "“Kortilla: CAN” there."
+    "“Kortilla: CAN” there.",
+    "The remembered number of a card could not be deleted.",
 )
 
 

@@ -20,6 +20,7 @@ from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
 from native_host.files.process import request
 from native_host.files.sources import Wish
+from native_host.platform import processes, system
 
 Said = Callable[[JsonObject], object]
 
@@ -112,28 +113,27 @@ class Command:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """End it as the person would: what is done stays, and is in its result.
-
-        On Windows the result does not say what is done.
-        """
+        """End it as the person would: what is done stays, and is in its result."""
         self._cancelled = True
         if self._process is not None:
-            self._process.terminate()
+            processes.ask_to_end(self._process)
 
     def run(self) -> JsonObject:
-        result: JsonObject = {"error": {"code": KortillaError.code}}
+        result: JsonObject | None = None
+        failed: JsonObject = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-I", "-m", self._module, *self.words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
+                creationflags=system.NO_CONSOLE,
             ) as self._process:
                 if self._cancelled:
-                    self._process.terminate()
+                    processes.ask_to_end(self._process)
                 # It may have ended before it has read anything.
                 if stream := self._process.stdin:
-                    with suppress(BrokenPipeError), stream:
+                    with suppress(OSError), stream:
                         stream.write(self.given)
                 for line in self._process.stdout or ():
                     said = json.loads(line)
@@ -142,12 +142,12 @@ class Command:
                     else:
                         result = said
         except (OSError, ValueError, TypeError):
-            return result
-        # Before it could say anything. What is ended on Windows never says anything.
-        ended = 1 if sys.platform == "win32" and self._cancelled else -signal.SIGTERM
-        if self._process.returncode == ended:
+            return result or failed
+        # Before it could say anything.
+        unsaid = self._cancelled and result is None
+        if unsaid or self._process.returncode == -signal.SIGTERM:
             return {"error": {"code": "USER_CANCELLED"}}
-        return result
+        return result or failed
 
 
 def _code(result: JsonObject) -> str:

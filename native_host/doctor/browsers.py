@@ -57,7 +57,8 @@ if sys.platform == "win32":
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds
 _INSTALL = kortilla("install")
-#: What the processes do that read and draw the files of others.
+#: What the processes do that read and draw the files of others. It says None on Windows
+#: and macOS, where all computers are the same.
 _PROBE = "from kortilla.common.limits import leave_network; print(leave_network())"
 #: Each launcher of ours contains it, also one of another installation.
 _OURS = b"native_host"

@@ -24,7 +24,7 @@ from native_host.doctor.findings import (
     warning,
 )
 from native_host.doctor.programs import output_of
-from native_host.install.host import AGENT, agent_files
+from native_host.install.host import AGENT, starts_agent
 from native_host.install.tables import is_any_browser_there
 from native_host.paths import session_folder
 from native_host.platform import processes
@@ -55,11 +55,9 @@ def _agent(root: Path) -> Iterator[Finding]:
         return
     # One that a package has brought, one for everyone, the person's own.
     packaged = root / f"usr/lib/systemd/user/{AGENT}.service"
-    installed = packaged.exists() or any(
-        (found := agent_files(level, root)) and all(each.is_there() for each in found)
-        for level in ("user", "system")
-    )
-    if not installed:
+    if not (
+        packaged.exists() or starts_agent("user", root) or starts_agent("system", root)
+    ):
         # Without a browser the command fails; NO_BROWSER says what comes first.
         fix = kortilla("install") if is_any_browser_there(root) else None
         yield warning("AGENT_NOT_INSTALLED", fix)

@@ -454,7 +454,7 @@ def _write(
             wanted = (folder or path.parent) / plain_name(path.name)
             key = message.key(password)
             size = os.fstat(message.stream.fileno()).st_size
-            target = Target.reserve(wanted, size, taken, mode=_PRIVATE)
+            target = Target.reserve(wanted, size, taken, mode=_PRIVATE, sources=[path])
             with new_file(target):
                 with target.open() as sink:
                     letter = Letter(meter.of(sink), message.mail)

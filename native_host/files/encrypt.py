@@ -118,7 +118,9 @@ def encrypt_files(
             with opened(path) as source:
                 room = _room(source, recipients)
                 wanted = (folder or path.parent) / f"{path.name}{ENCRYPTED}"
-                with new_file(Target.reserve(wanted, room, taken)) as target:
+                with new_file(
+                    Target.reserve(wanted, room, taken, sources=[path])
+                ) as target:
                     with target.open() as sink:
                         encrypt(
                             meter.of(reading(path, source)),

@@ -192,7 +192,8 @@ def _reserve(
             name = f"{first.stem if len(part.sources) == 1 else word}.asice"
         beside = (folder or first.parent) / name
         wanted = beside if out is None or folder is not None else out
-        target = Target.reserve(wanted, part.size + _ROOM, taken)
+        size = part.size + _ROOM
+        target = Target.reserve(wanted, size, taken, sources=part.originals)
         stack.callback(target.discard)
         return _Part(part, target)
 

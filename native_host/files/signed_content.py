@@ -69,7 +69,7 @@ def save_revision(
     many = len(revisions(checked)) > 1
     number = f"-{signature.number}" if many else ""
     name = f"{checked.path.stem}-{_word(language)}{number}.pdf"
-    return _write(folder / name, content)
+    return _write(checked, folder / name, content)
 
 
 def _save_files(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
@@ -82,7 +82,7 @@ def _save_files(checked: CheckedFile, folder: Path, language: str) -> list[Path]
         for name, data in signed_files(content, report):
             path = own / name
             make_folder(path.parent)
-            saved.append(_write(path, data))
+            saved.append(_write(checked, path, data))
     except OSError as error:
         message = f"{shown_path(own)} can't be written: {error.strerror}."
         raise FileNotWritableError(message, own) from error
@@ -105,8 +105,9 @@ def _new_folder(wanted: Path) -> Path:
             return path
 
 
-def _write(path: Path, content: bytes) -> Path:
-    target = Target.reserve(path, len(content), set(), mode=_PRIVATE)
+def _write(checked: CheckedFile, path: Path, content: bytes) -> Path:
+    sources = [checked.path]
+    target = Target.reserve(path, len(content), set(), mode=_PRIVATE, sources=sources)
     return target.publish(content)
 
 

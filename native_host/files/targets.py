@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -40,12 +40,20 @@ class Target:
 
     @classmethod
     def reserve(
-        cls, wanted: Path, size: int, taken: "set[Path]", *, mode: int = 0o644
+        cls,
+        wanted: Path,
+        size: int,
+        taken: "set[Path]",
+        *,
+        mode: int = 0o644,
+        sources: Sequence[Path] = (),
     ) -> Self:
         """Reserve a place for ``size`` bytes under a free name like ``wanted``.
 
         ``taken`` are paths to avoid; the new one is added. ``mode`` are the rights of
-        the file, less those that the umask takes. Raises ``FileNotWritableError``.
+        the file, less those that the umask takes. If one of ``sources``, of which the
+        file is made, came from the internet, it is marked so, as Windows does. Raises
+        ``FileNotWritableError``.
         """
         path = next(
             each
@@ -59,6 +67,7 @@ class Target:
             part = None
             if descriptor is None:
                 part, descriptor = _open_hidden(path.parent, mode)
+                system.copy_mark(sources, part)
             target = cls(path, part, descriptor)
         except OSError as error:
             raise unwritable(path, error) from error

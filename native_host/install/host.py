@@ -112,10 +112,13 @@ def files_of(
     return tuple(found)
 
 
-def agent_files(level: Level, root: Path) -> list[File]:
-    """Return the files that start the agent; none on systems without such."""
-    found = files_of(level, python_path(), root=root)
-    return [each for each in found if each.path.stem == AGENT]
+def starts_agent(level: Level, root: Path) -> bool:
+    """Whether the agent starts with a session, for one person or for all users."""
+    if sys.platform == "win32":
+        return windows.starts_agent()
+    files = files_of(level, python_path(), root=root)
+    found = [each for each in files if each.path.stem == AGENT]
+    return bool(found) and all(each.is_there() for each in found)
 
 
 def install(

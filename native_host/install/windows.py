@@ -61,6 +61,12 @@ def remove_from(plan: Plan, chosen: Iterable[Browser], *, every: bool) -> None:
         plan.add(Change(str(value), "removed"), value.remove)
 
 
+def starts_agent() -> bool:
+    """Whether Windows starts the agent of this program when the person logs in."""
+    value, command = _agent()
+    return value.read() == command
+
+
 def _first(browsers: Iterable[Browser]) -> Iterable[Browser]:
     """Return the first browser of each key: Opera has Chrome's."""
     found: dict[str, Browser] = {}

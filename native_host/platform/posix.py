@@ -8,7 +8,7 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
@@ -206,8 +206,9 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         loop.add_signal_handler(number, call)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends. A session of its
-#: own is enough here.
+#: For ``creationflags`` of a process to which this one's console says nothing, and of
+#: one that goes on when this one ends. A session of its own is enough here.
+NO_CONSOLE = 0
 BREAKAWAY = 0
 
 
@@ -239,6 +240,14 @@ def exit_now() -> NoReturn:
 def is_for_viewer(_path: Path) -> bool:
     """Whether a file that is opened is shown, and not run: on Linux, each is."""
     return True
+
+
+def mark_as_from_web(_path: Path) -> None:
+    """Have programs know that a file came from the internet: Linux has no such mark."""
+
+
+def copy_mark(_sources: Iterable[Path], _made: Path) -> None:
+    """Give a new file the mark of those it is made of: Linux has none."""
 
 
 def refuse_foreign_code() -> None:

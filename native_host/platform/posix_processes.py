@@ -12,6 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 if sys.platform == "win32":  # mypy reads on only for others
     raise ImportError("This module is not for Windows.")
@@ -81,6 +85,11 @@ def names_of_running() -> Iterator[str]:
         with suppress(OSError):
             yield short_name_of(pid)
             yield executable_of(pid).name
+
+
+def ask_to_end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a child process to end."""
+    process.terminate()
 
 
 def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:

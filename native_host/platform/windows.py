@@ -11,14 +11,14 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
 from native_host.hardening import wipe
-from native_host.platform import windows_security
+from native_host.platform import windows_security, windows_signals
 from native_host.platform.windows_access import others_may, sid_of
 
 if sys.platform != "win32":  # mypy reads on only for Windows
@@ -45,6 +45,14 @@ _FOR_VIEWERS = frozenset(
         *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
         *(".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp"),
     }
+)
+
+#: The stream of a file that says where it came from ([MS-FSCC] §5.6.1), what browsers
+#: write there, and the most bytes that are copied.
+_MARK, _FROM_WEB, _LONGEST_MARK = (
+    ":Zone.Identifier",
+    b"[ZoneTransfer]\r\nZoneId=3\r\n",
+    1 << 16,
 )
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -288,7 +296,10 @@ HANGUP = signal.SIGBREAK
 
 
 def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
-    """Have the running event loop call something at signals, while it runs."""
+    """Have the running event loop call something at signals, while it runs.
+
+    SIGTERM is a request of ``processes.ask_to_end``.
+    """
     import asyncio  # slow to import, and the host begins without it
 
     loop = asyncio.get_running_loop()
@@ -298,13 +309,22 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
             raise KeyboardInterrupt
         loop.call_soon_threadsafe(call)
 
+    def handle_in_thread() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(call)
+
     for number in numbers:
         signal.signal(number, handle)
+    if signal.SIGTERM in numbers:
+        windows_signals.on_request(handle_in_thread)
+    if HANGUP in numbers:
+        windows_signals.on_console_end(handle_in_thread)
 
 
-#: For ``creationflags`` of a process that goes on when this one ends: it leaves the
-#: browser's job, and has no console.
-BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | subprocess.CREATE_NO_WINDOW
+#: For ``creationflags`` of a process to which this one's console says nothing.
+NO_CONSOLE = subprocess.CREATE_NO_WINDOW
+#: The same for one that goes on when this one ends: it leaves the browser's job.
+BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | NO_CONSOLE
 
 
 def disable_core_dumps() -> None:
@@ -336,6 +356,26 @@ def is_for_viewer(path: Path) -> bool:
     Windows runs programs, scripts, shortcuts and more as it opens them.
     """
     return path.is_dir() or path.suffix.casefold() in _FOR_VIEWERS
+
+
+def mark_as_from_web(path: Path) -> None:
+    """Have programs know that a file came from the internet, as browsers do."""
+    _write_mark(path, _FROM_WEB)
+
+
+def copy_mark(sources: Iterable[Path], made: Path) -> None:
+    """Give a new file the mark of the first that has one, of those it is made of."""
+    for each in sources:
+        with suppress(OSError):  # most have none
+            with Path(f"{each.absolute()}{_MARK}").open("rb") as file:
+                mark = file.read(_LONGEST_MARK)
+            _write_mark(made, mark)
+            return
+
+
+def _write_mark(path: Path, mark: bytes) -> None:
+    with suppress(OSError):  # not every file system has streams
+        Path(f"{path.absolute()}{_MARK}").write_bytes(mark)
 
 
 def refuse_foreign_code() -> None:

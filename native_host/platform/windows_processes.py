@@ -12,6 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import wintypes
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from native_host.platform import windows_signals
+
+if TYPE_CHECKING:
+    import subprocess
 
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This module is for Windows.")
@@ -116,14 +122,25 @@ def names_of_running() -> Iterator[str]:
         yield each.name
 
 
-def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
-    """End a process, and wait at most so long until it has ended.
+def ask_to_end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a child process to end. One that does not listen yet is ended."""
+    if not windows_signals.ask_to_end(process.pid):
+        process.terminate()
 
-    It is ended if ``is_it`` says so once its number can't become another process's.
+
+def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
+    """Ask a process to end, and end it if it has not after so long.
+
+    It is asked if ``is_it`` says so once its number can't become another process's.
     """
     with suppress(OSError), _opened(pid, _TERMINATE | _SYNCHRONIZE) as process:
-        if is_it() and _kernel.TerminateProcess(process, 1):
-            _kernel.WaitForSingleObject(process, int(seconds * 1000))
+        if not is_it():
+            return
+        within = int(seconds * 1000)
+        asked = windows_signals.ask_to_end(pid)
+        if not asked or _kernel.WaitForSingleObject(process, within):
+            _kernel.TerminateProcess(process, 1)
+            _kernel.WaitForSingleObject(process, within)
 
 
 def kill_session(pid: int) -> None:

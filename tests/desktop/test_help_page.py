@@ -2,6 +2,7 @@
 """The guide in the window: readable, also by keyboard, and read from here only."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,28 @@ def test_nothing_but_the_guides_pictures_is_read(open_window: Open) -> None:
     assert load(2, QUrl("../screenshots/pin-en.png")) is not None
     for name in ("/etc/passwd", "../../LICENSE", "https://dvv.fi/a.png", page._name):
         assert load(2, QUrl(name)) is None
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_on_windows_the_guide_says_what_holds_there(
+    monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    folder = DOCS / "citizens"
+    guide = (folder / f"{language}.md").read_text("utf-8")
+    # At the beginning of a line, a comment would end the paragraph on GitHub.
+    assert not re.search(r"^\W*<!-- (Linux|Windows)", guide, re.MULTILINE)
+    assert guide.count("<!-- Linux -->") == guide.count("<!-- Windows") > 5
+    linux = _prepared(guide, folder)
+    monkeypatch.setattr(sys, "platform", "win32")
+    windows = _prepared(guide, folder)
+    for shown, only, others in (
+        (linux, {"GNOME", f"suomi-fi-{language}.md"}, "Windows 10"),
+        (windows, {"Windows 10"}, f"GNOME|(terminal|suomi-fi|mail)-{language}.md"),
+    ):
+        assert all(each in shown for each in only)
+        assert not re.search(others, shown)
+        assert "<!--" not in shown and "-->" not in shown
+    assert windows.count("\n") == windows.replace("\n\n\n", "\n").count("\n")
 
 
 def test_links_to_what_is_not_here_are_words(tmp_path: Path) -> None:

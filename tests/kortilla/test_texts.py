@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,15 @@ def test_the_page_client_has_a_text_for_each_code_of_the_protocol() -> None:
     }
     assert codes
     assert codes <= set(page_client_texts("en"))
+
+
+def test_windows_has_texts_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"a": "Linux", "a.windows": "Windows", "b": "both"}
+    for system, first in (("linux", "Linux"), ("win32", "Windows")):
+        folder = tmp_path / system
+        folder.mkdir()
+        (folder / "en.json").write_text(json.dumps(found))
+        monkeypatch.setattr(sys, "platform", system)
+        assert texts.catalogue(folder, "en") == found | {"a": first}

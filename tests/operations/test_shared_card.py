@@ -386,14 +386,21 @@ async def test_a_program_that_has_the_card_at_enter_is_waited_for_and_named(
         await hold()
         loop.call_later(0.2, others[-1].close)
 
+    def be_patient(seconds: float) -> None:
+        setattr(pcsc, "BUSY_PATIENCE", seconds)  # noqa: B010 - mypy sees no such name
+
+    async def hold_for_ever() -> None:
+        await hold()
+        be_patient(0.2)  # not before: a slow computer is no other program
+
+    be_patient(60)
     async with PcscSource() as source:
         user = Slow(["1234"], meanwhile=[hold_briefly])
         await log_in(source, user)
         assert user.problems() == []
 
-    setattr(pcsc, "BUSY_PATIENCE", 0.2)  # noqa: B010 - mypy sees no such name
     source = PcscSource()
-    user = Slow(["9999", "1234"], meanwhile=[hold])
+    user = Slow(["9999", "1234"], meanwhile=[hold_for_ever])
     login = asyncio.ensure_future(log_in(source, user))
     await until(lambda: user.problems() == ["CARD_BUSY"])
     assert not any(any(pin) for pin in user.typed)
@@ -401,7 +408,8 @@ async def test_a_program_that_has_the_card_at_enter_is_waited_for_and_named(
     await login  # the PIN was asked for once more, and the first one went nowhere
     assert [each.tries_left for each in user.questions] == [5, 5]
 
-    user = Slow(["9999"], meanwhile=[hold])
+    be_patient(60)
+    user = Slow(["9999"], meanwhile=[hold_for_ever])
     login = asyncio.ensure_future(log_in(source, user))
     await until(lambda: user.problems() == ["CARD_BUSY"])
     assert await cancelled(user, login) == "CARD_BUSY"

@@ -213,7 +213,7 @@ def test_the_guide_is_short_and_shows_each_task(
     english, text = (pages[f"docs/citizens/{each}.md"] for each in ("en", language))
     assert re.findall(r"^## (.+)$", english, re.MULTILINE) == PARTS
     assert len(re.findall(r"^#+ ", text, re.MULTILINE)) == 1 + len(PARTS)
-    shown = re.sub(r"<!--.*?-->|\]\(\S+\)", "", text)
+    shown = re.sub(r"<!--.*?-->|\]\(\S+\)", "", text, flags=re.DOTALL)
     words = [each for each in shown.split() if re.search(r"[^\W\d]", each)]
     assert 700 < len(words) <= MOST_WORDS
     assert sum(is_picture for is_picture, _, _ in links(text)) >= 7

@@ -20,12 +20,14 @@ from typing import IO, cast
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This program is for Windows.")
 
+from kortilla.common import windows_jobs
 from kortilla.common.limits import limit_resources
 from native_host import remembered_can
 from native_host.asking_program import program_in_place_of_browser
 from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.hardening import harden
 from native_host.paths import runtime_folder
+from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
 from native_host.platform import system, windows_pipes, windows_security
 from native_host.processes import parent_program
@@ -151,6 +153,34 @@ def limited() -> bool:
     return process.value is None or (
         _kernel.WaitForSingleObject(process, 1000 * _SECONDS) == 0
     )
+
+
+def limits() -> list[list[int]]:
+    """Return the limits that each program which reads hostile data asks for.
+
+    They are those of a job: memory, seconds and processes. Wine forgets them.
+    """
+    from kortilla.signing import worker as pdf_worker  # noqa: PLC0415
+    from kortilla.signing.processes import MEMORY, SECONDS  # noqa: PLC0415
+
+    asked: list[list[int]] = []
+    set_limits = windows_jobs._kernel.SetInformationJobObject
+
+    def note(job: object, kind: int, place: object, size: int) -> int:
+        given = ctypes.cast(place, ctypes.POINTER(windows_jobs._Limits)).contents
+        seconds = given.basic.process_time // windows_jobs._SECOND
+        asked.append([given.process_memory, seconds, given.basic.processes])
+        return int(set_limits(job, kind, place, size))
+
+    vars(windows_jobs._kernel)["SetInformationJobObject"] = note
+    output = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    pdf_worker.main(memory=MEMORY, seconds=SECONDS)
+    sys.argv[1:] = ["png", str(os.getpid())]
+    decode.main()
+    os.dup2(output, 1)
+    return asked
 
 
 def _ask(message: bytes) -> str:

@@ -10,6 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from kortilla.signing import worker
+from kortilla.signing.processes import MEMORY
+from native_host.pin_prompt import decode
 from native_host.processes import UNKNOWN
 from tests.windows.wine import Wine, windows_path
 
@@ -54,6 +57,13 @@ def test_the_window_ends_with_a_host_that_crashes_and_a_viewer_stays(
 
 def test_a_limited_process_ends_with_a_parent_that_crashes(wine: Wine) -> None:
     assert attack(wine, "limited") is True
+
+
+def test_what_reads_hostile_files_asks_for_the_limits_of_linux(wine: Wine) -> None:
+    """A PDF's time is limited otherwise: its process reads one after the other."""
+    pdf, image = attack(wine, "limits")
+    assert pdf == [MEMORY, worker._LIFETIME, 1]
+    assert image == [decode._MOST_MEMORY, decode._MOST_TIME, 1]
 
 
 def test_a_pipe_is_the_users_only(wine: Wine) -> None:

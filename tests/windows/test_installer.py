@@ -19,7 +19,9 @@ from tests.windows.wine import Wine, windows_path
 
 REPOSITORY = Path(__file__).parents[2]
 APPS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Kortilla"
+PERSON = "HKEY_CURRENT_USER"
 RUN = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
+OLDER = "0.0.9"
 HOST, WEB_EID = "fi.kortilla.host", "eu.webeid"
 #: What browsers give the host, Chromium's and Firefox's.
 STARTED_BY = (
@@ -32,11 +34,12 @@ WAITS = "print(1, flush=True); input()"
 pytestmark = pytest.mark.timeout(1800)
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, sources: Path = REPOSITORY) -> Path:
     """Build the installer, with the settings of pip that this user has."""
     home = pwd.getpwuid(os.getuid()).pw_dir
-    command = [REPOSITORY / "packaging/windows/build", folder]
-    subprocess.run(command, env=os.environ | {"HOME": home}, check=True)
+    command = [sources / "packaging/windows/build", folder]
+    environment = os.environ | {"HOME": home, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, env=environment, check=True)
     [installer] = folder.glob("Kortilla-*-setup.exe")
     return installer
 
@@ -44,6 +47,23 @@ def build(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def installer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("installer"))
+
+
+@pytest.fixture(scope="module")
+def older(installer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installer of version 0.0.9, which had a module that is gone now."""
+    folder = tmp_path_factory.mktemp("older")
+    sources = folder / "sources"
+    sources.mkdir()
+    for each in REPOSITORY.iterdir():
+        (sources / each.name).symlink_to(each)
+    module = sources / "native_host"
+    module.unlink()
+    shutil.copytree(REPOSITORY / module.name, module)
+    start = module / "__init__.py"
+    start.write_text(start.read_text().replace(VERSION, OLDER))
+    (module / "older.py").touch()
+    return build(folder, sources)
 
 
 class Computer:
@@ -76,10 +96,23 @@ class Computer:
             check=check,
         ).stdout
 
-    def install(self) -> int:
-        """Install without windows, and return the exit status."""
-        with self.start(str(self._installer), "/S") as process:
-            return process.wait(patience(180))
+    def install(self, installer: Path | None = None, largest: int = 0) -> int:
+        """Install without windows, and return the exit status.
+
+        ``largest`` is how many bytes a file may have. Then writing to it fails, as on a
+        full disk.
+        """
+        words = ["wine", str(installer or self._installer), "/S"]
+        if largest:
+            limit = f"trap '' XFSZ; ulimit -f {largest // 512}; exec \"$@\""
+            words = ["sh", "-c", limit, "sh", *words]
+        return subprocess.run(
+            words,
+            env=self._wine.environment,
+            stdin=subprocess.DEVNULL,
+            timeout=patience(180),
+            check=False,
+        ).returncode
 
     def remove(self) -> None:
         """Remove it as *Apps* does. NSIS leaves a copy of the uninstaller in Temp."""
@@ -206,27 +239,32 @@ def hello(said: bytes) -> str:
 
 
 def test_an_upgrade_closes_the_window_and_keeps_settings(
-    installed: Computer, screen: Screen, tmp_path: Path
+    computer: Computer, older: Path, screen: Screen, tmp_path: Path
 ) -> None:
-    before = installed.registry(tmp_path)
-    config = installed.local / "kortilla/config.toml"
+    assert computer.install(older) == 0
+    modules = computer.program / "Lib/site-packages/native_host"
+    assert (modules / "older.pyc").is_file()
+    assert computer.value(APPS, "DisplayVersion") == OLDER
+    before = computer.registry(tmp_path)
+    config = computer.local / "kortilla/config.toml"
     config.write_text('language = "sv"\n')
-    foreign = installed.program / "SPECIMEN.txt"
+    foreign = computer.program / "SPECIMEN.txt"
     foreign.write_text("somebody's")
-    lost = installed.program / "licenses/Python.txt"
-    lost.unlink()
-    program = str(installed.program / "kortilla-host.exe")
-    with installed.start(program, "-I", "-m", "native_host.cli", "open") as window:
+    program = str(computer.program / "kortilla-host.exe")
+    with computer.start(program, "-I", "-m", "native_host.cli", "open") as window:
         screen.find("Kortilla")
-        assert installed.install() == 0
+        assert computer.install() == 0
         assert window.wait(patience()) == 0
+    assert not (modules / "older.pyc").exists()
     kept = config.read_text(), foreign.read_text()
     config.unlink()
     foreign.unlink()
     assert kept == ('language = "sv"\n', "somebody's")
-    assert lost.is_file()
     # Wine adds a colour of its own for the first window.
-    assert before - installed.registry(tmp_path) == set()
+    [changed] = before - computer.registry(tmp_path)
+    assert changed.lower().startswith(f"[{APPS.replace('HKCU', PERSON)}]".lower())
+    assert computer.value(APPS, "DisplayVersion") == VERSION
+    computer.remove()
 
 
 def test_an_upgrade_waits_for_the_command_line(installed: Computer) -> None:
@@ -242,3 +280,39 @@ def test_an_upgrade_waits_for_the_command_line(installed: Computer) -> None:
         _, _ = command.communicate(b"\n", timeout=patience())
         assert command.returncode == 0
     lost.write_bytes(content)
+
+
+def test_a_download_that_broke_off_installs_nothing(
+    computer: Computer, installer: Path, tmp_path: Path
+) -> None:
+    content = bytearray(installer.read_bytes())
+    short, changed = tmp_path / "short.exe", tmp_path / "changed.exe"
+    short.write_bytes(content[: len(content) // 2])
+    content[len(content) // 2] ^= 1
+    changed.write_bytes(content)
+    for broken in (short, changed):
+        assert computer.install(broken) == 2
+        assert not computer.program.exists()
+
+
+def test_a_full_disk_leaves_the_older_version_whole(
+    computer: Computer, older: Path, tmp_path: Path
+) -> None:
+    assert computer.install(older) == 0
+    before = computer.registry(tmp_path), computer.files()
+    assert computer.install(largest=50_000_000) == 3
+    assert computer.registry(tmp_path) == before[0]
+    assert computer.files() == before[1]
+    computer.remove()
+
+
+def test_a_folder_that_cannot_be_written_stays_as_it_is(
+    computer: Computer, tmp_path: Path
+) -> None:
+    before = computer.registry(tmp_path), computer.files()
+    programs = computer.program.parent
+    programs.touch()
+    assert computer.install() == 3
+    programs.unlink()
+    assert computer.registry(tmp_path) == before[0]
+    assert computer.files() == before[1]

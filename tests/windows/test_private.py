@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""On Windows too, no document stays, no pipe is passed on, and no attachment runs."""
+"""On Windows too, no document stays, no pipe is passed on, and no attachment runs.
+
+Wine keeps a file's stream as a file of its own, which does not follow its file.
+"""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.windows.wine import Wine
+from kortilla.encryption import PasswordRecipient
+from native_host.files.encrypt import encrypt_files
+from tests.windows.wine import Wine, windows_path
 
 _COPIES = """
 import json
@@ -18,6 +24,8 @@ def shown():
     copies = document_viewer.PrivateCopies()
     near = str(folder.path / "0.pdf")
     again = [copies.open(each, 1, near) for each in (b"first", b"second")]
+    [mark] = copies._folder.glob("document-1.pdf:*")
+    assert mark.read_bytes() == b"[ZoneTransfer]\\r\\nZoneId=3\\r\\n"
     return folder, copies, again
 folder, copies, again = shown()
 place = copies._folder
@@ -56,12 +64,45 @@ print(json.dumps([each for each in sys.argv[1:] if system.is_for_viewer(Path(eac
 """
 
 
+_DECRYPT = """
+import sys
+from pathlib import Path
+from native_host.files.decrypt import decrypt_with_password
+[made] = decrypt_with_password([Path(sys.argv[1])], sys.argv[2]).made
+print(f'"{made.path.name}"')
+"""
+
+
+PASSWORD = PasswordRecipient("ABCD-EFGH-JKLM-NPQR-STUV")
+
+
 def run(wine: Wine, script: str, *words: str) -> Any:
     return json.loads(wine.run("-c", script, *words).stdout)
 
 
 def test_copies_for_a_viewer_are_deleted(wine: Wine) -> None:
     assert run(wine, _COPIES) == [[True, True], True, False]
+
+
+def test_what_is_decrypted_has_the_mark_of_the_encrypted_file(
+    wine: Wine, tmp_path: Path
+) -> None:
+    original = tmp_path / "SPECIMEN.txt"
+    original.write_text("Hei!")
+    [made] = encrypt_files([original], [PASSWORD]).made
+    original.unlink()
+    path = windows_path(made.path)
+    decrypt = (_DECRYPT, path, PASSWORD.password)
+    assert run(wine, *decrypt) == original.name
+    assert [*tmp_path.glob("*:*")] == []
+    mark = tmp_path / f"{made.path.name}:Zone.Identifier"
+    mark.write_bytes(
+        b"[ZoneTransfer]\r\nZoneId=3\r\nHostUrl=https://service.example/\r\n"
+    )
+    assert run(wine, *decrypt) == "SPECIMEN-2.txt"
+    # The file has it before its name.
+    [copy] = tmp_path.glob(".kortilla-*.part:Zone.Identifier")
+    assert copy.read_bytes() == mark.read_bytes()
 
 
 def test_a_process_that_reads_hostile_data_gets_no_pipe_of_the_window(

@@ -98,6 +98,40 @@ said["asked"] = child.poll()
 processes.end_process(child.pid, lambda: True, 5)
 said["ended"] = child.poll()
 """
+_REQUESTS = """
+from native_host.platform import processes
+code = '''
+import asyncio, sys, threading
+from native_host.cli.options import run_until_signal
+from native_host.platform import windows_signals
+async def work():
+    print("works", flush=True)
+    if "closed" in sys.argv:  # Windows calls it in a thread of its own
+        [routine] = windows_signals._routines
+        threading.Thread(target=routine, args=(2,), daemon=True).start()
+    await asyncio.sleep(600)
+try:
+    run_until_signal(work)
+except KeyboardInterrupt:
+    print("what is done")
+'''
+def start(*words):
+    command = [sys.executable, "-I", "-c", code, *words]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    child.stdout.readline()
+    return child
+child = start()
+processes.ask_to_end(child)
+said["child"] = [child.communicate()[0], child.returncode]
+child = start()
+processes.end_process(child.pid, lambda: True, 60)
+said["another"] = [child.communicate()[0], child.returncode]
+child = start("closed")
+said["console"] = [child.communicate()[0], child.returncode]
+child = subprocess.Popen([sys.executable, "-I", "-c", "input()"], stdin=subprocess.PIPE)
+processes.ask_to_end(child)
+said["deaf"] = child.wait()
+"""
 
 
 def say(wine: Wine, script: str) -> dict[str, Any]:
@@ -142,6 +176,13 @@ def test_processes_are_found_and_ended(wine: Wine) -> None:
         "asked": None,
         "ended": 1,
     }
+
+
+def test_a_process_that_is_asked_to_end_says_what_it_has_done(wine: Wine) -> None:
+    """So does one whose console is closed. Wine ends it without a word."""
+    ended = ["what is done\n", 0]
+    ends = dict.fromkeys(("child", "another", "console"), ended)
+    assert say(wine, _REQUESTS) == {**ends, "deaf": 1}
 
 
 def test_the_self_check_asks_for_nothing_that_only_linux_has(wine: Wine) -> None:

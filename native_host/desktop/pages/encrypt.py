@@ -210,7 +210,7 @@ class Page(FilesPage):
         if not made:
             return []
         more = self.button("encrypt.more", self._begin_again)
-        return [self.send_button(made), more]
+        return [*self.send_buttons(made), more]
 
     def _begin_again(self) -> None:
         self.forget()

@@ -2,6 +2,7 @@
 """What pages of files share: files are dropped, chosen, opened, shown in a folder."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -131,9 +132,14 @@ class FilesPage(PageBase):
         name = WrappingLabel(escape_name(path.name), bold=True)
         return Row(Sign("tick", "good", 34), [name, folder], buttons)
 
-    def send_button(self, paths: Sequence[Path]) -> Button:
-        """Return the button that attaches files to a new message."""
-        return self.button("files.send", partial(self._send, paths), "manage")
+    def send_buttons(self, paths: Sequence[Path]) -> list[Button]:
+        """Return the button that attaches files to a new message, where one can.
+
+        On Windows no program is known that can.
+        """
+        if sys.platform == "win32":
+            return []
+        return [self.button("files.send", partial(self._send, paths), "manage")]
 
     def self_check(self) -> list[QWidget]:
         """Return the button to the page that tells what is wrong."""

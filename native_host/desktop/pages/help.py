@@ -2,6 +2,7 @@
 """The guide for citizens in the window, in its language and without a network."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -33,6 +34,8 @@ _LINE_HEIGHT = 142.0  # per cent
 _LARGE = 1.25
 #: A picture is at most as wide as the page.
 _ALL = QTextLength(QTextLength.Type.PercentageLength, 100)
+#: What holds on Linux, and in a comment, which others hide, what holds on Windows.
+_EITHER = re.compile(r"<!-- Linux -->(.*?)<!-- Windows\s*(.*?)\s*-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]*)\)")
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)]*)\)")
@@ -218,6 +221,7 @@ def _prepared(text: str, folder: Path) -> str:
     def link_alone(found: re.Match[str]) -> str:
         return found[0] if is_here(found[2]) else ""
 
+    text = _EITHER.sub(r"\2" if sys.platform == "win32" else r"\1", text)
     text = _COMMENT.sub("", text)
     # What a picture shows is said below it, also for those who do not see it.
     text = _PICTURE.sub(r"![\1](\2)\n\n*\1*", text)

@@ -159,7 +159,7 @@ class Page(FilesPage):
     def _next_buttons(self, signed: Sequence[Path], packable: bool) -> list[QWidget]:
         more = self.button("sign.more", self._begin_again)
         pack = self._pack_buttons() if packable else []
-        return [*pack, self.send_button(signed), more]
+        return [*pack, *self.send_buttons(signed), more]
 
     def _pack_buttons(self) -> list[QWidget]:
         return [self.button("sign.package", self._sign_packed)]

@@ -239,6 +239,7 @@ class PrivateCopies:
                 system.delete_file(path)
             path.touch(0o600, exist_ok=False)
             path.write_bytes(data)
+            system.mark_as_from_web(path)  # most are, and it is only to be read
             path.chmod(0o400)
         except OSError:
             return False

@@ -41,7 +41,8 @@ from tests.kortilla.small_eu import (
 )
 from tests.kortilla.timestamps import stamper
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+#: Late enough that no test signs after it, however long all tests take.
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
 TOMORROW = NOW + timedelta(days=1)
 
 
