@@ -8,6 +8,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.state import MockCardState
 from tests.host.process import HostProcess, running
 from tests.support import cards, commands
+from tests.support.patience import patience
 from tests.support.pcsc import READERS, Pcscd
 from tests.support.sight import Sight
+from tests.support.terminal import Terminal
 from tests.windows.conftest import Insert
 from tests.windows.wine import Person, Wine, windows_path
 
@@ -58,6 +61,21 @@ class Shown:
             return False
 
         self.host.until(is_there)
+
+
+class Console(Terminal):
+    """A console of Windows, which Wine draws on a terminal."""
+
+    def __init__(self, wine: Wine, *words: str) -> None:
+        super().__init__()
+        self.process = subprocess.Popen(
+            [*wine.interpreter, "-I", *KORTILLA, *words],
+            env=wine.environment | {"TERM": "xterm"},
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            start_new_session=True,
+        )
 
 
 @pytest.fixture
@@ -213,3 +231,19 @@ def test_a_report_of_the_card_is_the_same_as_on_linux(
     own = tmp_path / "own.json"
     subprocess.run([*commands.KORTILLA, *words, str(own)], check=True)
     assert json.loads(path.read_text()) == json.loads(own.read_text())
+
+
+def test_the_number_for_a_report_is_typed_in_the_console(
+    wine: Wine, lay: Callable[[], MockCardState], tmp_path: Path
+) -> None:
+    lay()
+    path = tmp_path / "report.json"
+    words = ("doctor", "--lang", "en", "--card-report", windows_path(path))
+    with closing(Console(wine, *words)) as console:
+        for number in (WRONG_CAN, CAN):
+            console.wait_for("(CAN):")
+            console.type(f"{number}\r")
+        console.wait_for("report.json")
+        assert console.process.wait(patience()) == 0
+        assert WRONG_CAN not in console.seen and CAN not in console.seen
+    assert json.loads(path.read_text())["complete"]
