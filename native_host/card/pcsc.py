@@ -14,7 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
-from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
+from native_host.card.errors import (
+    CardBusyError,
+    CardError,
+    CardRemovedError,
+    PcscUnavailableError,
+)
 from native_host.card.pcsc_connection import (
     BUSY_PATIENCE,
     Code,
@@ -40,6 +45,7 @@ Readers = tuple[Reader, ...]
 _PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
 
 _SECOND_LOOK = 1000  # milliseconds
+_NO_READER_PAUSE = 1.0  # seconds
 
 
 class _Watch:
@@ -98,16 +104,25 @@ class _Watch:
 
     def _run(self) -> None:
         try:
+            while not self._stopping.is_set():
+                self._follow_service()
+        except PcscUnavailableError as error:
+            self._report(error)
+        except CardError as error:
+            self._report(PcscUnavailableError(str(error)))
+
+    def _follow_service(self) -> None:
+        try:
             self._context = establish_context()
             try:
                 self._follow(self._context)
             finally:
                 context, self._context = self._context, None
                 scard().SCardReleaseContext(context)
-        except PcscUnavailableError as error:
-            self._report(error)
-        except CardError as error:
-            self._report(PcscUnavailableError(str(error)))
+        except CardRemovedError:  # on Windows, which then runs no service
+            if self.readers != ():
+                self._report(())
+            self._stopping.wait(_NO_READER_PAUSE)
 
     def _follow(self, context: int) -> None:
         # The last report of each reader, whose state is passed to the next wait. State

@@ -70,6 +70,7 @@ class ReaderState(IntEnum):
 
 _HANGS_UP_WITHIN = 1.0  # seconds; pcscd asks polkit meanwhile
 
+_NO_SERVICE = (Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR)
 _ERRORS: dict[int, tuple[type[CardError], str]] = {
     Code.SHARING_VIOLATION: (CardBusyError, "Another program holds the card."),
     Code.RESET_CARD: (CardResetError, "The card was reset, or lost its power."),
@@ -92,10 +93,13 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
         (CardMuteError, "The card does not answer."),
     ),
     **dict.fromkeys(
-        (Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR),
-        (PcscUnavailableError, "The smart card service went away."),
+        _NO_SERVICE, (PcscUnavailableError, "The smart card service went away.")
     ),
 }
+if sys.platform == "win32":  # which runs the service only while there is a reader
+    _ERRORS |= dict.fromkeys(
+        _NO_SERVICE, (CardRemovedError, "There is no card reader.")
+    )
 
 
 @cache
@@ -126,12 +130,15 @@ def check(result: int, step: str) -> None:
 def establish_context() -> int:
     """Return a new context, which the caller releases.
 
-    Raises ``PcscUnavailableError``, or ``PcscDeniedError`` if the service refuses.
+    Raises ``PcscUnavailableError``, or ``PcscDeniedError`` if the service refuses, and
+    ``CardRemovedError`` on Windows without a reader.
     """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     code = code_of(result)
     if code == Code.OK:
         return int(context)
+    if sys.platform == "win32" and code in _NO_SERVICE:
+        check(code, "SCardEstablishContext")
     if code in {Code.NO_SERVICE, Code.SECURITY_VIOLATION} and _refuses():
         raise PcscDeniedError(
             "The smart card service, on Linux pcscd, does not let this session use the "

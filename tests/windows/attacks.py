@@ -15,7 +15,7 @@ import time
 from contextlib import closing, suppress
 from ctypes import wintypes
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This program is for Windows.")
@@ -166,7 +166,7 @@ def limits() -> list[list[int]]:
     asked: list[list[int]] = []
     set_limits = windows_jobs._kernel.SetInformationJobObject
 
-    def note(job: object, kind: int, place: object, size: int) -> int:
+    def note(job: object, kind: int, place: Any, size: int) -> int:
         given = ctypes.cast(place, ctypes.POINTER(windows_jobs._Limits)).contents
         seconds = given.basic.process_time // windows_jobs._SECOND
         asked.append([given.process_memory, seconds, given.basic.processes])

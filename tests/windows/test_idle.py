@@ -38,13 +38,6 @@ PcscConnection.release = lambda self: None
 """
 
 
-@pytest.fixture
-def wine(wine: Wine) -> Wine:
-    """Wine with the other winscard."""
-    wine.environment["WINEDLLOVERRIDES"] += ";winscard=native,builtin"
-    return wine
-
-
 @pytest.mark.parametrize(
     ("seconds", "code"), [("3", Code.OK), ("6", Code.RESET_CARD)], ids=["3", "6"]
 )

@@ -56,6 +56,39 @@ def test_own_files_are_signed_and_checked(
         assert each | {"file": ""} == on_linux | {"file": ""}
 
 
+_SIGN = """
+import json, sys, threading, time
+from pathlib import Path
+from native_host.desktop.prompts import Command
+from native_host.files.process import request
+from native_host.files.sources import Wish
+wish = Wish(files=(Path(sys.argv[1]),), language="en")
+given = request(wish, card="pcsc", prompt="window")
+command = Command("native_host.files.process", given=given)
+def cancel():
+    while not Path(sys.argv[2]).exists():
+        time.sleep(0.1)
+    command.cancel()
+threading.Thread(target=cancel).start()
+print(json.dumps(command.run()))
+"""
+
+
+def test_a_signing_that_the_desktop_window_stops_says_what_it_has_done(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    insert()
+    text, stop = tmp_path / "SPECIMEN-muistio.txt", tmp_path / "stop"
+    text.write_text("muistio")
+    paths = (windows_path(text), windows_path(stop))
+    with wine.python("-c", _SIGN, *paths) as signing:
+        person.see("sign")
+        stop.touch()
+        error = json.loads(signing.communicate()[0])["error"]
+    # What is killed has no message.
+    assert error["code"] == "USER_CANCELLED" and error["message"]
+
+
 def test_an_own_file_is_encrypted_and_opened(
     wine: Wine, insert: Insert, person: Person, tmp_path: Path
 ) -> None:

@@ -81,8 +81,14 @@ class Wine:
     @contextmanager
     def kortilla(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
         """Run a command of ``kortilla``, which is ended at exit."""
+        with self.python("-m", "native_host.cli", *words) as process:
+            yield process
+
+    @contextmanager
+    def python(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run Python with these arguments. It is ended at exit."""
         process = subprocess.Popen(
-            [*self.interpreter, "-I", "-m", "native_host.cli", *words],
+            [*self.interpreter, "-I", *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -5,12 +5,15 @@
  * on that card, then the card is reset" (Microsoft, SCardBeginTransaction). Wine's own,
  * to which this one hands all calls, lets a transaction last forever. Windows resets the
  * card when the time is over; this one does so at the holder's next call, which sees the
- * same.
+ * same. It also asks pcsc-lite for a reader's features by pcsc-lite's number (PC/SC part 10
+ * §2.2), which Wine does not do.
  */
 #include <windows.h>
 #include <winscard.h>
 
 #define IDLE 5000 /* milliseconds */
+#define GET_FEATURE_REQUEST 3400
+#define PCSC_LITE 0x42000000
 
 /* All functions that pyscard looks for, first those that go on as they are. */
 #define HANDED_ON(each) \
@@ -115,6 +118,7 @@ EXPORT LONG WINAPI SCardTransmit(SCARDHANDLE card, LPCSCARD_IO_REQUEST pci, LPCB
 
 EXPORT LONG WINAPI SCardControl(SCARDHANDLE card, DWORD code, LPCVOID in, DWORD in_size,
                                 LPVOID out, DWORD out_size, LPDWORD returned) {
+  if (code == SCARD_CTL_CODE(GET_FEATURE_REQUEST)) code = PCSC_LITE + GET_FEATURE_REQUEST;
   return WATCH(SCardControl, card, code, in, in_size, out, out_size, returned);
 }
 

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Cards and readers that come and go, contactless ones, PIN pads, reports of cards.
+
+A log of what the host has the window show says more than the window's colours.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.card_data import CAN
+from kortilla.mock_card.contactless import ContactlessCard
+from kortilla.mock_card.state import MockCardState
+from tests.host.process import HostProcess, running
+from tests.support import cards, commands
+from tests.support.patience import patience
+from tests.support.pcsc import READERS, Pcscd
+from tests.support.sight import Sight
+from tests.support.terminal import Terminal
+from tests.windows.conftest import Insert
+from tests.windows.wine import Person, Wine, windows_path
+
+PIN1, WRONG_CAN = "1234", "111111"
+KORTILLA = ("-m", "native_host.cli")
+_LOG = """
+from native_host.pin_prompt.window import WindowPrompt
+send = WindowPrompt._send
+def log(self, message):
+    said = getattr(message, "question", None) or getattr(message, "step", "")
+    problem = getattr(message, "problem", None)
+    said = said if isinstance(said, str) else type(said).__name__
+    words = type(message).__name__, said, problem and problem.code
+    with open({path!r}, "a", encoding="utf-8") as file:
+        print(*filter(None, words), file=file)
+    send(self, message)
+WindowPrompt._send = log
+"""
+
+
+class Shown:
+    """What a host has had its window show, a line for each message."""
+
+    def __init__(self, host: HostProcess, log: Path) -> None:
+        self.host, self._log, self._seen = host, log, 0
+
+    def wait_for(self, words: str) -> None:
+        """Wait until a line with these words follows the one that was found last."""
+
+        def is_there() -> bool:
+            lines = self._log.read_text().splitlines() if self._log.exists() else []
+            for number, line in enumerate(lines[self._seen :], self._seen + 1):
+                if words in line:
+                    self._seen = number
+                    return True
+            return False
+
+        self.host.until(is_there)
+
+
+class Console(Terminal):
+    """A console of Windows, which Wine draws on a terminal."""
+
+    def __init__(self, wine: Wine, *words: str) -> None:
+        super().__init__()
+        self.process = subprocess.Popen(
+            [*wine.interpreter, "-I", *KORTILLA, *words],
+            env=wine.environment | {"TERM": "xterm"},
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture
+def shown(wine: Wine, tmp_path: Path) -> Iterator[Shown]:
+    """A host that asks for a login in its window, and ends within the test."""
+    log = tmp_path / "shown.log"
+    prelude = _LOG.format(path=windows_path(log))
+    with running(
+        wine.environment, prelude=prelude, interpreter=wine.interpreter
+    ) as host:
+        yield Shown(host, log)
+        host.end_input()
+        assert host.wait() == 0
+
+
+@pytest.fixture
+def lay(pcscd: Pcscd, tmp_path: Path) -> Iterator[Callable[[], MockCardState]]:
+    """Lays a card on the reader, which is a contactless one then."""
+
+    def lay() -> MockCardState:
+        state = cards.new_card(tmp_path / "contactless")
+        pcscd.insert(ContactlessCard(state, wait=time.sleep))
+        pcscd.settle()
+        return state
+
+    yield lay
+    pcscd.pull()
+
+
+def log_in(shown: Shown, person: Person) -> None:
+    """Type PIN1 where it is asked for, maybe again, and see the login done."""
+    shown.wait_for("PinQuestion")
+    Person(person.screen, person.pictures).see("authenticate")
+    person.type(PIN1)
+    assert shown.host.answer()["result"]["signature"]
+
+
+def test_the_number_of_a_contactless_card_is_asked_for_and_remembered(
+    wine: Wine, shown: Shown, person: Person, lay: Callable[[], MockCardState]
+) -> None:
+    lay()
+    shown.host.begin_login()
+    for picture in ("can", "can-wrong"):
+        shown.wait_for("CanQuestion")
+        person.picture(picture, person.see("authenticate"))
+        if picture == "can":
+            person.type(WRONG_CAN)
+    person.screen.type(CAN)
+    person.screen.press("Tab", "space", "shift+Tab", "Return")
+    log_in(shown, person)
+    [kept] = wine.home.glob("AppData/Local/kortilla/**/can")
+    assert CAN not in kept.read_text()
+    shown.host.begin_login()
+    log_in(shown, person)  # it is not asked for again
+    forget = "import asyncio; from native_host import remembered_can as can; "
+    wine.run("-c", forget + "assert asyncio.run(can.forget())")
+    assert not kept.exists()
+
+
+def test_a_card_that_is_pulled_is_asked_for_again(
+    shown: Shown, insert: Insert, person: Person, pcscd: Pcscd
+) -> None:
+    card = insert()
+    shown.host.begin_login()
+    shown.wait_for("PinQuestion")
+    person.see("authenticate")
+    person.screen.type("12")
+    pcscd.pull()
+    shown.wait_for("Show waiting-for-card CARD_REMOVED")
+    person.screen.wait_until_shown(lambda: Sight.of(person.screen.rows()).wants_card)
+    pcscd.insert(card)
+    log_in(shown, person)
+
+
+def test_without_a_reader_windows_runs_no_service_and_the_reader_is_asked_for(
+    wine: Wine, shown: Shown, insert: Insert, person: Person, pcscd: Pcscd
+) -> None:
+    """Windows 8 and later start the service with the first reader, and stop it."""
+    pcscd.stop_service()
+    try:
+        assert json.loads(wine.run(*KORTILLA, "card", "status", "--json").stdout) == {
+            "readers": []
+        }
+        shown.host.begin_login()
+        shown.wait_for("Show waiting-for-reader")
+        window = person.screen.find_in_front("")
+        person.picture("no-reader", window)
+        pcscd.start_service()
+        shown.wait_for("Show waiting-for-card")
+        card = insert()
+        shown.wait_for("PinQuestion")
+        person.see("authenticate")
+        pcscd.stop_service()
+        shown.wait_for("Show waiting-for-reader CARD_REMOVED")
+        person.picture("reader-gone", window)
+    finally:
+        pcscd.stop_service()
+        pcscd.start_service()
+    pcscd.insert(card)
+    log_in(shown, person)
+
+
+def test_of_two_cards_the_person_chooses_one(
+    shown: Shown, insert: Insert, person: Person, pcscd: Pcscd, tmp_path: Path
+) -> None:
+    insert()
+    second = cards.new_card(tmp_path / "second", number=2)
+    pcscd.insert(MockCard(second), READERS[1])
+    pcscd.settle()
+    try:
+        shown.host.begin_login()
+        shown.wait_for("ChooseCard")
+        person.picture("two-cards", person.see("authenticate"))
+        person.screen.press("Down", "space", "Tab", "Tab", "Return")
+        shown.wait_for("PinQuestion")
+        person.see("authenticate")
+        person.type("9999")
+        log_in(shown, person)
+        assert second.read().pin1.tries == 5
+    finally:
+        pcscd.pull(READERS[1])
+
+
+@pytest.mark.parametrize("typed", ["1234", ""], ids=["typed", "refused"])
+def test_the_pin_is_typed_on_the_reader(
+    shown: Shown, insert: Insert, person: Person, pcscd: Pcscd, typed: str
+) -> None:
+    """A reader that refuses its own keys leaves the keyboard."""
+    pcscd.stop_service()
+    pcscd.start_service(pin_pad=typed)
+    try:
+        insert()
+        shown.host.begin_login()
+        shown.wait_for("PinQuestion")
+        person.picture(f"pin-pad-{typed}", person.see("authenticate"))
+        person.screen.press("Tab", "Return")
+        if typed:
+            assert shown.host.answer()["result"]["signature"]
+        else:
+            log_in(shown, person)
+    finally:
+        pcscd.stop_service()
+        pcscd.start_service()
+
+
+def test_a_report_of_the_card_is_the_same_as_on_linux(
+    wine: Wine, insert: Insert, tmp_path: Path
+) -> None:
+    insert()
+    words = ("doctor", "--lang", "en", "--card-report")
+    path = tmp_path / "report.json"
+    wine.run(*KORTILLA, *words, windows_path(path))
+    own = tmp_path / "own.json"
+    subprocess.run([*commands.KORTILLA, *words, str(own)], check=True)
+    assert json.loads(path.read_text()) == json.loads(own.read_text())
+
+
+def test_the_number_for_a_report_is_typed_in_the_console(
+    wine: Wine, lay: Callable[[], MockCardState], tmp_path: Path
+) -> None:
+    lay()
+    path = tmp_path / "report.json"
+    words = ("doctor", "--lang", "en", "--card-report", windows_path(path))
+    with closing(Console(wine, *words)) as console:
+        for number in (WRONG_CAN, CAN):
+            console.wait_for("(CAN):")
+            console.type(f"{number}\r")
+        console.wait_for("report.json")
+        assert console.process.wait(patience()) == 0
+        assert WRONG_CAN not in console.seen and CAN not in console.seen
+    assert json.loads(path.read_text())["complete"]
