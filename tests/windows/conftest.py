@@ -6,6 +6,7 @@ tests out. They run one after the other: all programs have one profile of a user
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,13 +36,16 @@ def pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
 
 @pytest.fixture
 def wine(pcscd: Pcscd, screen: Screen) -> Iterator[Wine]:
-    """Wine beside the reader. Each test leaves nothing in the folder Temp.
+    """Wine beside the reader, for a person who has not used Kortilla yet.
+
+    Each test leaves nothing in the folder Temp.
 
     ``winscard.c`` stands before Wine's own, and does more of what Windows' does.
     """
     wine = Wine(Path(os.environ["WINDOWS_PYTHON"]), screen.environment)
     wine.environment["WINEDLLOVERRIDES"] += ";winscard=native,builtin"
     before = {*wine.temp.iterdir()}
+    shutil.rmtree(wine.temp.with_name("kortilla"), ignore_errors=True)
     yield wine
     assert {*wine.temp.iterdir()} - before == set()
 
