@@ -102,9 +102,11 @@ async def examine(
             found += await _bounded(name, check(place), patience)
         return found
 
-    found = await asyncio.gather(*map(in_turn, checks))
+    # Cancelled, it waits until all have cleared up, which gather would not.
+    async with asyncio.TaskGroup() as group:
+        rows = [group.create_task(in_turn(row)) for row in checks]
     first = [error("CONFIG_BROKEN")] if place.config_broken else []
-    return first + [each for row in found for each in row]
+    return first + [each for row in rows for each in row.result()]
 
 
 async def examine_files(place: Place) -> list[Finding]:
@@ -197,9 +199,9 @@ async def _bounded(
         # Not wait_for, which would wait for the end of what it has cancelled.
         done, _ = await asyncio.wait({task}, timeout=patience)
     finally:
-        task.cancel()
+        if task.cancel():  # it has not ended
+            await asyncio.wait({task}, timeout=_CLEARS_UP_WITHIN)
     if not done:
-        await asyncio.wait({task}, timeout=_CLEARS_UP_WITHIN)
         return [warning("CHECK_TIMED_OUT", check=name)]
     try:
         return task.result()

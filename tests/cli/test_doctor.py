@@ -47,6 +47,7 @@ from tests.cli.conftest import (
 )
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.install.nss_databases import make_profile
+from tests.operations.user import until
 from tests.pin_prompt.accessibility_bus import open_accessibility_bus
 from tests.support import cards, commands
 from tests.support.namespaces import REFUSED, may_leave_network
@@ -280,6 +281,29 @@ def test_a_signal_ends_the_programs_that_were_started_too(installed: Path) -> No
     assert json.loads(printed)["error"]["code"] == "USER_CANCELLED"
     with pytest.raises(ProcessLookupError):
         os.kill(launcher, 0)
+
+
+async def test_a_check_that_is_cancelled_clears_up_first() -> None:
+    begun: list[None] = []
+    cleared: list[None] = []
+
+    async def hangs(_: Place) -> list[Finding]:
+        begun.append(None)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _turn in range(100):  # of the event loop, as to reap a process
+                await asyncio.sleep(0)
+            cleared.append(None)
+        return []
+
+    checks = ({"card": hangs}, {"host": hangs})
+    examination = asyncio.ensure_future(examine(Place(), checks=checks))
+    await until(lambda: len(begun) == 2)
+    examination.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await examination
+    assert len(cleared) == 2
 
 
 def test_a_check_that_hangs_or_fails_says_so_and_the_others_go_on() -> None:
