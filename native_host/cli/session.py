@@ -166,7 +166,8 @@ async def _serve(window: Sequence[str] | None, language: str) -> str:
             change = asyncio.create_task(package_watch.change())
             awaited.add(change)
         with presence.only_one() as only:
-            if not only:
+            # A command that switched it off before this could not find it.
+            if not (only and presence.is_enabled()):
                 run.cancel()
             ended, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             run.cancel()

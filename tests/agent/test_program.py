@@ -24,6 +24,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host import remembered_can
 from native_host.agent import package_watch, presence
 from native_host.cli import main
+from native_host.cli.session import _serve as serve_agent
 from native_host.doctor.findings import catalogue
 from native_host.install import nss
 from native_host.languages import SPOKEN
@@ -262,6 +263,20 @@ def test_one_command_ends_it_and_keeps_it_off(
     start_agent()
     wait_until_running()
     assert kortilla("agent", "--enable") == {"enabled": True, "running": True}
+
+
+async def test_one_that_is_switched_off_while_it_starts_ends(
+    session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_one = presence.only_one
+
+    def switched_off() -> contextlib.AbstractContextManager[bool]:
+        presence.set_enabled(False)
+        return only_one()
+
+    monkeypatch.setattr(presence, "only_one", switched_off)
+    async with asyncio.timeout(patience()):
+        assert await serve_agent(None, "en") == "ended"
 
 
 @pytest.mark.parametrize("language", SPOKEN)

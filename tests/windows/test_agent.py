@@ -15,6 +15,7 @@ import pytest
 
 from tests.host.test_manage import pins
 from tests.support.patience import patience
+from tests.support.screen import Screen
 from tests.windows.conftest import Insert
 from tests.windows.wine import Person, Wine
 
@@ -96,9 +97,13 @@ def test_it_opens_the_window_for_a_new_card_and_ends_at_removal(
     assert findings(installed) == {"AGENT_RUNS"}
 
 
-def test_it_starts_no_more_once_it_is_switched_off(installed: Wine) -> None:
+def test_it_starts_no_more_once_it_is_switched_off(
+    installed: Wine, screen: Screen
+) -> None:
     kortilla(installed, "agent", "--disable")
     run(installed, "wineboot")
     assert not is_running(installed)
     assert findings(installed) == {"AGENT_DISABLED"}
     kortilla(installed, "agent", "--enable")
+    # A removal ends only one that has started.
+    screen.wait_until(lambda: is_running(installed))
