@@ -160,8 +160,8 @@ def limits() -> list[list[int]]:
 
     They are those of a job: memory, seconds and processes. Wine forgets them.
     """
-    from kortilla.signing import worker as pdf_worker  # noqa: PLC0415
-    from kortilla.signing.processes import MEMORY, SECONDS  # noqa: PLC0415
+    from kortilla.signing import worker as pdf_worker  # noqa: PLC0415 - slow
+    from kortilla.signing.processes import MEMORY, SECONDS  # noqa: PLC0415 - slow
 
     asked: list[list[int]] = []
     set_limits = windows_jobs._kernel.SetInformationJobObject
