@@ -66,8 +66,10 @@ class Lasting:
         authority = TimestampAuthority(self.stamping_root.der)
         return TrustedCAs(None, known.test, time_stamping=(authority,))
 
-    def answer(self, certificate: bytes, **changes: Any) -> bytes:
-        """Return the OCSP answer of a certificate's CA, now unless it is changed."""
+    def answer(
+        self, certificate: bytes, *, after: timedelta = timedelta(0), **changes: Any
+    ) -> bytes:
+        """Return the OCSP answer of a certificate's CA, so long after now."""
         about = ExactCertificate.load(certificate)
         above = next(
             each
@@ -77,7 +79,7 @@ class Lasting:
         request = build_request(
             Subject.of(about), Subject.of(above.certificate), bytes(32)
         )
-        at = datetime.now(UTC).replace(microsecond=0)
+        at = datetime.now(UTC).replace(microsecond=0) + after
         options: dict[str, Any] = {"ca": above, "at": at, "nonce": None}
         return OCSPAnswer(**options | changes).encode(request)
 

@@ -394,7 +394,8 @@ async def test_an_authority_is_asked_about_when_somebody_may_be_asked(
         ({}, ""),
         ({"serial": 77}, "TIMESTAMP_UNCHECKED"),
         ({"this_update": -HOUR}, "TIMESTAMP_UNCHECKED"),
-        ({"status": "revoked"}, "TIMESTAMP_REVOKED"),
+        # An hour ago: a second after the timestamp it would do no harm.
+        ({**REVOKED, "after": -HOUR, "this_update": HOUR}, "TIMESTAMP_REVOKED"),
     ],
 )
 async def test_what_a_file_says_of_the_authority_counts(
