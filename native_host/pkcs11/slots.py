@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from native_host import VERSION
-from native_host.card.atr import identify
+from native_host.card.atr import identify, is_contactless
 from native_host.card.errors import (
     CardBusyError,
     CardError,
@@ -98,11 +98,16 @@ class SlotManager:
     def learn_tries(self, certificate: "CardCertificate", tries_left: int) -> None:
         """Take down the tries that PIN1 of a card has now, for C_GetTokenInfo.
 
-        That is polled, so it never asks the card.
+        That is polled, so it never asks the card. A card that is in no slot yet is read
+        with the next call.
         """
         for slot in self._slots.values():
             if slot.token and slot.token.certificate.der == certificate.der:
                 slot.tries_left = tries_left
+                return
+        # A window has used a card that could not be read here.
+        for slot in self._slots.values():
+            slot.read_again |= slot.token is None and slot.reading is None
 
     def start(self) -> None:
         """Begin to watch the readers. May be called again."""
@@ -215,8 +220,11 @@ class SlotManager:
             if getattr(error, "kind", "") == CardKind.CONTACTLESS:
                 slot.read_again = True  # the number may be known then
             else:
+                # A card that was interrupted in PACE may take longer for the next run.
+                once = is_contactless(reader.atr or b"")
                 slot.failures += 1
-                slot.read_again = not error.final and slot.failures < _MOST_FAILURES
+                attempts = 1 if once else _MOST_FAILURES
+                slot.read_again = not error.final and slot.failures < attempts
         except Exception as error:
             log_unexpected(logger, error)
         else:
