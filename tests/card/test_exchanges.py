@@ -224,13 +224,15 @@ def test_a_digest_has_no_other_form_after_sign_or_for_another_reason(
     about_the_digest = ("6700", "6986", "6A80", "6A81", "6A86", "6A88")
     reasons = ("6982", "6983", "6985", "6988", "6A82", "6D00", "6E00", "6F00", "6C20")
     gone = CardRemovedError("gone")
+    mse, digest = usual[0][0], usual[1][0]
+    refusals: tuple[str | Exception, ...] = reasons
     rows: list[list[Exchange]] = [
-        *([*usual, (sign, status)] for status in (*about_the_digest, *reasons, other)),
-        *([(usual[0][0], status)] for status in reasons[:-1]),
-        *([usual[0], (usual[1][0], status)] for status in (*reasons, gone)),
+        *([*usual, (sign, each)] for each in (*about_the_digest, *refusals, other)),
+        *([(mse, each)] for each in refusals[:-1]),
+        *([usual[0], (digest, each)] for each in (*refusals, gone)),
         # A card that forgets PIN2 by a refused digest does not get it again.
-        [(usual[0][0], "6A80"), *padded, (sign, "6982")],
-        [(usual[0][0], "6A80"), *padded, (sign, "6A80")],
+        [(mse, "6A80"), *padded, (sign, "6982")],
+        [(mse, "6A80"), *padded, (sign, "6A80")],
     ]
     for exchanges in rows:
         card, script = verified(key)
