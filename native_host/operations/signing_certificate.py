@@ -114,8 +114,8 @@ async def signing_certificate(
 ) -> SigningCertificate:
     """Return the signing certificate of the login's card, or of the chosen card.
 
-    The progress is ``window-open`` if the person is asked. Raises
-    ``UserCancelledError`` with the reason, and errors of the prompt.
+    The progress is ``window-open`` if the person is asked, or waits in the window for a
+    slow card. Raises ``UserCancelledError`` with the reason, and errors of the prompt.
     """
     certificate, is_open = await _of_login(context, request)
     if certificate is None:
