@@ -77,8 +77,11 @@ def parse_atr(atr: bytes) -> Atr:
 
 
 def is_contactless(atr: bytes) -> bool:
-    """Whether a card lies on the contactless side of a reader. Raises ``AtrError``."""
-    return parse_atr(atr).contactless
+    """Whether a card lies on the contactless side of a reader, as far as it tells."""
+    try:
+        return parse_atr(atr).contactless
+    except AtrError:
+        return False
 
 
 def identify(atr: bytes, *, contactless: bool = False) -> Generation:

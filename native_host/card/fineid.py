@@ -94,6 +94,20 @@ _NO_SUCH_KEY = frozenset(
     {SW.WRONG_DATA, SW.FILE_NOT_FOUND, SW.WRONG_P1_P2, SW.REFERENCE_NOT_FOUND}
 )
 
+# Status words that name the algorithm or the digest as the fault. 6986 is what cards
+# answer to SHA-1. The others of "Status words" in docs/reference/card.md are about the
+# PIN, the order of commands or the channel: another form would not help.
+_WRONG_PARAMETERS = frozenset(
+    {
+        SW.WRONG_LENGTH,
+        SW.NOT_ALLOWED,
+        SW.WRONG_DATA,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1_P2,
+        SW.REFERENCE_NOT_FOUND,
+    }
+)
+
 
 class FineidCard(Pins):
     """A citizen card whose application is selected.
@@ -316,21 +330,20 @@ class FineidCard(Pins):
         the key does not support, ``UnsupportedCardError`` if its certificate does not
         allow its role, ``SignatureInvalidError`` if the card's own certificate does not
         verify the signature.
+
+        A card that refuses the form of the digest gets the other one, if there is one.
+        That costs no try and signs nothing. After SIGN, nothing is sent again.
         """
         key, certificate = self._settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
-        card_digest = scheme.card_digest(digest)
-        algorithm_byte = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm]))
-        self._choose_key(key, _FOR_SIGNING, algorithm_byte)
-        self._channel.send(
-            Command(
-                INS_PERFORM_SECURITY_OPERATION,
-                0x90,
-                0xA0,
-                Tlv(_TAG_DIGEST, card_digest),
-            ),
-            step="the digest",
-        )
+        usual, *others = scheme.card_inputs(digest)
+        try:
+            self._give_digest(key, *usual)
+        except CardError as error:
+            if not others or error.status_word not in _WRONG_PARAMETERS:
+                raise
+            logger.info("The card refuses a form of the digest: %s", error)
+            self._give_digest(key, *others[0])
         signature = self._channel.send(
             Command(
                 INS_PERFORM_SECURITY_OPERATION, 0x9E, 0x9A, le=min(scheme.size, 256)
@@ -339,6 +352,16 @@ class FineidCard(Pins):
         )
         scheme.verify(signature, digest)
         return signature
+
+    def _give_digest(self, key: CardKey, algorithm: int, digest: bytes) -> None:
+        """Send MSE and HASH. Raises ``CardError``."""
+        self._choose_key(key, _FOR_SIGNING, Tlv(_TAG_ALGORITHM, bytes([algorithm])))
+        self._channel.send(
+            Command(
+                INS_PERFORM_SECURITY_OPERATION, 0x90, 0xA0, Tlv(_TAG_DIGEST, digest)
+            ),
+            step="the digest",
+        )
 
     def decipher(self, key: CardKey, data: bytes, *, algorithm: int | None) -> bytes:
         """Decipher with a key whose PIN was verified before (PSO DECIPHER).

@@ -58,6 +58,9 @@ PUK_PAD_DIGITS = range(8, 9)
 _STORED_PIN = 12  # PINs are padded with 00 to this length
 _MAX_TRIES = 15  # the maximum in 63Cx; FINEID gives five
 
+#: The tries of a PIN or PUK after a right one (docs/reference/card.md, "References").
+ALL_TRIES = 5
+
 _TAG_PIN_INFO = 0xA0
 _TAG_PIN_REFERENCE = 0x83
 _TAG_TRIES = 0xDF21

@@ -97,9 +97,8 @@ def token_algorithm(key: PublicKey) -> SignatureAlgorithm:
 class SignatureScheme:
     """One algorithm with one public key: the card's input and its output.
 
-    ``card_algorithm`` is the algorithm byte of MSE (docs/reference/card.md,
-    "Algorithms"), ``size`` the length of a signature in bytes. Raises
-    ``InvalidArgumentError`` if the key does not support the algorithm.
+    ``size`` is the length of a signature in bytes. Raises ``InvalidArgumentError`` if
+    the key does not support the algorithm.
     """
 
     def __init__(self, key: PublicKey, algorithm: SignatureAlgorithm) -> None:
@@ -109,29 +108,39 @@ class SignatureScheme:
         self._padding = algorithm.padding
         self._hash = HASH_FUNCTIONS[algorithm.hash_function]
         key_bytes = (key.key_size + 7) // 8
-        self._card_digest_size: int | None = None
+        self._forms: tuple[tuple[int, int], ...]
         if isinstance(key, ec.EllipticCurvePublicKey):
             # ECDSA signs the leftmost bits of a digest, up to the curve's size, as a
             # number (FIPS 186-5 §6.4.1). So each digest becomes one of the two kinds
-            # that real cards have signed: 32 bytes, or 48 with a P-384 key.
-            large = key_bytes >= 48 and self._hash.digest_size >= 48
-            self._card_digest_size = 48 if large else 32
+            # that real cards have signed: 32 bytes, or 48 with a P-384 key. Zeros in
+            # front make a short one into the other kind, with the same signature.
+            self._forms = ((4 << 4 | _ECDSA, 32), (5 << 4 | _ECDSA, 48))
+            if key_bytes < 48:
+                self._forms = self._forms[:1]
+            elif self._hash.digest_size >= 48:
+                self._forms = self._forms[1:]
             self.size = 2 * key_bytes
-            self.card_algorithm = (5 if large else 4) << 4 | _ECDSA
         else:
-            self.size = key_bytes
             nibble = _HASH_NIBBLES[algorithm.hash_function]
-            self.card_algorithm = nibble << 4 | _PADDING_NIBBLES[algorithm.padding]
+            card_algorithm = nibble << 4 | _PADDING_NIBBLES[algorithm.padding]
+            self._forms = ((card_algorithm, self._hash.digest_size),)
+            self.size = key_bytes
 
-    def card_digest(self, digest: bytes) -> bytes:
-        """Return a digest in the form for the card. Raises ``InvalidArgumentError``."""
+    def card_inputs(self, digest: bytes) -> list[tuple[int, bytes]]:
+        """Return the forms in which the card may take a digest, the usual one first.
+
+        Each is MSE's algorithm byte (docs/reference/card.md, "Algorithms") and the
+        bytes of HASH. All give the same signature. Raises ``InvalidArgumentError``.
+        """
         if len(digest) != self._hash.digest_size:
             raise InvalidArgumentError(
                 f"A digest of {self._hash.name} has {self._hash.digest_size} bytes, "
                 f"not {len(digest)}."
             )
-        size = self._card_digest_size
-        return digest if size is None else digest[:size].rjust(size, b"\x00")
+        return [
+            (algorithm, digest[:size].rjust(size, b"\x00"))
+            for algorithm, size in self._forms
+        ]
 
     def verify(self, signature: bytes, digest: bytes) -> None:
         """Verify the card's signature. Raises ``SignatureInvalidError``."""

@@ -27,7 +27,7 @@ from native_host.card.apdu import (
     Command,
     CommandChannel,
 )
-from native_host.card.atr import AtrError, identify, is_contactless
+from native_host.card.atr import identify, is_contactless
 from native_host.card.contactless.pace import CARD_ACCESS, open_channel
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -187,10 +187,7 @@ async def _read_once(
 
 def _is_contactless(atr: bytes) -> bool:
     """Whether a CAN is needed. Raises ``UnsupportedCardError``."""
-    try:
-        if not is_contactless(atr):
-            return False
-    except AtrError:
+    if not is_contactless(atr):
         return False
     identify(atr, contactless=True)
     return True

@@ -166,16 +166,23 @@ async def _managed(
 
 
 async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
+    from native_host.card.atr import is_contactless
     from native_host.environment import open_source
     from native_host.operations.card_access.card_session import SILENT_AFTER
-    from native_host.operations.card_status import card_status
+    from native_host.operations.card_status import reader_status
 
-    loop = asyncio.get_running_loop()
-    waiting = "{}. {}".format(*texts.problem("CARD_SILENT"))
-    silent = loop.call_later(SILENT_AFTER, say, waiting)
+    problem = "CARD_SILENT"
+
+    def say_silent() -> None:
+        say("{}. {}".format(*texts.problem(problem)))
+
+    silent = asyncio.get_running_loop().call_later(SILENT_AFTER, say_silent)
     try:
         async with open_source(config) as source:
-            return await card_status(source)
+            readers = await source.readers()
+            if any(is_contactless(each.atr or b"") for each in readers):
+                problem = "CARD_SLOW"  # lifted now, it may become slower
+            return [await reader_status(source, each) for each in readers]
     finally:
         silent.cancel()
 

@@ -47,7 +47,8 @@ logger = logging.getLogger(__name__)
 
 Check = Callable[[Place], Awaitable[list[Finding]]]
 
-PATIENCE = 30.0  # seconds for one check; a card takes two
+#: Seconds for one check. A card takes two, and on a contactless reader up to 60.
+PATIENCE = 75.0
 _CLEARS_UP_WITHIN = 3.0  # seconds, for a check that was ended
 _FIXES_WITHIN = 300  # seconds; the person may be asked something meanwhile
 

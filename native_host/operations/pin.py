@@ -260,6 +260,8 @@ class PinTries:
         Raises ``UserCancelledError`` if the person has cancelled on the reader.
         """
         question = self._question
+        if isinstance(error, PinBlockedError):
+            self._refusals.meet(self._certificate, 0)
         match error:
             case None:
                 self._refusals.accepted(self._certificate)
@@ -275,7 +277,9 @@ class PinTries:
             return False
         match error:
             case WrongPinError(tries_left=tries_left):
-                if pin is not None:
+                if pin is None:  # it was typed on the reader
+                    self._refusals.meet(self._certificate, tries_left)
+                else:
                     self._refusals.refused(self._certificate, pin, tries_left)
                 self._question = replace(
                     question, tries_left=tries_left, wrong=True, pad_problem=""

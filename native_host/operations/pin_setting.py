@@ -25,7 +25,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pin_pad import PadUse
-from native_host.card.pins import NEW_PIN_DIGITS
+from native_host.card.pins import ALL_TRIES, NEW_PIN_DIGITS
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.card_access.held_card import HeldCard, OtherCardError
@@ -35,10 +35,6 @@ from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Ste
 from native_host.pin_prompt.prompt import DeclinedError, PromptError
 
 logger = logging.getLogger(__name__)
-
-#: The tries left of a PIN after a command that sets it (docs/reference/card.md,
-#: "Commands").
-_ALL_TRIES = 5
 
 _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
@@ -350,7 +346,7 @@ class PinSetting(ABC):
             return
         self._refusals.accepted(seen.certificate)
         # A PIN that was set, with all its tries, looks the same after it is set anew.
-        self._in_doubt = before.changed is not False and before.tries_left == _ALL_TRIES
+        self._in_doubt = before.changed is not False and before.tries_left == ALL_TRIES
 
 
 def _was_set(before: PinInfo, now: PinInfo) -> bool:

@@ -2,9 +2,11 @@
 """The table of codes that cards have refused: none is sent to its card again."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from native_host.card.certificate import CardCertificate
+from native_host.card.pins import ALL_TRIES
 
 
 @dataclass(repr=False)
@@ -22,11 +24,14 @@ class Refusals:
 
     It keeps hashes of a code and its card's certificate, and no code. Only ``meet``
     deletes entries. It is for a table of one PIN; tables for several codes do not use
-    it.
+    it. ``told`` gets a card's certificate and tries left each time they are known.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, told: Callable[[CardCertificate, int], None] = lambda *_: None
+    ) -> None:
         self._cards: dict[bytes, _Card] = {}
+        self._told = told
 
     def meet(self, certificate: CardCertificate, tries_left: int) -> bool:
         """Update the table with a card's tries left, before the card is sent anything.
@@ -36,6 +41,7 @@ class Refusals:
         with more tries than after a refusal has accepted a PIN since. That may be the
         refused one, changed in between, so all refusals of that card are deleted.
         """
+        self._told(certificate, tries_left)
         card = self._card(certificate)
         unanswered, card.unanswered = card.unanswered, None
         if card.refused and tries_left > card.tries_left:
@@ -68,12 +74,14 @@ class Refusals:
 
     def accepted(self, certificate: CardCertificate) -> None:
         """Record that a card has responded to a code and has not refused it."""
+        self._told(certificate, ALL_TRIES)
         self._card(certificate).unanswered = None
 
     def refused(
         self, certificate: CardCertificate, code: bytearray, tries_left: int
     ) -> None:
         """Record that a card has refused a code, with so many tries left."""
+        self._told(certificate, tries_left)
         card = self._card(certificate)
         card.unanswered = None
         card.refused.add(_fingerprint(certificate, code))

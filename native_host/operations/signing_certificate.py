@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from native_host.card.atr import is_contactless
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -33,7 +34,7 @@ from native_host.errors import InvalidArgumentError
 from native_host.operations.card_access.card_session import UsableCards, check_validity
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.request import Context, Request, begin
-from native_host.pin_prompt.model import ConsentQuestion
+from native_host.pin_prompt.model import ConsentQuestion, Problem, Step
 
 logger = logging.getLogger(__name__)
 
@@ -113,32 +114,55 @@ async def signing_certificate(
 ) -> SigningCertificate:
     """Return the signing certificate of the login's card, or of the chosen card.
 
-    The progress is ``window-open`` if the person is asked. Raises
-    ``UserCancelledError`` with the reason, and errors of the prompt.
+    The progress is ``window-open`` if the person is asked, or waits in the window for a
+    slow card. Raises ``UserCancelledError`` with the reason, and errors of the prompt.
     """
-    certificate = await _of_login(context.source, request)
+    certificate, is_open = await _of_login(context, request)
     if certificate is None:
-        certificate = await _ask(context, request)
+        if not is_open:
+            await begin("signing-certificate", context, request)
+        certificate = await _ask(context)
     return SigningCertificate(certificate, supported_algorithms(certificate.public_key))
 
 
 async def _of_login(
-    source: CardSource, request: CertificateRequest
-) -> CardCertificate | None:
+    context: Context, request: CertificateRequest
+) -> tuple[CardCertificate | None, bool]:
     """Return the certificate of the card that the person has identified with.
 
     None if they have not, if no such card can be read now, or if the window has
-    something to say about the request itself.
+    something to say about the request itself. A card on a contactless reader that is
+    slow is waited for in the window: to begin PACE anew may make it slower. Also
+    returns whether the window is open.
     """
     identified_by = request.identified_by
     if identified_by is None or not request.started_by_person or request.caller:
-        return None
-    with suppress(CardError, TimeoutError):
-        async with asyncio.timeout(_FOUND_WITHIN):
-            for reader in await source.readers():
-                certificate = await _look_for(identified_by, source, reader)
-                if certificate is not None:
-                    return certificate
+        return None, False
+    source, is_open = context.source, False
+    looking = asyncio.create_task(_look_at_all(identified_by, source))
+    try:
+        await asyncio.wait({looking}, timeout=_FOUND_WITHIN)
+        with suppress(CardError):
+            if looking.done():
+                return looking.result(), is_open
+            if any(is_contactless(each.atr or b"") for each in await source.readers()):
+                await begin("signing-certificate", context, request)
+                is_open = True
+                context.prompt.show(Step.CONTACTLESS, Problem("CARD_SLOW"))
+                return await context.prompt.watch(looking), is_open
+        return None, is_open
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
+async def _look_at_all(
+    identified_by: bytes, source: CardSource
+) -> CardCertificate | None:
+    for reader in await source.readers():
+        certificate = await _look_for(identified_by, source, reader)
+        if certificate is not None:
+            return certificate
     return None
 
 
@@ -166,9 +190,8 @@ def _read(connection: CardConnection, identified_by: bytes) -> CardCertificate |
     return _look(card) if is_same else None
 
 
-async def _ask(context: Context, request: CertificateRequest) -> CardCertificate:
+async def _ask(context: Context) -> CardCertificate:
     prompt = context.prompt
-    await begin("signing-certificate", context, request)
     async for held_card in UsableCards(context, look=_look):
         async with held_card:
             certificate = await prompt.watch(held_card.run(_look, held_card.card))

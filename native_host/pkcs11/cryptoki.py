@@ -14,7 +14,7 @@ from native_host.card.source import Reader
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CryptokiError, Values, call
-from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
+from native_host.pkcs11.constants import CKF, CKM, CKO, CKR, CKU
 from native_host.pkcs11.sessions import Session, SessionTable
 from native_host.pkcs11.slots import (
     SLOTS,
@@ -141,8 +141,18 @@ class Cryptoki:
 
     @call(8, "C_GetMechanismInfo", args="uu", returns="uuu")
     async def get_mechanism_info(self, slot: int, mechanism: int) -> Values:
-        if info := self._mechanisms(self._present_token(slot)).get(mechanism):
+        """Return a mechanism's sizes of keys, and its flags.
+
+        A hash function of RSASSA-PSS has no flags: it makes no digest, and the list
+        lacks it. Java asks for it, and makes such a signature only if it is known.
+        """
+        from native_host.pkcs11.mechanisms import HASHES
+
+        found = self._mechanisms(self._present_token(slot))
+        if info := found.get(mechanism):
             return info
+        if mechanism in HASHES and CKM.RSA_PKCS_PSS in found:
+            return (0, 0, 0)
         raise CryptokiError(CKR.MECHANISM_INVALID)
 
     @call(65, "C_WaitForSlotEvent", args="u", returns="u")

@@ -50,13 +50,14 @@ _KINDS: dict[int, _Kind] = {
     CKM.RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS),
 }
 
-_HASHES: dict[int, str] = {
+#: The hash functions that parameters of RSASSA-PSS may name.
+HASHES: dict[int, str] = {
     CKM.SHA224: "SHA-224",
     CKM.SHA256: "SHA-256",
     CKM.SHA384: "SHA-384",
     CKM.SHA512: "SHA-512",
 }
-_BY_SIZE = {HASH_SIZES[name]: name for name in _HASHES.values()}
+_BY_SIZE = {HASH_SIZES[name]: name for name in HASHES.values()}
 
 # The bytes before the digest in a DigestInfo (RFC 8017 §9.2, note 1).
 _DIGEST_INFO = {
@@ -159,7 +160,7 @@ def _hash_of(parameters: object) -> str:
     """Return the hash of PSS parameters, which also sets the card's salt length."""
     if not isinstance(parameters, PssParameters):
         raise CryptokiError(CKR.MECHANISM_PARAM_INVALID)
-    name = _HASHES.get(parameters.hash)
+    name = HASHES.get(parameters.hash)
     if (
         name is None
         or MGF_HASHES.get(parameters.mgf) != parameters.hash

@@ -16,7 +16,12 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardRemovedError, CardResetError, WrongPinError
+from native_host.card.errors import (
+    CardRemovedError,
+    CardResetError,
+    PinBlockedError,
+    WrongPinError,
+)
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError, RequestCancelledError
@@ -273,6 +278,10 @@ class PinCache:
         certificate = known.certificate
         async with self._card(known) as (card, tries_left):
             self._refusals.meet(certificate, tries_left)
+            if tries_left == 1:
+                raise ConfirmationNeededError(
+                    "One try is left: that is confirmed in the window."
+                )
             if not any(known.pin):  # wiped, since the card has refused it meanwhile
                 raise RequestCancelledError("The PIN has been forgotten.")
             if self._refusals.holds(certificate, known.pin):
@@ -314,7 +323,12 @@ class PinCache:
             _, found = await self._source.run(authentication_key, card)
             if found.der != known.certificate.der:
                 raise CardRemovedError("Another card is in the reader.")
-            return connection, card, await self._source.run(_tries_left, card)
+            try:
+                info = await self._source.run(usable_pin, card, PinRole.PIN1)
+            except PinBlockedError:
+                self._refusals.meet(found, 0)
+                raise
+            return connection, card, info.tries_left
 
     def _watch_cards(self) -> None:
         """Restart the watch over the cards of all known PINs."""
@@ -355,13 +369,3 @@ def _now() -> float:
         return time.monotonic()
     # The event loop's clock stands still meanwhile.
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _tries_left(card: FineidCard) -> int:
-    """Return PIN1's tries if it may be verified without asking the person."""
-    tries_left = usable_pin(card, PinRole.PIN1).tries_left
-    if tries_left == 1:
-        raise ConfirmationNeededError(
-            "One try is left: that is confirmed in the window."
-        )
-    return tries_left

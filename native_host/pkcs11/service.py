@@ -183,7 +183,7 @@ class _TokenService:
         from native_host.operations.refusals import Refusals
         from native_host.pkcs11.tls_login import TlsLogin
 
-        self._refusals = self._refusals or Refusals()
+        self._refusals = self._refusals or Refusals(self._slots.learn_tries)
         self._slots.numbers = self._slots.numbers or AccessNumbers()
         return TlsLogin(
             source=self._slots.source,

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from native_host import VERSION
-from native_host.card.atr import identify
+from native_host.card.atr import identify, is_contactless
 from native_host.card.errors import (
     CardBusyError,
     CardError,
     CardKind,
     CardRemovedError,
     PcscUnavailableError,
+    PinTriesUnreadableError,
 )
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.log import log_unexpected
@@ -62,6 +63,8 @@ class Slot:
     number: int
     reader: Reader | None = None
     token: Token | None = None
+    #: PIN1's tries, as this process has last seen them. None if the card hides them.
+    tries_left: int | None = None
     #: The task that reads the card.
     reading: asyncio.Task[None] | None = None
     #: Another program held the card, or one attempt failed. The next call starts
@@ -91,6 +94,20 @@ class SlotManager:
         self._readers_known = asyncio.Event()
         #: Called with the number of each slot whose token has come or gone.
         self.listeners: set[Callable[[int], None]] = set()
+
+    def learn_tries(self, certificate: "CardCertificate", tries_left: int) -> None:
+        """Take down the tries that PIN1 of a card has now, for C_GetTokenInfo.
+
+        That is polled, so it never asks the card. A card that is in no slot yet is read
+        with the next call.
+        """
+        for slot in self._slots.values():
+            if slot.token and slot.token.certificate.der == certificate.der:
+                slot.tries_left = tries_left
+                return
+        # A window has used a card that could not be read here.
+        for slot in self._slots.values():
+            slot.read_again |= slot.token is None and slot.reading is None
 
     def start(self) -> None:
         """Begin to watch the readers. May be called again."""
@@ -175,7 +192,7 @@ class SlotManager:
         if slot.reading:
             slot.reading.cancel()
         had = slot.token
-        slot.reader = slot.token = slot.reading = None
+        slot.reader = slot.token = slot.reading = slot.tries_left = None
         slot.read_again = slot.rereading = False
         slot.failures = 0
         if had:
@@ -191,7 +208,7 @@ class SlotManager:
         try:
             connection = await connect_unasked(self.source, reader, self.numbers)
             try:
-                token = await self.source.run(_read_token, connection)
+                token, tries_left = await self.source.run(_read_token, connection)
             finally:
                 await asyncio.shield(self.source.run(connection.close))
         except CardBusyError:
@@ -203,12 +220,15 @@ class SlotManager:
             if getattr(error, "kind", "") == CardKind.CONTACTLESS:
                 slot.read_again = True  # the number may be known then
             else:
+                # A card that was interrupted in PACE may take longer for the next run.
+                once = is_contactless(reader.atr or b"")
                 slot.failures += 1
-                slot.read_again = not error.final and slot.failures < _MOST_FAILURES
+                attempts = 1 if once else _MOST_FAILURES
+                slot.read_again = not error.final and slot.failures < attempts
         except Exception as error:
             log_unexpected(logger, error)
         else:
-            slot.token = token
+            slot.token, slot.tries_left = token, tries_left
             self._notify(slot)
         finally:
             if slot.reading is asyncio.current_task():
@@ -219,10 +239,13 @@ class SlotManager:
             listener(slot.number)
 
 
-def _read_token(connection: CardConnection) -> Token:
-    """Read a card's token, on the card's thread. Raises ``CardError``."""
+def _read_token(connection: CardConnection) -> tuple[Token, int | None]:
+    """Read a card's token and PIN1's tries, on the card's thread.
+
+    That costs no try. Raises ``CardError``.
+    """
     from native_host.card.fineid import FineidCard
-    from native_host.card.keys import KeyRole
+    from native_host.card.keys import KeyRole, PinRole
     from native_host.pkcs11.mechanisms import mechanisms_of
     from native_host.pkcs11.objects import make_objects
 
@@ -236,12 +259,16 @@ def _read_token(connection: CardConnection) -> Token:
     except CardError as error:
         logger.info("A card has no serial number: %s", error)
         serial = ""
-    return Token(
+    tries_left = None
+    with suppress(PinTriesUnreadableError):
+        tries_left = card.pin_info(PinRole.PIN1).tries_left
+    token = Token(
         certificate,
         serial,
         make_objects(certificate, card.authority_certificates()),
         mechanisms_of(certificate),
     )
+    return token, tries_left
 
 
 _MANUFACTURER = "Kortilla"
@@ -270,11 +297,16 @@ def token_info(slot: Slot, token: Token, sessions: int) -> Values:
     """Return CK_TOKEN_INFO. ``sessions`` is the number of the client's sessions."""
     # Heavy, and loaded already: a card has been read.
     from native_host.card.keys import PinRole
-    from native_host.card.pins import PIN_DIGITS
+    from native_host.card.pins import ALL_TRIES, PIN_DIGITS
 
     pin_digits = PIN_DIGITS[PinRole.PIN1]
     unknown = CK_UNAVAILABLE_INFORMATION
     flags = CKF.WRITE_PROTECTED | CKF.USER_PIN_INITIALIZED | CKF.TOKEN_INITIALIZED
+    left = ALL_TRIES if slot.tries_left is None else slot.tries_left
+    if left < ALL_TRIES:
+        flags |= CKF.USER_PIN_COUNT_LOW
+    if left < 2:
+        flags |= CKF.USER_PIN_FINAL_TRY if left else CKF.USER_PIN_LOCKED
     # NSS tells tokens apart by their labels.
     first = slot.number == SLOTS[0]
     label = _MANUFACTURER if first else f"{_MANUFACTURER} ({slot.number})"

@@ -247,6 +247,7 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     if do is find_it_blocked:
         with counter.card.state.update() as data:
             data.pin1.tries = 0
+        counter.card.state.insert()  # the token's flags say so from then on
     going = counter.start(tab, version)
     window = await counter.listener.opened()
     await do(counter, window)

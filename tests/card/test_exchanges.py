@@ -14,6 +14,7 @@ from kortilla.mock_card.keys import PrivateKey, sign_digest
 from native_host.card.errors import (
     CardError,
     CardKind,
+    CardRemovedError,
     SignatureInvalidError,
     UnsupportedCardError,
 )
@@ -149,6 +150,95 @@ def test_each_key_signs_with_four_commands_from_the_pin_on(
         ]
         card.verify_pin(key.pin, bytearray(b"123456" if signing else b"1234"))
         assert card.sign(key, digest, algorithm) == signature
+        script.assert_done()
+
+
+SHORT = ("800144", DIGEST_256), ("800154", DIGEST_256.rjust(48, b"\0"))
+VERIFY = {AUTHENTICATION: VERIFY_1234, SIGNATURE: VERIFY_123456}
+
+
+def verified(key: CardKey) -> tuple[FineidCard, Script]:
+    """Return a v5 card that has accepted a PIN, once."""
+    select, der = SELECT_AUTHENTICATION, V5
+    if key is SIGNATURE:
+        select, der = SELECT_SIGNATURE, V5_SIGNING
+    script = scripted(
+        *file(select, der),
+        *[SELECTED] * (key is SIGNATURE),
+        information(key.pin),
+        (VERIFY[key], "9000"),
+    )
+    card = FineidCard(script)
+    card.certificate(key)
+    digits = b"123456" if key is SIGNATURE else b"1234"
+    card.verify_pin(key.pin, bytearray(digits))
+    script.assert_done()
+    return card, script
+
+
+def short_forms(key: CardKey) -> list[list[Exchange]]:
+    """Return MSE and HASH for SHA-256 and P-384, in both forms."""
+    return [
+        prepared(f"{named}8401{key.reference:02X}", digest) for named, digest in SHORT
+    ]
+
+
+@pytest.mark.parametrize("key", VERIFY, ids=["PIN1", "PIN2"])
+@pytest.mark.parametrize("step", [0, 1], ids=["MSE", "HASH"])
+def test_a_refused_short_digest_of_p384_is_given_with_zeros_and_no_other_pin(
+    key: CardKey, step: int
+) -> None:
+    """Suomi.fi asks for SHA-256 of such a key."""
+    usual, padded = short_forms(key)
+    signature = sign_digest(P384, DIGEST_256, hashes.SHA256())
+    for status in ("6700", "6986", "6A80", "6A81", "6A86", "6A88"):
+        card, script = verified(key)
+        refused = [*usual[:step], (usual[step][0], status)]
+        script.exchanges += [*refused, *padded, *signed(signature, chained=False)]
+        assert card.sign(key, DIGEST_256, ES256) == signature, status
+        script.assert_done()
+
+        # The other form has no other one, and a long digest has only one.
+        for exchanges, digest, algorithm in (
+            ([*refused, (padded[0][0], status)], DIGEST_256, ES256),
+            (
+                [(f"002241B6068001548401{key.reference:02X}", status)],
+                DIGEST,
+                ES384,
+            ),
+        ):
+            card, script = verified(key)
+            script.exchanges += exchanges
+            with pytest.raises(CardError, match=status):
+                card.sign(key, digest, algorithm)
+            script.assert_done()
+
+
+@pytest.mark.parametrize("key", VERIFY, ids=["PIN1", "PIN2"])
+def test_a_digest_has_no_other_form_after_sign_or_for_another_reason(
+    key: CardKey,
+) -> None:
+    usual, padded = short_forms(key)
+    other = sign_digest(P384, DIGEST, hashes.SHA384()).hex() + "9000"
+    sign = "002A9E9A60"
+    about_the_digest = ("6700", "6986", "6A80", "6A81", "6A86", "6A88")
+    reasons = ("6982", "6983", "6985", "6988", "6A82", "6D00", "6E00", "6F00", "6C20")
+    gone = CardRemovedError("gone")
+    mse, digest = usual[0][0], usual[1][0]
+    refusals: tuple[str | Exception, ...] = reasons
+    rows: list[list[Exchange]] = [
+        *([*usual, (sign, each)] for each in (*about_the_digest, *refusals, other)),
+        *([(mse, each)] for each in refusals[:-1]),
+        *([usual[0], (digest, each)] for each in (*refusals, gone)),
+        # A card that forgets PIN2 by a refused digest does not get it again.
+        [(mse, "6A80"), *padded, (sign, "6982")],
+        [(mse, "6A80"), *padded, (sign, "6A80")],
+    ]
+    for exchanges in rows:
+        card, script = verified(key)
+        script.exchanges += exchanges
+        with pytest.raises(CardError):
+            card.sign(key, DIGEST_256, ES256)
         script.assert_done()
 
 

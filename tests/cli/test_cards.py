@@ -2,15 +2,18 @@
 """``kortilla card status`` with the mock card; real readers are in another file."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.state import MockCardState
+from native_host import remembered_can
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.mock_source import MockCardSource
-from native_host.card.source import Reader
+from native_host.card.source import CardConnection, Reader
 from native_host.cli import card
 from native_host.operations.card_access import card_session
 from tests.cli.conftest import Run
@@ -121,25 +124,38 @@ def test_card_status_goes_through_all_readers(
 
 
 @pytest.mark.usefixtures("mock_card")
+@pytest.mark.parametrize("contactless", [True, False])
 def test_card_status_names_a_card_that_keeps_silent(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch, contactless: bool
 ) -> None:
+    """One that is slow on a contactless reader must not be lifted: that slows it."""
     monkeypatch.setattr(card_session, "SILENT_AFTER", 0.0)
     said: list[str] = []
-    real, heard = MockCardSource.readers, asyncio.Event()
+    real, heard = MockCardSource.connect, asyncio.Event()
 
     def say(words: str) -> None:
         said.append(words)
         heard.set()
 
-    async def readers(source: MockCardSource) -> tuple[Reader, ...]:
+    async def connect(source: MockCardSource, reader: Reader) -> CardConnection:
         await heard.wait()
-        return await real(source)
+        return await real(source, reader)
 
-    monkeypatch.setattr(MockCardSource, "readers", readers)
+    async def recall() -> bytearray:
+        return bytearray(CAN, "ascii")
+
+    begin = MockCardSource.__init__
+    on_reader = functools.partialmethod(begin, contactless=contactless)
+    monkeypatch.setattr(MockCardSource, "__init__", on_reader)
+    monkeypatch.setattr(MockCardSource, "connect", connect)
+    monkeypatch.setattr(remembered_can, "recall", recall)
     monkeypatch.setattr(card, "say", say)
-    assert run("card", "status", "--card", "mock").status == 0
-    assert said[0].startswith("The card has not answered yet. ")
+    outcome = run("card", "status", "--card", "mock")
+    [found] = outcome.result["readers"]
+    assert found["card"]
+    words = "answers slowly. " if contactless else "has not answered yet. "
+    assert said[0].startswith(f"The card {words}")
+    assert ("take the card out" in said[0]) is not contactless
 
 
 def test_activation_is_judged_by_each_pins_own_state(

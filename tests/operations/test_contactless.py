@@ -4,11 +4,12 @@
 import asyncio
 import functools
 import gc
+import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,28 @@ from kortilla.mock_card.state import MockCardState
 from native_host import remembered_can
 from native_host.card import mock_source
 from native_host.card.contactless.pace import open_channel
-from native_host.card.errors import UnsupportedCardError
+from native_host.card.errors import CardResetError, UnsupportedCardError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
+from native_host.doctor.examination import PATIENCE
+from native_host.operations import signing_certificate as operation
 from native_host.operations.authenticate import look_for_authentication
 from native_host.operations.card_access import secure_channel
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.card_session import UsableCards
-from native_host.operations.card_access.secure_channel import connect_unasked
+from native_host.operations.card_access.secure_channel import (
+    SILENT_AFTER,
+    SLOW_AFTER,
+    connect_unasked,
+)
+from native_host.operations.card_status import card_status
 from native_host.operations.pin import PinAsker
 from native_host.operations.request import Context
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
+from native_host.operations.signing_certificate import CertificateRequest
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import CanQuestion, Problem, Step
 from native_host.pin_prompt.prompt import PromptError
@@ -50,6 +59,7 @@ from tests.operations.managing import (
     typing,
     unlocking,
 )
+from tests.operations.signing import ORIGIN, certificate_of
 from tests.operations.test_shared_card import Slow, swap
 from tests.operations.user import User, cancelled, until
 from tests.support.patience import patience
@@ -462,3 +472,96 @@ async def test_a_card_that_takes_its_time_is_said_to_be_slow(
         await login
         assert {*other.problems()} == {"CARD_SLOW"}
         assert tries(state) == (5, 5, 5)
+
+
+async def test_a_card_that_takes_longest_is_said_not_to_answer_and_still_waited_for(
+    folder: Path, reached: Reached, delays: Delays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the person ends a run of PACE: an end by us makes the next one slower."""
+    assert SLOW_AFTER < 45 < SILENT_AFTER < PATIENCE  # the doctor's, too
+    monkeypatch.setattr(secure_channel, "SILENT_AFTER", 0.0)
+    async with a_source(folder) as source:
+        with source._state.update() as card:
+            card.wrong_cans = 9
+        user = User(["1234"], cans=[CAN])
+        login = asyncio.create_task(log_in(source, user))
+        await until(lambda: user.problems() == ["CARD_MUTE"] and delays.seconds)
+        assert delays.seconds == [45.0]
+        assert (reached.connections, reached.choices) == (1, 1)
+        delays.over.set()
+        await login
+        # The second is for the PIN that was typed.
+        assert reached == Reached(2, 2)
+
+
+async def test_a_login_card_that_is_slow_is_waited_for_in_the_window(
+    folder: Path, reached: Reached, delays: Delays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked, so that its certificate is looked for first without a window."""
+
+    async def recall() -> bytearray:
+        return bytearray(CAN, "ascii")
+
+    monkeypatch.setattr(remembered_can, "recall", recall)
+    monkeypatch.setattr(operation, "_FOUND_WITHIN", 0.0)
+    digest = hashlib.sha256(certificate_of(folder, 1)).digest()
+    request = CertificateRequest(
+        origin=ORIGIN, language="fi", identified_by=digest, started_by_person=True
+    )
+    async with a_source(folder) as source:
+        state = source._state
+        with state.update() as card:
+            card.wrong_cans = 9
+        user, heard = User(), list[str]()
+        context = Context(source, user, lambda word, _: heard.append(word))
+        asked = asyncio.create_task(operation.signing_certificate(context, request))
+        await until(lambda: delays.seconds == [45.0] and user.shown[-1:] == [SLOW])
+        delays.over.set()
+        assert (await asked).certificate.der == certificate_of(folder, 2)
+        assert reached == Reached(1, 1)
+        assert user.consents == []
+        assert heard == ["window-open"]
+
+        # Another card than the login's: it is asked about in the same window.
+        with state.update() as card:
+            card.wrong_cans = 9
+        user, heard = User(cans=[CAN]), []
+        context = Context(source, user, lambda word, _: heard.append(word))
+        request = replace(request, identified_by=bytes(32))
+        asked = asyncio.create_task(operation.signing_certificate(context, request))
+        await until(lambda: len(delays.seconds) == 2 and user.shown[-1:] == [SLOW])
+        delays.over.set()
+        await asked
+        assert len(user.consents) == 1
+        assert heard == ["window-open"]
+
+
+def loses_power_in_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each first GENERAL AUTHENTICATE reset the card, as pcscd says it."""
+    send = MockCardConnection.send_and_receive
+
+    def reset(self: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        if apdu[:2] == b"\x10\x86":
+            raise CardResetError("The card was reset.")
+        return send(self, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", reset)
+
+
+async def test_pace_that_is_interrupted_is_not_begun_anew_by_itself(
+    folder: Path, reached: Reached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def recall() -> bytearray:
+        return bytearray(CAN, "ascii")
+
+    async with a_source(folder) as source:
+        loses_power_in_pace(monkeypatch)
+        user = User(["1234"], cans=[CAN])
+        login = asyncio.create_task(log_in(source, user))
+        await until(user.problems)
+        assert await cancelled(user, login) == "CARD_ERROR"
+        assert reached.choices == 1
+        monkeypatch.setattr(remembered_can, "recall", recall)
+        [status] = await card_status(source)
+        assert status["error"]["code"] == "CARD_ERROR"
+        assert reached.choices == 2

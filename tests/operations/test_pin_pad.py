@@ -22,6 +22,7 @@ from native_host.card.mock_source import (
 from native_host.card.pcsc import PcscSource
 from native_host.card.pin_pad import PadUse
 from native_host.errors import UserCancelledError
+from native_host.operations.refusals import Refusals
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
 from native_host.pkcs11.tls_login import PinPadOnlyError
@@ -212,12 +213,15 @@ async def test_a_login_is_prepared_only_by_typing_on_the_computer(
     source: MockCardSource, typings: list[Typing], state: MockCardState
 ) -> None:
     windows = Windows()
-    async with a_login(source, windows) as login:
-        typings.append("1234")
-        windows.type("")
+    told: list[int] = []
+    refusals = Refusals(lambda _, tries_left: told.append(tries_left))
+    async with a_login(source, windows, refusals=refusals) as login:
+        typings += ["9999", "1234"]
+        windows.type("", "")
         with pytest.raises(PinPadOnlyError):
             await login.prepare()
         assert login.pins.kept is None
+        assert told == [5, 4]  # for the flags of a token
         # A reader that refuses its PIN pad leaves the keyboard, and that is remembered.
         typings.append(refuse)
         windows.type("", "1234")
@@ -226,7 +230,7 @@ async def test_a_login_is_prepared_only_by_typing_on_the_computer(
         await login.prepare()
         assert login.pins.kept is not None
     asked = [[q.pin_pad for q in user.questions] for user in windows.users]
-    assert asked == [[True], [True, False], [False]]
+    assert asked == [[True, True], [True, False], [False]]
     assert [q.pad_problem for q in windows.users[1].questions] == ["", "refused"]
     assert state.read().pin1.tries == 5
 

@@ -151,6 +151,9 @@ class Server:
     clients: list[Client] = field(default_factory=list)
     served: list[asyncio.Task[None]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.refusals = Refusals(self.tokens.learn_tries)
+
     async def client(
         self,
         *,
@@ -180,6 +183,7 @@ class Server:
             program="Firefox",
             language="fi",
             mail=decrypts,
+            refusals=self.refusals,
         )
         kind = DecryptingCryptoki if decrypts else Cryptoki
         cryptoki = kind(self.tokens, signer, hides_errors=gecko, lingering=lingering)

@@ -149,6 +149,13 @@ async def test_the_mechanisms_are_those_of_the_key(
     [found] = await other.call("GetMechanismList", 1, u32(99))
     assert {CKM.RSA_PKCS, CKM.RSA_PKCS_PSS} <= set(found)
     assert not {CKM.ECDSA, CKM_ECDSA_SHA384} & set(found)
+    # Java asks for the hash functions of PSS, and would make digests by those listed.
+    functions = {CKM.SHA224, CKM.SHA256, CKM.SHA384, CKM.SHA512}
+    assert not functions & set(found)
+    for function in functions:
+        assert await other.call("GetMechanismInfo", 1, function) == [0, 0, 0]
+        await client.refused(CKR.MECHANISM_INVALID, "GetMechanismInfo", 1, function)
+    await other.refused(CKR.MECHANISM_INVALID, "GetMechanismInfo", 1, CKM.SHA_1)
 
 
 # -- Sessions -------------------------------------------------------------------------

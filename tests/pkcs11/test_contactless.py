@@ -6,7 +6,8 @@ import pytest
 from kortilla.mock_card.card_data import CAN
 from native_host import remembered_can
 from native_host.card.certificate import CardCertificate
-from native_host.card.mock_source import MockCardSource
+from native_host.card.errors import CardMuteError
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.pin_prompt.model import CanQuestion, Step
 from tests.operations.user import until
@@ -97,6 +98,47 @@ async def test_a_prepared_login_shows_a_card_on_a_contactless_reader(
         await login.prepare()
         assert await client.slots() == [1]
         assert windows.users[-1].can_questions == [CanQuestion()]
+
+
+async def test_pace_that_is_interrupted_is_not_begun_anew_for_a_program_that_polls(
+    source: MockCardSource, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes the card slower. A window that has reached the card shows it again."""
+    runs: list[bytes] = []
+    send = MockCardConnection.send_and_receive
+    interrupted = True
+
+    def count(self: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        if apdu[:2] == b"\x10\x86" and apdu[5:] == b"\x7c\0\0":  # the first step
+            runs.append(apdu)
+            if interrupted:
+                raise CardMuteError("The reader has waited long enough.")
+        return send(self, apdu)
+
+    async def recall() -> bytearray:
+        return bytearray(CAN, "ascii")
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", count)
+    monkeypatch.setattr(remembered_can, "recall", recall)
+    source.remove()
+    source._contactless = True
+    source.insert()
+    async with open_server(source) as server:
+        numbers = server.tokens.numbers = AccessNumbers()
+        client = await server.client()
+        slot = server.tokens.slot(1)
+        for _ in range(9):
+            assert await client.slots() == []
+            await until(lambda: slot.reading is None)
+        assert len(runs) == 1
+        interrupted = False
+        windows.type("1234")
+        async with a_login(
+            source, windows, refusals=server.refusals, numbers=numbers
+        ) as login:
+            await login.prepare()
+            # The card lies on the reader as before.
+            assert await client.slots() == [1]
 
 
 async def test_a_number_of_an_earlier_window_that_does_not_fit_is_said_to_be_old(

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardBusyError
-from native_host.card.mock_source import MockCardSource
-from native_host.pkcs11.constants import CKF, CKR, CKS, CKU
+from native_host.card.mock_source import MockCardConnection, MockCardSource
+from native_host.pkcs11.constants import CKF, CKM, CKR, CKS, CKU
 from tests.operations.readers import SeveralReaders
+from tests.operations.user import until
 from tests.pkcs11.client import Client, refusal
 from tests.pkcs11.conftest import Server, change_pin, open_server, tries
 
@@ -101,6 +103,92 @@ async def test_wrong_pins_are_counted_but_the_last_try_is_not_spent(
         data.pin1.tries = 0
     with refusal(CKR.PIN_LOCKED):
         await client.log_in(session)
+
+
+PIN_FLAGS = CKF.USER_PIN_COUNT_LOW | CKF.USER_PIN_FINAL_TRY | CKF.USER_PIN_LOCKED
+#: The flags of a token by PIN1's tries left (PKCS#11 3.0 §3.2, CK_TOKEN_INFO).
+BY_TRIES = {
+    5: 0,
+    4: CKF.USER_PIN_COUNT_LOW,
+    2: CKF.USER_PIN_COUNT_LOW,
+    1: CKF.USER_PIN_COUNT_LOW | CKF.USER_PIN_FINAL_TRY,
+    0: CKF.USER_PIN_COUNT_LOW | CKF.USER_PIN_LOCKED,
+}
+
+
+async def pin_flags(client: Client) -> int:
+    """Return what the token says of its PIN."""
+    flags = (await client.call("GetTokenInfo", 1))[4]
+    return int(flags) & PIN_FLAGS
+
+
+@pytest.mark.parametrize("tries_left", BY_TRIES)
+async def test_a_token_says_how_its_pin_is_when_its_card_comes(
+    folder: Path, tries_left: int
+) -> None:
+    with MockCardState.open(folder).update() as card:
+        card.pin1.tries = tries_left
+    async with MockCardSource(folder) as source, open_server(source) as server:
+        client = await server.client()
+        assert await pin_flags(client) == BY_TRIES[tries_left]
+        # A card that hides its tries is a token, of which nothing is said.
+        source.remove()
+        await client.event()
+        faults = [Fault("6F00", on=CommandName.PIN_INFO, times=None)]
+        MockCardState.open(folder).set_faults(*faults)
+        source.insert()
+        await client.event()
+        assert await pin_flags(client) == 0
+
+
+async def test_a_token_says_how_its_pin_is_after_each_login_and_asks_no_card(
+    server: Server, client: Client, source: MockCardSource, folder: Path
+) -> None:
+    session, key = await client.key()
+    other = await server.client()  # of another program, in the same process
+    sent: list[bytes] = []
+
+    async def check(tries_left: int) -> None:
+        assert tries(folder) == tries_left
+        del sent[:]
+        for each in (client, other):
+            assert await pin_flags(each) == BY_TRIES[tries_left]
+        assert sent == []
+
+    def count(self: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        sent.append(apdu)
+        return send(self, apdu)
+
+    send = MockCardConnection.send_and_receive
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MockCardConnection, "send_and_receive", count)
+        with refusal(CKR.PIN_INCORRECT):
+            await client.log_in(session, b"9999")
+        await check(4)
+        await client.log_in(session)
+        await check(5)
+        await client.call("Logout", session)
+        # In the window: a wrong PIN and the right one.
+        server.windows.type("8888", "1234")
+        await client.sign(session, key, CKM.ECDSA, bytes(32))
+        await check(5)
+        # Another program has used tries up. A login hears of it, and spends none.
+        for left, answer in ((1, CKR.FUNCTION_REJECTED), (0, CKR.PIN_LOCKED)):
+            with source._state.update() as card:
+                card.pin1.tries = left
+            with refusal(answer):
+                await client.log_in(session)
+            await check(left)
+        # The person's last try in the window.
+        with source._state.update() as card:
+            card.pin1.tries = 1
+        server.windows.type("7777")
+        await client.sign_init(session, key)
+        signing = client.sign_begun(session)
+        await until(lambda: tries(folder) == 0)
+        await until(lambda: server.windows.users[-1].unlock_offers)
+        await check(0)
+        await server.cancel(signing)
 
 
 async def test_a_card_that_another_program_holds_is_a_device_error(

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from native_host.config import Config
+from native_host.pkcs11.constants import CKF, CKR
 from native_host.pkcs11.control import prepare_login, running_servers
 from native_host.pkcs11.service import SocketUnusableError, serve_socket
 from tests.browser.warm_host import relay_command
-from tests.pkcs11.client import HANDSHAKE, Client, message, octets, u32
+from tests.pkcs11.client import HANDSHAKE, Client, message, octets, refusal, u32
 from tests.pkcs11.test_control import mode_of, names_in
 from tests.support import cards
 from tests.support.patience import patience
@@ -213,10 +214,17 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
         left_behind.bind(str(path))
     process = start("mock", path)
     clients = [await _connect(path, process) for _ in range(3)]
+    sessions = []
     for client in clients:
         await client.initialize()
-        await client.open_session()
+        sessions.append(await client.open_session())
     assert len(await running_servers()) == 3
+    # What one learns of the PIN, all are told.
+    with refusal(CKR.PIN_INCORRECT):
+        await clients[0].log_in(sessions[0], b"9999")
+    for client in clients:
+        flags = (await client.call("GetTokenInfo", 1))[4]
+        assert flags & CKF.USER_PIN_COUNT_LOW
     assert mode_of(path) == 0o600
     await clients[0].close()
     assert len(await clients[1].call("GetSlotInfo", 1)) == 5

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host.card.mock_source import MockCardSource
+from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.pkcs11.constants import CKA, CKF, CKK, CKM, CKO, CKR
 from tests.operations.user import until
 from tests.pkcs11.client import (
@@ -76,6 +76,31 @@ async def test_ecdsa_with_every_length_of_digest(client: Client) -> None:
         await client.sign_init(session, key)
         arguments = session, octets(bytes(size)), u32(96)
         await client.refused(CKR.DATA_LEN_RANGE, "Sign", *arguments)
+
+
+async def test_a_card_that_takes_no_short_digest_signs_with_one_verify(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Suomi.fi asks for SHA-256 of a key of P-384, whose digest has two forms."""
+    sent: list[bytes] = []
+    send = MockCardConnection.send_and_receive
+
+    def strict(self: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        sent.append(apdu[:4])
+        if apdu[:8] == bytes.fromhex("002241B606800144"):
+            return b"", 0x6A80
+        return send(self, apdu)
+
+    session, key = await client.key()
+    await client.log_in(session)
+    public = await client.public_key(session)
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", strict)
+    digest = hashlib.sha256(b"handshake").digest()
+    signature = await client.sign(session, key, CKM.ECDSA, digest)
+    verify_ecdsa(public, signature, digest, "SHA256")
+    commands = "00200011 002241B6 002241B6 002A90A0 002A9E9A"
+    assert sent[-5:] == [bytes.fromhex(each) for each in commands.split()]
+    assert sent.count(bytes.fromhex("00200011")) == 1
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -43,6 +43,7 @@ from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
+    CardResetError,
     ChannelError,
     UnsupportedCardError,
     WrongCanError,
@@ -153,7 +154,8 @@ def open_channel(
     Raises ``InvalidArgumentError`` for that, ``WrongCanError``,
     ``UnsupportedCardError`` for a card without PACE as it is done here,
     ``ChannelError`` if it fails in another way, and the connection's errors. After a
-    wrong CAN the card lets the next ``open_channel`` wait, up to 45 seconds.
+    wrong CAN, and perhaps after interrupted runs, the card lets the next
+    ``open_channel`` wait, up to 45 seconds.
     """
     if len(can) != CAN_DIGITS or not can.isdigit():
         raise InvalidArgumentError(f"The CAN has {CAN_DIGITS} digits.")
@@ -164,6 +166,10 @@ def open_channel(
     parameters = _read_parameters(channel, card_access)
     try:
         keys = agree(channel, parameters, can)
+    except CardResetError as error:
+        # After other resets a card is used anew in silence. PACE never is: a card that
+        # was interrupted in it may take longer for the next.
+        raise ChannelError(f"PACE failed: {error}") from error
     except (WrongCanError, *CONNECTION_ERRORS):
         raise
     except (CardError, ValueError) as error:

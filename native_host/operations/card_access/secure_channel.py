@@ -21,8 +21,9 @@ from native_host.pin_prompt.model import Problem, Step
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until the person is told that a card is slow.
-SLOW_AFTER = 5.0
+#: Seconds until the person is told that a card is slow, and until it is one that does
+#: not answer: 45 have been seen (docs/reference/card.md, "Contactless").
+SLOW_AFTER, SILENT_AFTER = 5.0, 60.0
 
 _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its CAN."
 
@@ -71,22 +72,26 @@ class SecureChannels:
     def _showing_delay(self, *, shown: bool = False) -> Iterator[None]:
         """Say that the card is slow, if it is: it is so after wrong CANs of anybody.
 
-        ``shown`` says that it has been said. In the end the window says it no more.
+        After a minute, say that it does not answer. It is still waited for: only the
+        person can end that without an interruption of PACE by us. ``shown`` says that
+        the card has been called slow. In the end the window says it no more.
         """
         said = [shown]
 
-        def say() -> None:
+        def say(code: str) -> None:
             said[0] = True
-            self._prompt.show(Step.CONTACTLESS, Problem("CARD_SLOW"))
+            self._prompt.show(Step.CONTACTLESS, Problem(code))
 
         loop = asyncio.get_running_loop()
-        timer = None
-        if self._prompt.attended and not shown:
-            timer = loop.call_later(SLOW_AFTER, say)
+        timers = []
+        if self._prompt.attended:
+            timers.append(loop.call_later(SILENT_AFTER, say, "CARD_MUTE"))
+            if not shown:
+                timers.append(loop.call_later(SLOW_AFTER, say, "CARD_SLOW"))
         try:
             yield
         finally:
-            if timer:
+            for timer in timers:
                 timer.cancel()
         if said[0]:
             self._prompt.show(Step.CONTACTLESS)
