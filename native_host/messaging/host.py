@@ -19,7 +19,6 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kortilla.common import JsonObject
-from native_host.hardening import harden
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
@@ -239,12 +238,11 @@ def serve(
     """Answer requests until the input ends; return the exit status."""
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
-    harden()
     from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
-    from native_host.platform import system
+    from native_host.platform import protection, system
 
-    system.make_no_code()
+    protection.make_no_code()
     set_up_log()
     caller, refusal = find_caller(arguments)
     writer = FrameWriter(fd_out)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from native_host.config import Config
 from native_host.errors import KortillaError
-from native_host.hardening import harden
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -65,7 +64,6 @@ def serve_stdio(
     for ``patience`` seconds. Raises ``KortillaError`` for a configuration that can't be
     used.
     """
-    harden()
     descriptors = os.dup(0), os.dup(1)
     # So a stray print can't break the protocol, and a child can't read our input.
     null = os.open(os.devnull, os.O_RDONLY)
@@ -97,7 +95,6 @@ def serve_socket(
     Calls ``ready`` once programs can connect and signals end it in order. Raises
     ``SocketUnusableError``, and as ``serve_stdio`` does.
     """
-    harden()
     with _open_listener(path) as listener:
         made = path.stat()
         try:

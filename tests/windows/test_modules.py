@@ -14,6 +14,7 @@ _OF_LINUX = {
     "native_host.pkcs11.service",
     "native_host.platform.posix",
     "native_host.platform.posix_processes",
+    "native_host.platform.posix_protection",
     "native_host.platform.posix_sockets",
 }
 _IMPORT_ALL = """
