@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import select
 import signal
 import struct
 import sys
@@ -187,6 +188,17 @@ def is_locked(file: IO[Any]) -> bool:
     """
     answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
     return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+
+
+def wait_for_hangup(descriptor: int) -> bool:
+    """Wait until nobody writes to a pipe or socket any more; return True then.
+
+    What was written may not have been read yet. Windows can't tell: there it returns
+    False at once.
+    """
+    ends = select.poll()
+    ends.register(descriptor, getattr(select, "POLLRDHUP", 0))
+    return bool(ends.poll())
 
 
 #: The signal of a terminal that has gone.

@@ -321,6 +321,11 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         windows_signals.on_console_end(handle_in_thread)
 
 
+def wait_for_hangup(_descriptor: int) -> bool:
+    """Return False: a pipe tells of its end when all has been read."""
+    return False
+
+
 #: For ``creationflags`` of a process to which this one's console says nothing.
 NO_CONSOLE = subprocess.CREATE_NO_WINDOW
 #: The same for one that goes on when this one ends: it leaves the browser's job.
