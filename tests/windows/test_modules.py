@@ -12,6 +12,7 @@ _OF_LINUX = {
     "native_host.pkcs11.connection",
     "native_host.pkcs11.control",
     "native_host.pkcs11.service",
+    "native_host.pkcs11.session_watch",
     "native_host.platform.posix",
     "native_host.platform.posix_processes",
     "native_host.platform.posix_protection",
