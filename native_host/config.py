@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
+from kortilla.common.files import read_regular
 from native_host.errors import ConfigBrokenError
 from native_host.paths import user_config_folder
 
@@ -61,16 +62,14 @@ def load_config() -> Config:
     """
     path = config_path()
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        values = tomllib.loads(read_regular(path).decode())
     except FileNotFoundError as error:
         if os.environ.get("KORTILLA_CONFIG"):
             raise ConfigBrokenError(f"{path}: there is no such file.") from error
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigBrokenError(
-            f"{path}: can't be read ({type(error).__name__})."
-        ) from error
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigBrokenError(f"{path}: can't be read ({why}).") from error
     except RecursionError as error:
         raise ConfigBrokenError(f"{path}: is nested too deeply.") from error
     except ValueError as error:  # also a number that is too long for a conversion
