@@ -58,9 +58,11 @@ def load_config() -> Config:
 
     Raises ``ConfigBrokenError``, naming the file and the key, for a file that can't be
     read or parsed, an unknown key, or an invalid value. A file in ``$KORTILLA_CONFIG``
-    must exist.
+    must exist. ``os.devnull`` there means the defaults.
     """
     path = config_path()
+    if str(path) == os.devnull:
+        return Config()
     try:
         values = tomllib.loads(read_regular(path).decode())
     except FileNotFoundError as error:

@@ -91,6 +91,11 @@ def test_what_is_no_file_holds_nobody_and_is_named(
     assert str(config_file) in str(caught.value)
 
 
+def test_the_null_device_has_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KORTILLA_CONFIG", os.devnull)
+    assert load_config() == Config()
+
+
 def test_a_file_named_by_the_environment_must_be_there(config_file: Path) -> None:
     with pytest.raises(ConfigBrokenError, match="no such file"):
         load_config()
