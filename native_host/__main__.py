@@ -2,8 +2,8 @@
 """The browser's entry point: ``python -I -m native_host``.
 
 The hello is sent before any slow import, and so is the answer to Web eID's ``quit``.
-The other imports run while the browser processes the hello, or after another
-extension's first message.
+The memory is closed right after the hello. The other imports run while the browser
+processes the hello, or after another extension's first message.
 """
 
 import gc
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from native_host import WEB_EID_VERSION
-from native_host.hardening import narrow_umask
+from native_host.hardening import harden, narrow_umask
 from native_host.languages import choose_language
 
 
@@ -30,6 +30,7 @@ def main(
     arguments = sys.argv[1:] if arguments is None else arguments
     narrow_umask()
     if arguments[:1] == ["-c"]:
+        harden()
         from native_host.messaging.command_line import answer
 
         return answer(arguments[1:])
@@ -41,6 +42,8 @@ def main(
         os.write(fd_out, len(hello).to_bytes(4, sys.byteorder) + hello)
     except BrokenPipeError:
         return 0
+    # The hello needed no import, and this takes 2 ms.
+    harden()
     # Imports make no garbage, and the search for it takes 8 ms. `serve` switches the
     # collector on.
     gc.disable()

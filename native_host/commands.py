@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The entry point of ``kortilla``, which names a missing extra.
 
-This module imports only modules of the distribution without extras.
+This module imports only modules of the distribution without extras, and those late:
+the command's first act is to close its memory (``native_host.hardening``).
 """
 
-import importlib
-import json
 import sys
 from collections.abc import Sequence
 
-from kortilla.common.imports import missing_words
+from native_host.cli import main
 
 _OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, if it is not ``host``.
@@ -17,7 +16,18 @@ _EXTRAS = {"mock-card": "testing"}
 
 
 def kortilla() -> int:
-    return _run("native_host.cli", extra_of(sys.argv[1:]))
+    try:
+        return main()
+    except ModuleNotFoundError as error:
+        message = missing(error, extra_of(sys.argv[1:]))
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
+        if is_for_scripts(sys.argv[1:]):
+            import json
+
+            print(json.dumps({"error": {"code": "TOOL_MISSING", "message": message}}))
+        return 1
 
 
 def extra_of(arguments: Sequence[str]) -> str:
@@ -46,19 +56,6 @@ def missing(error: Exception, extra: str) -> str | None:
     name = (error.name or "").partition(".")[0]
     if name in _OWN:
         return None
+    from kortilla.common.imports import missing_words
+
     return missing_words(name, extra)
-
-
-def _run(module: str, extra: str) -> int:
-    try:
-        main = importlib.import_module(module).main
-    except ModuleNotFoundError as error:
-        message = missing(error, extra)
-        if message is None:
-            raise
-        print(message, file=sys.stderr)
-        if is_for_scripts(sys.argv[1:]):
-            print(json.dumps({"error": {"code": "TOOL_MISSING", "message": message}}))
-        return 1
-    status: int = main()
-    return status

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
+from kortilla.common.files import read_regular
 from native_host.errors import ConfigBrokenError
 from native_host.paths import user_config_folder
 
@@ -57,20 +58,20 @@ def load_config() -> Config:
 
     Raises ``ConfigBrokenError``, naming the file and the key, for a file that can't be
     read or parsed, an unknown key, or an invalid value. A file in ``$KORTILLA_CONFIG``
-    must exist.
+    must exist. ``os.devnull`` there means the defaults.
     """
     path = config_path()
+    if str(path) == os.devnull:
+        return Config()
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        values = tomllib.loads(read_regular(path).decode())
     except FileNotFoundError as error:
         if os.environ.get("KORTILLA_CONFIG"):
             raise ConfigBrokenError(f"{path}: there is no such file.") from error
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigBrokenError(
-            f"{path}: can't be read ({type(error).__name__})."
-        ) from error
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigBrokenError(f"{path}: can't be read ({why}).") from error
     except RecursionError as error:
         raise ConfigBrokenError(f"{path}: is nested too deeply.") from error
     except ValueError as error:  # also a number that is too long for a conversion

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from native_host.config import Config
 from native_host.errors import ConfigBrokenError
-from native_host.hardening import harden
 from native_host.platform import system
 
 if TYPE_CHECKING:
@@ -79,7 +78,6 @@ def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) 
     A signal cancels as the person would, so that the obstacle and the signatures so far
     are reported. A second signal ends it at once. Raises ``KeyboardInterrupt``.
     """
-    harden()
 
     async def main() -> T:
         prompt: Prompt | None = None

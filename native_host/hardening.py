@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Limits that a process sets on itself, so that a PIN stays in its memory; wiping it.
 
-What each system has for it is in ``platform/``, which is imported late: before the
-hello only the umask is set.
+``harden`` is the first statement of each process that may hold a PIN: of the host, the
+window, each command, and the signing of own files. No other import comes before it, so
+this module imports little. What each system has for it is in ``platform/``.
 """
 
 import os
@@ -10,17 +11,18 @@ import sys
 
 
 def harden() -> None:
-    """Disable core dumps and deny access to memory. Takes a few milliseconds.
+    """Deny access to memory and disable core dumps. Takes a few milliseconds.
 
     On Windows, also keep the DLLs of others out. What another program has opened before
-    this call stays open to it. Only an interpreter that this user may run and not read
-    closes the memory from the start (``is_closed_from_start``).
+    this call stays open to it, also while Python itself starts. Only an interpreter
+    that this user may run and not read closes the memory from the start
+    (``is_closed_from_start``). May be called again.
     """
-    from native_host.platform import system
+    from native_host.platform import protection
 
-    system.disable_core_dumps()
-    system.deny_memory_access()
-    system.refuse_foreign_code()
+    protection.deny_memory_access()
+    protection.disable_core_dumps()
+    protection.refuse_foreign_code()
 
 
 def is_closed_from_start() -> bool:

@@ -44,8 +44,11 @@ def open_regular(
     return descriptor
 
 
-def read_regular(path: Path, at_most: int) -> bytes:
-    """Return a regular file's first bytes. Raises ``OSError`` as ``open_regular``."""
+def read_regular(path: Path, at_most: int = -1) -> bytes:
+    """Return a regular file's first bytes, or all of them without ``at_most``.
+
+    Raises ``OSError`` as ``open_regular``.
+    """
     with os.fdopen(open_regular(path), "rb") as stream:
         return stream.read(at_most)
 

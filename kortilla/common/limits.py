@@ -55,7 +55,10 @@ def die_with_parent(parent: int) -> None:
 
         end_with(parent)
     else:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if sys.platform == "linux":
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -74,11 +77,3 @@ def leave_network() -> bool | None:
     return not (
         system.unshare(_CLONE_NEWNET) and system.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
     )
-
-
-def prctl(option: int, value: int) -> None:
-    """Call prctl(2), on Linux; ignore its errors."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
+from kortilla.common.files import read_regular
 from kortilla.mock_card.card_data import CardData, CardState, judge
 from kortilla.mock_card.errors import InvalidArgumentError, MockCardBrokenError
 from kortilla.mock_card.faults import CommandName, Fault, dump, load, take
@@ -154,7 +155,7 @@ class MockCardState:
     def read(self) -> CardData:
         """Read the card's current data. Raises ``MockCardBrokenError``."""
         try:
-            content = self._file.read_bytes()
+            content = read_regular(self._file)
         except FileNotFoundError:
             raise MockCardBrokenError(
                 f"{self._file} is not there; `kortilla mock-card new` makes one."
@@ -176,7 +177,7 @@ class MockCardState:
     def read_file(self, name: str) -> bytes:
         """Read a file of the test CA in the folder. Raises ``MockCardBrokenError``."""
         try:
-            return (self.folder / name).read_bytes()
+            return read_regular(self.folder / name)
         except OSError as error:
             raise MockCardBrokenError(
                 f"{self.folder / name} can't be read: {error.strerror}."

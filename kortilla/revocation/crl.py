@@ -13,6 +13,7 @@ from pathlib import Path
 
 from asn1crypto import core, crl, x509
 
+from kortilla.common.files import open_regular
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
 from kortilla.revocation.interface import NoAnswerError, Reason
@@ -124,7 +125,7 @@ def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
     """
     try:
         # Not mapped into memory: truncation by another program would raise SIGBUS.
-        with file.open("rb") as opened:
+        with os.fdopen(open_regular(file), "rb") as opened:
             size = os.fstat(opened.fileno()).st_size
             data = b"" if size > most_octets else opened.read(size)
     except OSError as error:

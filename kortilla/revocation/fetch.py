@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """An HTTP client for the URLs in certificates, which trusts neither URLs nor hosts.
 
-It follows no redirects, decompresses nothing, uses no cookies, bounds size and time,
-and refuses addresses in the service's own network (SSRF). It checks the address that a
-connection is made to, so that DNS rebinding gains nothing, and checks the peer's
-address again before it sends anything.
+It follows redirects only where it is told to, decompresses nothing, uses no cookies,
+bounds size and time, and refuses addresses in the service's own network (SSRF), also
+those that a redirect leads to. It checks the address that a connection is made to, so
+that DNS rebinding gains nothing, and checks the peer's address again before it sends
+anything.
 
 A proxy resolves the name and connects, so no address can be checked here. With a proxy
-only known host names are requested.
+only known host names are requested, unless it is asked for all.
 """
 
 import functools
@@ -31,6 +32,7 @@ _CONNECT_SECONDS = 5.0
 #: Seconds in which nothing comes. A long list takes longer, but goes on coming.
 _SILENT_SECONDS = 10.0
 _CHUNK = 64 * 1024
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Fetcher:
     """An HTTP client with one connection pool, opened at the first use.
 
     It belongs to the event loop of its first use. ``proxies`` are used for
-    ``proxy_hosts`` and their subdomains alone, unless private addresses are allowed.
+    ``proxy_hosts`` and their subdomains alone, unless private addresses are allowed, or
+    it is None: for all hosts.
     """
 
     def __init__(
@@ -105,12 +108,13 @@ class Fetcher:
         allow_private_addresses: bool = False,
         resolver: AbstractResolver | None = None,
         proxies: Proxies | None = None,
-        proxy_hosts: Collection[str] = (),
+        proxy_hosts: Collection[str] | None = (),
     ) -> None:
         self._allow_private_addresses = allow_private_addresses
         self._own_resolver = resolver
         self._proxies = proxies or Proxies()
-        self._proxy_hosts = tuple(host.lower().strip(".") for host in proxy_hosts)
+        self._any_proxied = allow_private_addresses or proxy_hosts is None
+        self._proxy_hosts = [host.lower().strip(".") for host in proxy_hosts or ()]
         #: The sessions with their resolvers; the key says whether a proxy is used.
         self._sessions: dict[bool, tuple[aiohttp.ClientSession, AbstractResolver]] = {}
 
@@ -138,6 +142,33 @@ class Fetcher:
             "POST", address, limits, headers, body, accepted=accepted
         ) as answer:
             return b"".join([chunk async for chunk in self._chunks(answer, limits)])
+
+    async def read(
+        self, address: str, *, limits: Limits, redirects: int, same_host: bool = False
+    ) -> bytes:
+        """Return the body of a GET's response, after so many redirects at most.
+
+        Each is checked as the first address. With ``same_host`` they lead to no other
+        host. The limits are for each. Raises ``NoAnswerError``.
+        """
+        host = host_of(address)
+        for left in range(redirects, -1, -1):
+            accepted = (200, *_REDIRECTS) if left else (200,)
+            async with self._answer(
+                "GET", address, limits, {}, accepted=accepted
+            ) as answer:
+                if answer.status == 200:
+                    return b"".join(
+                        [part async for part in self._chunks(answer, limits)]
+                    )
+                try:
+                    place = URL(answer.headers.get("Location", ""))
+                    address = str(answer.url.join(place))
+                except ValueError as error:
+                    raise _bad_address() from error
+            if same_host and host_of(address) != host:
+                raise NoAnswerError(Reason.REDIRECTED, "it sends on to another host.")
+        raise AssertionError("the last answer is no redirect")
 
     @asynccontextmanager
     async def get(
@@ -208,7 +239,8 @@ class Fetcher:
             ) from error
         except aiohttp.ClientProxyConnectionError as error:
             raise NoAnswerError(
-                Reason.UNREACHABLE, "there is no connection to the proxy."
+                Reason.UNREACHABLE,
+                f"there is no connection to the proxy {error.host}:{error.port}.",
             ) from error
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             cause = getattr(error, "os_error", error.__cause__)
@@ -234,9 +266,7 @@ class Fetcher:
     def _check_address(self, address: str) -> URL:
         url = _parse(address)
         if url is None or url.user or url.password:
-            raise NoAnswerError(
-                Reason.BAD_ADDRESS, "the address in the certificate can't be used."
-            )
+            raise _bad_address()
         # aiohttp calls no resolver for a literal IP address.
         host = str(url.host)
         if not self._allow_private_addresses and _is_ip(host) and not is_public(host):
@@ -245,7 +275,7 @@ class Fetcher:
 
     def _check_proxied(self, url: URL) -> None:
         host = f".{str(url.host).lower().rstrip('.')}"
-        if not self._allow_private_addresses and not any(
+        if not self._any_proxied and not any(
             host.endswith(f".{known}") for known in self._proxy_hosts
         ):
             raise NoAnswerError(
@@ -312,7 +342,7 @@ def _is_ip(host: str) -> bool:
 def _check_head(
     answer: aiohttp.ClientResponse, limits: Limits, accepted: Collection[int]
 ) -> None:
-    if answer.status in {301, 302, 303, 307, 308}:
+    if answer.status in _REDIRECTS and answer.status not in accepted:
         raise NoAnswerError(
             Reason.REDIRECTED,
             "it sends on to another address, which is not followed; is there a portal "
@@ -336,6 +366,10 @@ def _too_large(limits: Limits) -> NoAnswerError:
     return NoAnswerError(
         Reason.TOO_LARGE, f"the answer is longer than {limits.octets:,} octets."
     )
+
+
+def _bad_address() -> NoAnswerError:
+    return NoAnswerError(Reason.BAD_ADDRESS, "the address can't be used.")
 
 
 def _private() -> NoAnswerError:

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-import aiohttp
 from asn1crypto import x509
-from yarl import URL
 
 from kortilla.common.files import write_file
 from kortilla.errors import TrustConfigurationError
 from kortilla.proxies import Proxies
+from kortilla.revocation.fetch import Fetcher, Limits
+from kortilla.revocation.interface import NoAnswerError
 from kortilla.validation.pinned_cas import (
     ADDRESSES,
     PINS,
@@ -83,44 +83,48 @@ async def fetch(
     addresses: Iterable[str] = ADDRESSES,
     proxies: Proxies | None = None,
     patience: float = _PATIENCE,
+    allow_private_addresses: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[CAFile], Mapping[str, str]]:
     """Download the pinned certificates that are missing, and store them.
 
     All URLs are requested at once, each for ``patience`` seconds at most; none if
-    nothing is missing. ``proxies`` are the environment's by default. ``progress`` is
-    called after each. Returns a ``CAFile`` for each pin, and the problems by URL.
+    nothing is missing. ``proxies`` are the environment's by default. No address in a
+    private network is asked, unless they are allowed. ``progress`` is called after
+    each. Returns a ``CAFile`` for each pin, and the problems by URL.
     """
-    proxies = proxies or Proxies(trust_env=True)
+    fetcher = Fetcher(
+        allow_private_addresses=allow_private_addresses,
+        proxies=proxies or Proxies(trust_env=True),
+        proxy_hosts=None,
+    )
     pins = list(pins)
     present = _present(folder)
     missing = [pin for pin in pins if pin.sha256 not in present]
     found: dict[str, bytes] = {}
     failures: dict[str, str] = {}
 
-    async def ask(session: aiohttp.ClientSession, address: str) -> None:
+    async def ask(address: str) -> None:
+        limits = Limits(patience, MAX_FILE_BYTES)
         try:
             async with asyncio.timeout(patience):
-                content = certificate_der(await _get(session, URL(address), proxies))
+                answer = await fetcher.read(
+                    address, limits=limits, redirects=_MAX_REDIRECTS, same_host=True
+                )
+            content = certificate_der(answer)
         except TimeoutError:
             failures[address] = f"no answer within {patience:g} seconds"
-        except aiohttp.ClientProxyConnectionError as error:
-            failures[address] = f"no connection to the proxy {error.host}:{error.port}"
-        except aiohttp.ClientHttpProxyError as error:
-            failures[address] = f"the proxy's answer is {error.status}"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failures[address] = str(error) or type(error).__name__
+        except (NoAnswerError, ValueError) as error:
+            failures[address] = str(error)
         else:
             found[hashlib.sha256(content).hexdigest()] = content
         progress()
 
     if missing:
-        # No decompression, so that a short response stays short.
-        async with aiohttp.ClientSession(
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity"},
-        ) as session:
-            await asyncio.gather(*(ask(session, address) for address in addresses))
+        try:
+            await asyncio.gather(*map(ask, addresses))
+        finally:
+            await fetcher.close()
     return _store(folder, pins, found), failures
 
 
@@ -199,28 +203,6 @@ def _judged(ca: CAFile, at: datetime, warn: timedelta) -> CAFile:
         else f"ended on {ca.not_after:%Y-%m-%d}: its certificates are refused"
     )
     return replace(ca, problem=problem)
-
-
-async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> bytes:
-    host = url.host
-    for _ in range(_MAX_REDIRECTS + 1):
-        async with session.get(
-            url, allow_redirects=False, **proxies.options(url, {})
-        ) as response:
-            if response.status in {301, 302, 303, 307, 308}:
-                url = url.join(URL(response.headers.get("Location", "")))
-                if url.host != host or url.scheme not in {"http", "https"}:
-                    raise ValueError("the address sends to another host")
-                continue
-            if response.status != 200:
-                raise ValueError(f"the answer is {response.status}")
-            content = bytearray()
-            async for part in response.content.iter_any():
-                content += part
-                if len(content) > MAX_FILE_BYTES:
-                    raise ValueError("the answer is too long for a certificate")
-            return bytes(content)
-    raise ValueError("the address sends elsewhere again and again")
 
 
 def _fingerprint(file: Path) -> str:

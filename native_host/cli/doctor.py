@@ -135,9 +135,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     from native_host.card.errors import CardError
     from native_host.card_report.reading import CardReportError
     from native_host.card_report.report import catalogue, write_new_file, write_text
-    from native_host.hardening import harden
 
-    harden()
     language = spoken_language(config, lang)
     texts = catalogue(language)
     report: JsonObject = {}

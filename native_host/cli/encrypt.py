@@ -97,10 +97,8 @@ def encrypt(
     from kortilla.encryption import PasswordRecipient, Recipient
     from native_host.files.encrypt import encrypt_files, new_recovery_password
     from native_host.files.sources import shown_path
-    from native_host.hardening import harden
     from native_host.recipients.person import RecipientRefusedError
 
-    harden()
     config = configured(card=card)
     texts = _texts(config, lang)
     try:
@@ -259,12 +257,10 @@ def decrypt(
     from native_host.files.encrypt import typed_password
     from native_host.files.process import decrypt_files
     from native_host.files.sources import shown_path
-    from native_host.hardening import harden
 
     config = configured(card=card, prompt=prompt)
     texts = _texts(config, lang)
     if recovery_password:
-        harden()
         password = typed_password(_ask_password(texts))
         outcome = decrypt_with_password(files, password, out=out)
     else:

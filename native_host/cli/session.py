@@ -112,9 +112,7 @@ def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
     ``window`` replaces the command of the activation window.
     """
     from native_host.agent import presence
-    from native_host.hardening import harden
 
-    harden()
     if not presence.is_enabled():
         for line in _words(lang, enabled=False, running=False):
             say(line)

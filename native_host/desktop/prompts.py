@@ -48,7 +48,7 @@ class Prompts:
         """
         background = self._services.background
         command = Command(
-            "native_host.files.process",
+            "native_host.files",
             given=request(wish, card=self._services.config.card, prompt="window"),
             progressed=lambda said: background.in_window(progressed, said),
         )

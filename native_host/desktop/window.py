@@ -44,7 +44,7 @@ from native_host.desktop.texts import Texts
 from native_host.gui.accessibility import Announcer, FocusRing, TopWindow
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.gui.sizes import dp
-from native_host.platform import system
+from native_host.platform import protection
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import Cards
@@ -246,9 +246,9 @@ def run(
     handover: Handover | None = None,
 ) -> None:
     """Show the window, with files on a page of it; return when it is closed."""
-    system.disable_core_dumps()
+    protection.disable_core_dumps()
     # Desktop services, as that for choosing files, answer only what they can inspect.
-    system.allow_inspection()
+    protection.allow_inspection()
     os.environ |= QT_ENVIRONMENT
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName(DESKTOP_FILE)

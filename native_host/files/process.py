@@ -3,9 +3,9 @@
 
 Both have ``sign_files`` sign what a ``Wish`` says, and ``decrypt_files`` decrypt what a
 ``DecryptWish`` says. The command calls them. The desktop program has a toolkit in its
-process, where no PIN may be. So it starts this module as a process, which reads a
-``request`` and writes lines of JSON: one for each progress, and one with the result. A
-signing goes on if the program's window closes.
+process, where no PIN may be. So it has ``serve`` run in a process of its own, which
+reads a ``request`` and writes lines of JSON: one for each progress, and one with the
+result. A signing goes on if the program's window closes.
 """
 
 import json
@@ -92,7 +92,7 @@ def request(wish: "Wish | DecryptWish", *, card: str, prompt: str) -> bytes:
     return json.dumps(wanted, default=os.fspath).encode()
 
 
-def main() -> None:
+def serve() -> None:
     narrow_umask()
     set_up_log()
     wanted = json.loads(sys.stdin.buffer.read())
@@ -161,7 +161,3 @@ def _write(result: JsonObject) -> None:
     except BrokenPipeError:
         # The program's window has gone. The work goes on, and nobody reads of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from kortilla.common import JsonObject
-from kortilla.signing.trust_lists.store import KeptList, TrustLists
+from kortilla.signing.trust_lists.store import EU, KeptList, TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
 from native_host.files.check import list_of_lists, lists_folder
@@ -18,9 +18,17 @@ from native_host.files.words import country_name, local
 async def fetch_lists(
     config: Config, progress: Callable[[int, int], object] = lambda done, total: None
 ) -> list[Fetched]:
-    """Fetch the lists through the environment's proxy. Raises as ``update``."""
+    """Fetch the lists through the environment's proxy. Raises as ``update``.
+
+    Another list of lists than the EU's may be in the person's own network.
+    """
     lists = list_of_lists(config)
-    return await update(lists_folder(), lists=lists, progress=progress)
+    return await update(
+        lists_folder(),
+        lists=lists,
+        allow_private_addresses=lists.address != EU.address,
+        progress=progress,
+    )
 
 
 def describe_fetched(fetched: Sequence[Fetched], texts: Mapping[str, str]) -> list[str]:

@@ -29,7 +29,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QStyleHints, QWindow
 
 from kortilla.common.limits import die_with_parent
-from native_host.platform import system
+from native_host.platform import protection
 
 if TYPE_CHECKING:
     from PySide6.QtDBus import QDBusMessage
@@ -98,7 +98,7 @@ def _answer(parent: int, writing: int) -> None:
         os.dup2(nothing, number)
     os.dup2(writing, 3)
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-    system.allow_inspection()
+    protection.allow_inspection()
     os.write(3, b"".join(b"01"[is_set : is_set + 1] for is_set in _ask()))
 
 

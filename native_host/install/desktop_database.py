@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 
+from kortilla.common.files import read_regular
 from native_host.paths import xdg_config_home
 
 _CACHE, _CHOICES = "mimeinfo.cache", "mimeapps.list"
@@ -59,7 +60,7 @@ def forget_actions(folder: Path, note: Path) -> None:
     """
     choices = xdg_config_home() / _CHOICES
     with contextlib.suppress(OSError):
-        known = note.read_text()
+        known = read_regular(note).decode()
         note.unlink()
         if _hash(choices) == known:
             choices.unlink()
@@ -74,7 +75,7 @@ def forget_actions(folder: Path, note: Path) -> None:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(path)).hexdigest()
 
 
 def _default(gio: str, kind: str) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kortilla.common.files import open_regular
 from native_host.errors import InstallError, ToolMissingError
 from native_host.install import files
 from native_host.platform import processes, system
@@ -210,7 +211,7 @@ def _open_files() -> Generator[str, None, None]:
 
 
 def _is_locked(path: Path) -> bool:
-    with contextlib.suppress(OSError), path.open("rb") as file:
+    with contextlib.suppress(OSError), os.fdopen(open_regular(path), "rb") as file:
         return system.is_locked(file)
     return False
 

@@ -19,7 +19,6 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kortilla.common import JsonObject
-from native_host.hardening import harden
 
 #: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
@@ -28,6 +27,10 @@ MAX_LENGTH = 64 * 1024
 WEB_EID_MAX_LENGTH = 8192
 
 _CHUNK = 64 * 1024
+
+#: Frames that wait for their turn; those that follow stay in the pipe. A browser that
+#: takes no answers blocks the event loop.
+_MOST_WAITING = 64
 
 
 class Frame(NamedTuple):
@@ -44,7 +47,9 @@ class Pump:
     """A thread that reads frames from a file descriptor and delivers them.
 
     It starts before the event loop exists, and keeps frames until ``attach``. It works
-    where ``connect_read_pipe`` does not (files, Windows).
+    where ``connect_read_pipe`` does not (files, Windows). It stops reading while too
+    many frames wait, and then still notices that the sender has gone; on Windows, when
+    the sender takes no answers any more either.
     """
 
     def __init__(self, fd: int, *, first_look: Callable[[Frame], None]) -> None:
@@ -55,6 +60,8 @@ class Pump:
         self._fd = fd
         self._first_look = first_look
         self._to_skip = 0
+        self._room = threading.Semaphore(_MOST_WAITING)
+        self._watching = False
         self._lock = threading.Lock()
         self._kept: list[Frame | None] = []
         self._has_first = threading.Event()
@@ -69,7 +76,8 @@ class Pump:
     def attach(self, deliver: Callable[[Frame | None], None]) -> None:
         """Deliver all frames from now on, and None at the end of input.
 
-        ``deliver`` is called on the pump's thread, or here for kept frames.
+        ``deliver`` is called on a thread of the pump, or here for kept frames. None may
+        come twice. Call ``taken`` for each frame that is handled.
         """
         with self._lock:
             self._deliver = deliver
@@ -77,8 +85,28 @@ class Pump:
                 deliver(frame)
             self._kept.clear()
 
+    def taken(self) -> None:
+        """Make room for a frame."""
+        self._room.release()
+
+    def _wait_for_room(self) -> None:
+        if self._room.acquire(blocking=False):
+            return
+        if not self._watching:
+            self._watching = True
+            threading.Thread(target=self._watch, name="hangup", daemon=True).start()
+        self._room.acquire()
+
+    def _watch(self) -> None:
+        """Deliver the end of input also while earlier frames are not read."""
+        from native_host.platform import system
+
+        if system.wait_for_hangup(self._fd):
+            self._hand_on(None)
+
     def _run(self) -> None:
         while True:
+            self._wait_for_room()
             frame = self._read_frame()
             if frame is not None:
                 # This is only a head start. The same error occurs again, and is
@@ -86,14 +114,17 @@ class Pump:
                 # this thread notices the end of input.
                 with suppress(Exception):
                     self._first_look(frame)
-            with self._lock:
-                if self._deliver is None:
-                    self._kept.append(frame)
-                    self._has_first.set()
-                else:
-                    self._deliver(frame)
+            self._hand_on(frame)
             if frame is None:
                 return
+
+    def _hand_on(self, frame: Frame | None) -> None:
+        with self._lock:
+            if self._deliver is None:
+                self._kept.append(frame)
+                self._has_first.set()
+            else:
+                self._deliver(frame)
 
     def _read_frame(self) -> Frame | None:
         self._skip()
@@ -239,12 +270,11 @@ def serve(
     """Answer requests until the input ends; return the exit status."""
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
-    harden()
     from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
-    from native_host.platform import system
+    from native_host.platform import protection, system
 
-    system.make_no_code()
+    protection.make_no_code()
     set_up_log()
     caller, refusal = find_caller(arguments)
     writer = FrameWriter(fd_out)
@@ -280,6 +310,7 @@ def serve(
         dispatcher = Dispatcher(
             writer,
             frames,
+            pump.taken,
             caller=caller,
             refusal=refusal,
             prelaunch=prelaunch,

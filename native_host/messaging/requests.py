@@ -7,7 +7,7 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from native_host.asking_program import is_sandboxed, program_in_place_of_browser
@@ -79,6 +79,7 @@ class Dispatcher:
         self,
         writer: FrameWriter,
         frames: "asyncio.Queue[Frame | None]",
+        taken: Callable[[], None],
         *,
         caller: Caller,
         refusal: KortillaError | None,
@@ -87,10 +88,11 @@ class Dispatcher:
     ) -> None:
         """Answer on ``writer``. ``caller`` and ``refusal`` are from ``find_caller``.
 
-        ``stdin`` is the descriptor from which the frames come.
+        ``stdin`` is the descriptor from which the frames come. ``taken`` is called for
+        each of them.
         """
         self._writer = writer
-        self._frames = frames
+        self._frames, self._taken = frames, taken
         self._prelaunch = prelaunch
         #: The request under way, and our own protocol's id of it.
         self._active: RequestRunner | None = None
@@ -104,6 +106,7 @@ class Dispatcher:
         """Answer frames until None comes; return the exit status."""
         try:
             while (frame := await self._frames.get()) is not None:
+                self._taken()
                 if not self._take(frame):
                     break
                 # A task that is cancelled before it has begun would answer nobody.

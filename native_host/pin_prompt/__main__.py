@@ -3,9 +3,12 @@
 
 import gc
 
+from native_host.hardening import harden
+
 
 def main() -> None:
     """Run until the host ends the conversation."""
+    harden()
     # The start makes no garbage, and the search for it takes 20 ms. `run` switches the
     # collector on after the first picture.
     gc.disable()

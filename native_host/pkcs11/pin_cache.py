@@ -3,7 +3,8 @@
 
 A PIN is known for the time of a login (C_Login), or is kept: for one login to come, or
 for the decryptions that the person has allowed for a while. It is wiped when its card
-is moved. A PIN that a card has refused is not sent to it again.
+is moved, and one that is kept also when the person leaves (``session_watch``). A PIN
+that a card has refused is not sent to it again.
 """
 
 import asyncio
@@ -198,7 +199,7 @@ class PinCache:
         It is kept for ``brief`` seconds, for decryptions or for the other connections
         of a login that has been made, or else for a login to come.
         """
-        self._expire()  # the previous PIN
+        self.expire()  # the previous PIN
         seconds = self._seconds if brief is None else brief
         self.kept = KeptPin(
             bytearray(pin),
@@ -209,7 +210,7 @@ class PinCache:
             until=_now() + seconds,
         )
         loop = asyncio.get_running_loop()
-        self._expiry = loop.call_later(seconds, self._expire)
+        self._expiry = loop.call_later(seconds, self.expire)
         self._watch_cards()
         return self.kept
 
@@ -218,7 +219,7 @@ class PinCache:
     ) -> KeptPin | None:
         """Return the PIN that may be used once more with a card, if there is one."""
         if self.kept is not None and _now() >= self.kept.until:
-            self._expire()
+            self.expire()
         kept = self.kept
         if kept is None or kept.certificate.der != certificate.der:
             return None
@@ -248,7 +249,8 @@ class PinCache:
         self._stop_keeping(kept)
         await self._wipe(kept.pin)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Keep the PIN that is kept no longer, and wipe it in a task."""
         if kept := self.kept:
             self._stop_keeping(kept)
             self._wipe_later(kept.pin)

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from native_host.config import Config
 from native_host.errors import KortillaError
-from native_host.hardening import harden
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -65,7 +65,6 @@ def serve_stdio(
     for ``patience`` seconds. Raises ``KortillaError`` for a configuration that can't be
     used.
     """
-    harden()
     descriptors = os.dup(0), os.dup(1)
     # So a stray print can't break the protocol, and a child can't read our input.
     null = os.open(os.devnull, os.O_RDONLY)
@@ -97,7 +96,6 @@ def serve_socket(
     Calls ``ready`` once programs can connect and signals end it in order. Raises
     ``SocketUnusableError``, and as ``serve_stdio`` does.
     """
-    harden()
     with _open_listener(path) as listener:
         made = path.stat()
         try:
@@ -129,6 +127,8 @@ class _TokenService:
         self._patience = patience
         self._clients = TaskSet()
         self._refusals: Refusals | None = None
+        self._signers: WeakSet[TlsLogin] = WeakSet()
+        self._watch: asyncio.Task[None] | None = None
 
     async def serve(
         self, descriptor_in: int, descriptor_out: int, program: Program
@@ -185,7 +185,7 @@ class _TokenService:
 
         self._refusals = self._refusals or Refusals(self._slots.learn_tries)
         self._slots.numbers = self._slots.numbers or AccessNumbers()
-        return TlsLogin(
+        signer = TlsLogin(
             source=self._slots.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
@@ -195,7 +195,21 @@ class _TokenService:
             same_login=_SAME_LOGIN if program.gecko else 0.0,
             refusals=self._refusals,
             numbers=self._slots.numbers,
+            asks=self._watch_session,
         )
+        self._signers.add(signer)
+        return signer
+
+    def _watch_session(self) -> None:
+        """Keep no PIN when the person leaves, from the first question for one on."""
+        from native_host.pkcs11.session_watch import watch
+
+        def forget() -> None:
+            for each in list(self._signers):
+                each.pins.expire()
+
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(watch(forget))
 
 
 def _kind_for(program: Program) -> type[Cryptoki]:

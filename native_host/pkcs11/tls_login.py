@@ -146,8 +146,8 @@ class TlsLogin:
     None. A PIN is kept for ``kept_for`` seconds. A PIN that has signed serves the same
     program's other connections for ``same_login`` seconds; 0 is not at all.
     ``refusals`` are the PINs that cards have already refused, and ``numbers`` those of
-    cards on contactless readers, which the slots have too. The caller closes
-    ``source``, after ``close``.
+    cards on contactless readers, which the slots have too. ``asks`` is called as a
+    window opens. The caller closes ``source``, after ``close``.
     """
 
     def __init__(
@@ -163,8 +163,10 @@ class TlsLogin:
         same_login: float = 0.0,
         refusals: Refusals | None = None,
         numbers: AccessNumbers | None = None,
+        asks: Callable[[], None] = lambda: None,
     ) -> None:
         self._source = source
+        self._asks = asks
         self._open_prompt = open_prompt
         self._program = program
         self._mail = mail
@@ -322,6 +324,7 @@ class TlsLogin:
     ) -> _LoginWindow:
         prepared = asyncio.get_running_loop().create_future()
         window = _LoginWindow(operation, self._open_prompt(), certificate, prepared)
+        self._asks()
         self._current = window
         self._windows.add(window)
         window.task = asyncio.create_task(self._converse(window))

@@ -3,7 +3,7 @@
 
 import fcntl
 import os
-import resource
+import select
 import signal
 import struct
 import sys
@@ -14,14 +14,11 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.files import open_regular
-from kortilla.common.limits import prctl
 from kortilla.common.locks import lock_file
 from native_host.hardening import wipe
 
 if sys.platform == "win32":  # mypy reads on only for others
     raise ImportError("This module is not for Windows.")
-
-_PR_SET_DUMPABLE = 4
 
 
 class Folder:
@@ -193,6 +190,17 @@ def is_locked(file: IO[Any]) -> bool:
     return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
 
 
+def wait_for_hangup(descriptor: int) -> bool:
+    """Wait until nobody writes to a pipe or socket any more; return True then.
+
+    What was written may not have been read yet. Windows can't tell: there it returns
+    False at once.
+    """
+    ends = select.poll()
+    ends.register(descriptor, getattr(select, "POLLRDHUP", 0))
+    return bool(ends.poll())
+
+
 #: The signal of a terminal that has gone.
 HANGUP = signal.SIGHUP
 
@@ -212,26 +220,6 @@ NO_CONSOLE = 0
 BREAKAWAY = 0
 
 
-def disable_core_dumps() -> None:
-    """Write no core file (core(5)). Child processes inherit this limit."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def deny_memory_access() -> None:
-    """Deny this memory to the user's other programs (PR_SET_DUMPABLE in prctl(2)).
-
-    The kernel passes a core to a crash collector in spite of the limit on core files,
-    but not the core of such a process. As a side effect desktop services can't inspect
-    it, and xdg-desktop-portal does not answer it.
-    """
-    prctl(_PR_SET_DUMPABLE, 0)
-
-
-def allow_inspection() -> None:
-    """Take ``deny_memory_access`` back, for a process that never holds a PIN."""
-    prctl(_PR_SET_DUMPABLE, 1)
-
-
 def exit_now() -> NoReturn:
     """End this process with the status 0, without what libraries do at the end."""
     os._exit(0)
@@ -248,14 +236,6 @@ def mark_as_from_web(_path: Path) -> None:
 
 def copy_mark(_sources: Iterable[Path], _made: Path) -> None:
     """Give a new file the mark of those it is made of: Linux has none."""
-
-
-def refuse_foreign_code() -> None:
-    """Do nothing: only Windows has programs load what others want."""
-
-
-def make_no_code() -> None:
-    """Do nothing: Linux has no such limit for a process."""
 
 
 class Terminal:

@@ -321,24 +321,15 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
         windows_signals.on_console_end(handle_in_thread)
 
 
+def wait_for_hangup(_descriptor: int) -> bool:
+    """Return False: a pipe tells of its end when all has been read."""
+    return False
+
+
 #: For ``creationflags`` of a process to which this one's console says nothing.
 NO_CONSOLE = subprocess.CREATE_NO_WINDOW
 #: The same for one that goes on when this one ends: it leaves the browser's job.
 BREAKAWAY = subprocess.CREATE_BREAKAWAY_FROM_JOB | NO_CONSOLE
-
-
-def disable_core_dumps() -> None:
-    """Have no report of a crash hold this memory. Child processes inherit this."""
-    windows_security.disable_crash_reports()
-
-
-def deny_memory_access() -> None:
-    """Deny this memory to the user's other programs."""
-    windows_security.deny_memory_access()
-
-
-def allow_inspection() -> None:
-    """Do nothing: desktop services look at no process on Windows."""
 
 
 def exit_now() -> NoReturn:
@@ -376,21 +367,6 @@ def copy_mark(sources: Iterable[Path], made: Path) -> None:
 def _write_mark(path: Path, mark: bytes) -> None:
     with suppress(OSError):  # not every file system has streams
         Path(f"{path.absolute()}{_MARK}").write_bytes(mark)
-
-
-def refuse_foreign_code() -> None:
-    """Load no DLL that others place here."""
-    windows_security.load_only_from_safe_folders()
-    windows_security.set_policies("extension-points", "fonts", "images")
-
-
-def make_no_code() -> None:
-    """Let this process make no memory executable.
-
-    It is for processes without a window: what Windows, drivers and screen readers load
-    into a window may need that.
-    """
-    windows_security.set_policies("dynamic-code")
 
 
 class Terminal:

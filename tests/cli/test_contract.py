@@ -13,8 +13,9 @@ import pytest
 
 import native_host
 from kortilla.common import texts
-from native_host import VERSION, cli
+from native_host import VERSION
 from native_host.cli import mock_card as mock_card_command
+from native_host.cli import program
 from native_host.languages import SPOKEN
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.support.patience import patience
@@ -145,7 +146,7 @@ def test_every_command_explains_itself(run: Run) -> None:
                 assert below is not None
                 walk(below, [*path, name])
 
-    walk(cli._kortilla, [])
+    walk(program._kortilla, [])
 
 
 def test_the_installed_program_is_the_same() -> None:

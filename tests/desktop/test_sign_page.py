@@ -309,7 +309,7 @@ def signing(
     """Return the process that signs files without a window."""
     wish = Wish(files=tuple(files), language="en")
     given = request(wish, card="mock", prompt="automatic")
-    return Command("native_host.files.process", given=given, progressed=progressed)
+    return Command("native_host.files", given=given, progressed=progressed)
 
 
 def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
@@ -404,7 +404,7 @@ def test_a_signing_goes_on_when_nobody_reads_of_it(
     cards.new_card(home / ".local/share/kortilla/mock-card")
     wish = Wish(files=tuple(files[:3]), language="en")
     with subprocess.Popen(
-        [sys.executable, "-I", "-m", "native_host.files.process"],
+        [sys.executable, "-I", "-m", "native_host.files"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A configuration is valid, or the error names the file and the key."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,27 @@ def test_a_file_that_is_not_text_is_named(config_file: Path) -> None:
     config_file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigBrokenError, match="can't be read"):
         load_config()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_holds_nobody_and_is_named(
+    config_file: Path, kind: str
+) -> None:
+    match kind:
+        case "pipe":
+            os.mkfifo(config_file)
+        case "folder":
+            config_file.mkdir()
+        case "device":
+            config_file.symlink_to("/dev/zero")
+    with pytest.raises(ConfigBrokenError, match="not a regular file") as caught:
+        load_config()
+    assert str(config_file) in str(caught.value)
+
+
+def test_the_null_device_has_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KORTILLA_CONFIG", os.devnull)
+    assert load_config() == Config()
 
 
 def test_a_file_named_by_the_environment_must_be_there(config_file: Path) -> None:

@@ -5,8 +5,11 @@ No window, file or held card remains, and standard output holds only frames.
 """
 
 import contextlib
+import json
 import os
+import select
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +38,9 @@ from tests.support.patience import patience
 #: Chromium kills the host this many seconds after it closes the host's input. By then
 #: the window must be closed and the card reset.
 KILLED_AFTER = 2.0
+
+#: Bytes that a host must not take before its answers are read.
+FAR_TOO_MUCH = 64 << 20
 
 STRAY = """
 import os, native_host.messaging.host as host
@@ -123,6 +129,23 @@ def test_a_host_without_a_reader_of_its_output_ends_by_itself(
         host.process.stdout.close()
         host.send({"id": "1", "command": "prepare"})
         host.end()
+
+
+def test_a_browser_that_reads_nothing_fills_no_memory_and_ends_the_host(
+    automatic: dict[str, str],
+) -> None:
+    with running(automatic, anew=True) as host:
+        assert host.process.stdin
+        descriptor, sent = host.process.stdin.fileno(), 0
+        os.set_blocking(descriptor, False)
+        request = {"id": "1", "command": "prepare", "arguments": {"x": "y" * 60_000}}
+        body = json.dumps(request).encode()
+        flood = memoryview((len(body).to_bytes(4, sys.byteorder) + body) * 16)
+        # A host that reads on is ready for more long before this second.
+        while sent < FAR_TOO_MUCH and select.select([], [descriptor], [], 1)[1]:
+            sent += os.write(descriptor, flood[sent % len(flood) :])
+        assert sent < FAR_TOO_MUCH
+        end(host, "end of input")
 
 
 DOCUMENTS = {"a": b"abc", "b": bytes(40_000)}

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.messaging.host import MAX_LENGTH, Frame, FrameWriter, Pump, parse
+from native_host.messaging.host import (
+    _MOST_WAITING,
+    MAX_LENGTH,
+    Frame,
+    FrameWriter,
+    Pump,
+    parse,
+)
 from tests.support.patience import patience
 
 JSON = st.recursive(
@@ -66,6 +73,26 @@ def test_a_frame_that_is_too_long_is_named_and_the_next_one_is_read() -> None:
 
 def test_a_length_that_lies_is_named_before_the_rest_has_come() -> None:
     assert [each.fault is None for each in pumped(b"\xff\xff\xff\xff{}")] == [False]
+
+
+def test_frames_that_nobody_handles_stay_in_the_pipe_and_its_end_is_noticed() -> None:
+    read_end, write_end = os.pipe()
+    frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    pump = Pump(read_end, first_look=lambda _: None)
+    pump.attach(frames.put)
+    more = 3
+    os.write(write_end, frame(b"{}") * (_MOST_WAITING + more))
+    for _ in range(_MOST_WAITING):
+        assert frames.get(timeout=patience()) is not None
+    pump.taken()
+    assert frames.get(timeout=patience()) is not None
+    assert frames.empty()
+    os.close(write_end)
+    assert frames.get(timeout=patience()) is None
+    for _ in range(_MOST_WAITING):
+        pump.taken()
+    rest = [frames.get(timeout=patience()) for _ in range(more)]
+    assert [each is None for each in rest] == [False] * (more - 1) + [True]
 
 
 def test_a_frame_cut_short_is_not_taken() -> None:

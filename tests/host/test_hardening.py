@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import native_host
 from tests.host.process import make_environment
 from tests.support import held_memory
 from tests.support.offscreen import OFFSCREEN
@@ -32,24 +33,73 @@ AS_STRICTLY_ORDINARY = (
     if AS_ORDINARY
     else ()
 )
-WITH_PROMPT = """
-import asyncio
-from native_host.environment import run_with_prompt
-from native_host.config import Config
-run_with_prompt(Config(), lambda _open: asyncio.sleep(600))
-"""
 PROGRAMS: dict[str, Sequence[str]] = {
     "host": ("-m", "native_host", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"),
     "window": OFFSCREEN[2:],
     "token": ("-m", "native_host.cli", "pkcs11"),
     "token on a socket": ("-m", "native_host.cli", "pkcs11", "--listen"),
     "agent": ("-m", "native_host.cli", "agent"),
-    "command": ("-c", WITH_PROMPT),
+    "own files": ("-m", "native_host.files"),
 }
 EACH_PROGRAM = [
     pytest.param(words, id=name, marks=[pytest.mark.window] * (name == "window"))
     for name, words in PROGRAMS.items()
 ]
+
+
+#: How each process begins that may hold a PIN: by a module or by the command's script.
+ENTRY_POINTS = (
+    ("native_host.__main__", "main(['caller'])"),
+    ("native_host.__main__", "main(['-c', 'quit', '{}'])"),
+    ("native_host.cli.__main__", ""),
+    ("native_host.commands", "kortilla()"),
+    ("native_host.files.__main__", "main()"),
+    ("native_host.pin_prompt.__main__", "main()"),
+)
+#: Tells which modules were imported when the memory has just been closed.
+WATCHED = """
+import os, runpy, sys  # -m has the second
+from native_host import hardening
+at_start, close_memory = {*sys.modules}, hardening.harden
+def harden():
+    close_memory()
+    os.write(2, "\\n".join({*sys.modules} - at_start).encode())
+    os._exit(0)
+hardening.harden = harden
+"""
+#: What an entry point needs to close its memory, and the hello of a host.
+FEW = {
+    *("ctypes", "ctypes._endian", "_ctypes", "struct", "_struct", "resource"),
+    *("collections.abc", "gc"),
+    *("native_host.platform", "native_host.platform.posix_protection"),
+    *("native_host.cli", "native_host.files", "native_host.pin_prompt"),
+    "native_host.languages",
+}
+
+
+def test_no_entry_point_is_forgotten() -> None:
+    package = Path(native_host.__file__).parent
+    programs = {
+        ".".join(each.relative_to(package.parent).with_suffix("").parts)
+        for each in package.rglob("__main__.py")
+    }
+    assert programs == {each for each, _ in ENTRY_POINTS} - {"native_host.commands"}
+
+
+@pytest.mark.parametrize(("module", "call"), ENTRY_POINTS)
+def test_the_memory_is_closed_before_anything_takes_time(
+    module: str, call: str
+) -> None:
+    code = f"{WATCHED}\nfrom {module} import *; {call}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, "pkcs11"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    imported = {*done.stderr.decode().splitlines()}
+    assert "native_host.platform.posix_protection" in imported
+    assert imported - FEW == {module}
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def public_names(module: str) -> dict[str, object]:
 
 
 def test_each_system_has_the_same_names() -> None:
-    for part in ("", "_processes"):
+    for part in ("", "_processes", "_protection"):
         assert public_names(f"posix{part}") == public_names(f"windows{part}")
     assert {"Folder", "HANGUP"} <= public_names("posix").keys()
     sockets, pipes = public_names("posix_sockets"), public_names("windows_pipes")

@@ -5,19 +5,27 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from kortilla.mock_card.errors import MockCardError
 from kortilla.mock_card.state import MockCardState
-from native_host import history
+from kortilla.revocation import crl
+from kortilla.revocation.certificates import Subject
+from kortilla.revocation.interface import NoAnswerError
+from native_host import history, unused_pads
 from native_host.agent import presence
 from native_host.card.source import Reader
 from native_host.desktop.single_window import SingleWindow
 from native_host.desktop.system_settings import save_setting
 from native_host.errors import KortillaError
+from native_host.install import desktop_database, nss
 from native_host.operations import activation_offers
+from native_host.private_files import read_private
+from native_host.recipients import address_book
+from tests.kortilla.pki import CA
 
 READER = Reader("SPECIMEN Reader", atr=b"\x3b", insertion=1, events=7)
 PRECIOUS = "7 3b"  # which is also the record of this insertion
@@ -154,3 +162,35 @@ def test_commands_narrow_the_umask_for_all_that_they_start(home: Path) -> None:
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, (words, done.stderr)
     check_modes(home)
+
+
+def _revocation_list(path: Path) -> None:
+    issuer = Subject.of(CA.create("SPECIMEN CA").certificate)
+    crl.load(path, issuer=issuer, most_octets=9)
+
+
+#: Own files, those of browsers and those of testers: what reads each, and its name.
+READERS: dict[str, Callable[[Path], object]] = {
+    "card.json": lambda path: MockCardState.open(path.parent),
+    "list.crl": _revocation_list,
+    ".parentlock": nss._is_locked,
+    "note": lambda path: desktop_database.forget_actions(path.parent, path),
+    "history.jsonl": lambda _: history.entries(),
+    "recipients.json": lambda _: address_book.people(),
+    "unused-pads": lambda _: unused_pads.products(),
+    "last-folder": lambda path: read_private(path, 9),
+    "declined-cards": lambda _: activation_offers.count_declined(),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_pipe_in_place_of_a_file_holds_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    folder = tmp_path / "kortilla"
+    folder.mkdir(0o700)
+    os.mkfifo(folder / name)
+    with suppress(OSError, KortillaError, MockCardError, NoAnswerError):
+        READERS[name](folder / name)

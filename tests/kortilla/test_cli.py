@@ -13,6 +13,7 @@ import pytest
 
 from kortilla.cli import main
 from kortilla.common.imports import missing_words
+from kortilla.revocation import fetch as fetching
 from kortilla.validation import pinned_cas as pins
 from tests.kortilla.pki import CA
 from tests.kortilla.validation.test_ca_files import Authority, authority, other, pin
@@ -134,6 +135,7 @@ def test_update_asks_the_addresses_and_shows_how_far_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     addresses = tuple(authority.address(path) for path in ("/wrong", "/html", "/right"))
+    monkeypatch.setattr(fetching, "is_public", lambda _: True)
     monkeypatch.setattr(pins, "ADDRESSES", addresses)
     status, result, words = run(capsys, "trust", "update", "--folder", tmp_path)
     assert status == 0
@@ -149,6 +151,7 @@ def test_update_that_does_not_find_everything_fails_and_says_why(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     address = authority.address("/html")
+    monkeypatch.setattr(fetching, "is_public", lambda _: True)
     monkeypatch.setattr(pins, "ADDRESSES", (address,))
     status, result, _ = run(capsys, "trust", "update", "--folder", tmp_path)
     assert status == 1

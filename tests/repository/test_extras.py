@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from kortilla import cli as rp_cli
-from native_host import cli
+from native_host.cli import program
 from tests.support.guide import blocks
 from tests.support.patience import patience
 
@@ -114,7 +114,10 @@ COMMANDS = {
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {command[1] for command in COMMANDS} == {*cli._COMMANDS, *rp_cli._COMMANDS}
+    assert {command[1] for command in COMMANDS} == {
+        *program._COMMANDS,
+        *rp_cli._COMMANDS,
+    }
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ def imported(file: Path) -> set[str]:
     [
         ("kortilla", r"(native_host|PySide6|smartcard|tools)\b"),
         # What both sides use imports nothing else of ours. How locks differ between
-        # systems has one place.
+        # systems has one place, and which files are read.
         (
             "kortilla/mock_card",
-            r"(native_host|tests|tools|kortilla(?!\.mock_card|\.common\.locks))\b",
+            r"(native_host|tests|tools|kortilla(?!\.mock_card|\.common\.(locks|files)))\b",
         ),
         ("kortilla/common", r"(native_host|tests|tools|kortilla(?!\.common))\b"),
     ],

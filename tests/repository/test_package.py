@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host import VERSION, cli
+from native_host import VERSION
+from native_host.cli import program
 from tools.pack_extension import EXTENSION, LEFT_OUT, pack
 
 
@@ -159,7 +160,7 @@ def test_the_manual_page_names_each_command(texts: dict[str, str]) -> None:
     page = texts["packaging/debian/kortilla.1"].replace("\\-", "-")
     section = page.partition(".SH COMMANDS")[2].partition(".PP")[0]
     named = re.findall(r"^\.TP\n\.B (.+)$", section, re.MULTILINE)
-    assert named == sorted(cli._COMMANDS)
+    assert named == sorted(program._COMMANDS)
 
 
 def test_each_requirement_of_the_program_is_debians_or_comes_along(

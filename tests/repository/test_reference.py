@@ -40,7 +40,7 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
 
 
 #: The modules of the commands that ``native_host.commands`` starts.
-_COMMANDS = {"kortilla": "native_host.cli", "kortilla-server": "kortilla.cli"}
+_COMMANDS = {"kortilla": "native_host.cli.program", "kortilla-server": "kortilla.cli"}
 
 
 def options(command: click.Command) -> set[str]:

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "native_host/pkcs11/control.py": {"open_unix_connection", "start_unix_server"},
     "native_host/pkcs11/pin_cache.py": {"CLOCK_BOOTTIME"},
     "native_host/pkcs11/service.py": {"AF_UNIX", "SIGHUP", "add_signal_handler"},
+    "native_host/pkcs11/session_watch.py": {"jeepney", "getuid"},  # D-Bus
     "native_host/remembered_can.py": {"jeepney"},  # the desktop's store of secrets
 }
 

@@ -77,7 +77,7 @@ def _close(pair: tuple[int, int]) -> None:
 
 
 def _has_hardened(pid: int) -> bool:
-    """Whether a process has disabled its core dumps, which Kortilla's do first."""
+    """Whether a process has disabled core dumps, as Kortilla's do next."""
     for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
         if line.startswith("Max core file size"):
             return line.split()[4:6] == ["0", "0"]

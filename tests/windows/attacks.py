@@ -29,7 +29,7 @@ from native_host.hardening import harden
 from native_host.paths import runtime_folder
 from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
-from native_host.platform import system, windows_pipes, windows_security
+from native_host.platform import protection, windows_pipes, windows_security
 from native_host.processes import parent_program
 
 #: PROCESS_…: rights that give memory, handles or code in a process, and harmless ones.
@@ -88,7 +88,7 @@ def memory() -> list[list[str]]:
 def hardened() -> str:
     """Import all of the host, and run a program, after all protections."""
     harden()
-    system.make_no_code()
+    protection.make_no_code()
     print("protected", file=sys.stderr, flush=True)
     import native_host.messaging.requests  # noqa: F401, PLC0415
 

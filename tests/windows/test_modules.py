@@ -12,8 +12,10 @@ _OF_LINUX = {
     "native_host.pkcs11.connection",
     "native_host.pkcs11.control",
     "native_host.pkcs11.service",
+    "native_host.pkcs11.session_watch",
     "native_host.platform.posix",
     "native_host.platform.posix_processes",
+    "native_host.platform.posix_protection",
     "native_host.platform.posix_sockets",
 }
 _IMPORT_ALL = """

@@ -64,7 +64,7 @@ from native_host.files.process import request
 from native_host.files.sources import Wish
 wish = Wish(files=(Path(sys.argv[1]),), language="en")
 given = request(wish, card="pcsc", prompt="window")
-command = Command("native_host.files.process", given=given)
+command = Command("native_host.files", given=given)
 def cancel():
     while not Path(sys.argv[2]).exists():
         time.sleep(0.1)

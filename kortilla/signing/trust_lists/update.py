@@ -15,12 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import aiohttp
-from yarl import URL
-
 from kortilla.clock import utc_now
 from kortilla.errors import DocumentNotSignableError
 from kortilla.proxies import Proxies
+from kortilla.revocation.fetch import Fetcher, Limits
+from kortilla.revocation.interface import NoAnswerError
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists.entries import (
@@ -92,26 +91,27 @@ async def update(
     proxies: Proxies | None = None,
     at: datetime | None = None,
     patience: float = _PATIENCE,
+    allow_private_addresses: bool = False,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Fetched]:
     """Fetch all lists, and keep those that are newer.
 
     The first result is that of the list of lists; without it no other is fetched.
-    ``proxies`` are the environment's by default. ``progress`` gets how many lists are
-    done, of how many. What can't be fetched or is refused leaves the list that was
+    ``proxies`` are the environment's by default. No address in a private network is
+    asked, unless they are allowed. ``progress`` gets how many lists are done, of how
+    many. What can't be fetched or is refused leaves the list that was
     kept. Raises ``SigningUnavailableError`` while too many files are being read.
     """
-    # No decompression, so that a short response stays short.
-    async with aiohttp.ClientSession(
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "identity", "User-Agent": "kortilla"},
-    ) as session:
-        proxies = proxies or Proxies(trust_env=True)
-        work = _Update(
-            folder, lists, session, proxies, at=at or utc_now(), patience=patience
-        )
+    fetcher = Fetcher(
+        allow_private_addresses=allow_private_addresses,
+        proxies=proxies or Proxies(trust_env=True),
+        proxy_hosts=None,  # only the lists tell which hosts there are
+    )
+    try:
+        work = _Update(folder, lists, fetcher, at=at or utc_now(), patience=patience)
         return await work.run(progress)
+    finally:
+        await fetcher.close()
 
 
 class _Update:
@@ -119,14 +119,13 @@ class _Update:
         self,
         folder: Path,
         lists: ListOfLists,
-        session: aiohttp.ClientSession,
-        proxies: Proxies,
+        fetcher: Fetcher,
         *,
         at: datetime,
         patience: float,
     ) -> None:
         self._folder, self._lists = folder, lists
-        self._session, self._proxies = session, proxies
+        self._fetcher = fetcher
         self._at, self._patience = at, patience
         self._kept = TrustLists.load(folder, lists=lists)
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -274,33 +273,16 @@ class _Update:
     async def _get(self, address: str) -> bytes:
         try:
             async with asyncio.timeout(self._patience):
-                return await self._get_slowly(URL(address))
+                return await self._fetcher.read(
+                    address,
+                    limits=Limits(self._patience, MAX_BYTES),
+                    redirects=_MAX_REDIRECTS,
+                )
         except TimeoutError as error:
             detail = f"no answer within {self._patience:g} seconds"
             raise _RefusedError("unreachable", detail) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # aiohttp's own words can have a password of a proxy's address.
-            raise _RefusedError("unreachable", type(error).__name__) from error
-
-    async def _get_slowly(self, url: URL) -> bytes:
-        for _ in range(_MAX_REDIRECTS + 1):
-            if url.scheme not in {"http", "https"} or url.user or url.password:
-                raise _RefusedError("unreachable", "an address that is not http")
-            async with self._session.get(
-                url, allow_redirects=False, **self._proxies.options(url, {})
-            ) as response:
-                if response.status in {301, 302, 303, 307, 308}:
-                    url = url.join(URL(response.headers.get("Location", "")))
-                    continue
-                if response.status != 200:
-                    raise _RefusedError("unreachable", f"HTTP {response.status}")
-                content = bytearray()
-                async for part in response.content.iter_any():
-                    content += part
-                    if len(content) > MAX_BYTES:
-                        raise _RefusedError("unreachable", "too long for a list")
-                return bytes(content)
-        raise _RefusedError("unreachable", "too many redirects")
+        except NoAnswerError as error:
+            raise _RefusedError("unreachable", str(error)) from error
 
 
 async def _read(document: bytes) -> ReadList:

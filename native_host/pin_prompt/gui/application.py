@@ -22,7 +22,6 @@ from PySide6.QtWidgets import QApplication
 
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.gui.portal_settings import PortalSettings
-from native_host.hardening import harden
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow, refuse
@@ -48,7 +47,6 @@ def make_application(
 
 def run() -> NoReturn:
     """Exchange lines with the host over stdin and stdout until the end."""
-    harden()
     sys.excepthook = _report_exception
     lines = os.dup(1)
     os.dup2(2, 1)  # output of a library must not get between the lines

@@ -314,10 +314,10 @@ async def test_trust_update_goes_through_a_proxy(
     assert len(tls_server.asked) == 3
     refused = await update(f"http://service:wr0ng@{closed_proxy}")
     assert refused["error"]["code"] == "CA_MISSING"
-    assert refused["addresses"] == {address: "the proxy's answer is 407"}
+    assert "(HTTP status 407)" in refused["addresses"][address]
     away = f"http://service:s3cret@{gone}"
     for missing in (await update(away), await update(environment=away)):
-        assert missing["addresses"] == {address: f"no connection to the proxy {gone}"}
+        assert f"no connection to the proxy {gone}" in missing["addresses"][address]
     assert (await update("socks5://a"))["error"]["code"] == "INVALID_ARGUMENT"
     assert len(tls_server.asked) == 3
 

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from kortilla.revocation import fetch as fetching
 from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists import update as updating
 from kortilla.signing.trust_lists.store import TrustLists
@@ -39,6 +40,7 @@ async def eu(authority: CA) -> AsyncIterator[SmallEU]:
 
 
 async def fetch(eu: SmallEU, folder: Path, **options: Any) -> dict[str, Fetched]:
+    options = {"allow_private_addresses": True, **options}
     found = await update(folder, lists=eu.lists, at=eu.now, **options)
     return {each.territory: each for each in found}
 
@@ -166,6 +168,26 @@ async def test_a_refused_list_leaves_the_one_that_was_kept(
         assert not (tmp_path / "new" / "EE.json").exists()
 
 
+async def test_a_redirect_into_a_private_network_is_not_followed(
+    eu: SmallEU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lists' own server counts as public here, and not by its other address."""
+    inside: list[str] = []
+
+    async def router(request: web.Request) -> web.Response:
+        inside.append(request.host)
+        return web.Response(body=eu.countries["EE"].xml(eu.now))
+
+    eu.server.handlers["inside"] = router
+    address = eu.server.address.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+    _redirected(f"{address}/inside")(eu)
+    monkeypatch.setattr(fetching, "is_public", lambda ip: ip == "127.0.0.1")
+    fetched = await fetch(eu, tmp_path, allow_private_addresses=False)
+    assert problems(fetched) == {"EE": "unreachable"}
+    assert "private network" in fetched["EE"].detail
+    assert inside == []
+
+
 async def test_limits_of_size_and_time_hold(
     eu: SmallEU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,11 +208,11 @@ async def test_limits_of_size_and_time_hold(
     eu.server.handlers["EE.xml"] = endless
     fetched = await fetch(eu, tmp_path)
     assert problems(fetched) == {"EE": "unreachable"}
-    assert fetched["EE"].detail == "too long for a list"
+    assert "longer than" in fetched["EE"].detail
     eu.server.handlers["lotl.xml"] = silent
     fetched = await fetch(eu, tmp_path, patience=0.05)
     assert problems(fetched) == {"EU": "unreachable"}
-    assert fetched["EU"].detail == "no answer within 0.05 seconds"
+    assert "no answer" in fetched["EU"].detail
 
 
 async def test_a_withdrawn_country_is_forgotten(eu: SmallEU, tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""The process that signs and decrypts own files: ``python -I -m native_host.files``."""
+
+from native_host.hardening import harden
+
+
+def main() -> None:
+    """Do what standard input says, as ``process`` describes it."""
+    harden()
+    from native_host.files.process import serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()
