@@ -20,6 +20,7 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
 from native_host.doctor import browsers, examination
 from native_host.doctor.browsers import check_extension, check_host
+from native_host.doctor.card import check_card
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.doctor.surroundings import (
@@ -281,6 +282,20 @@ def test_a_signal_ends_the_programs_that_were_started_too(installed: Path) -> No
     assert json.loads(printed)["error"]["code"] == "USER_CANCELLED"
     with pytest.raises(ProcessLookupError):
         os.kill(launcher, 0)
+
+
+def test_a_computer_without_the_systems_library_has_no_card_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pyscard prints that on standard output, in C, when the process ends."""
+    (tmp_path / "libpcsclite.so.1").touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    [found] = asyncio.run(check_card(Place("pcsc", "window", root=tmp_path)))
+    assert found.code == "PCSCD_MISSING"
+    words = (*KORTILLA, "card", "status", "--json")
+    said = subprocess.run(words, capture_output=True, check=False, text=True)
+    assert json.loads(said.stdout)["error"]["code"] == "PCSC_UNAVAILABLE"
+    assert "libpcsclite" in said.stderr
 
 
 async def test_a_check_that_is_cancelled_clears_up_first() -> None:
