@@ -422,6 +422,11 @@ def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
     found = codes(run(*DOCTOR))
     assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
     assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
+    (home / "snap/chromium/common/chromium").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    unknown = {"browser": "Chromium", "kind": "snap"}
+    assert found["BROWSER_UNKNOWN"]["details"] == unknown
+    assert found["BROWSER_PORTAL"]["details"]["browser"] == "Firefox"
 
 
 def test_what_a_flatpak_lacks_is_said(run: Run, home: Path) -> None:
