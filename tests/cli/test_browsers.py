@@ -19,6 +19,7 @@ from tests.cli.conftest import Run
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.session_bus import open_keyring, open_session_bus
+from tools.demo.command import demo
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 
@@ -192,3 +193,12 @@ def test_the_demo_leaves_the_persons_own_things_alone(
     assert demo.environment["XAUTHORITY"] == str(home / ".Xauthority")
     for name in ("HOME", "KORTILLA_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         assert Path(demo.environment[name]).is_relative_to(output)
+
+
+def test_the_demo_writes_into_no_folder_that_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with demo.make_context("demo", []) as context:
+        folder = context.params["output"]
+    assert folder == Path(__file__).parents[2] / "build/demo"
