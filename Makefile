@@ -105,8 +105,8 @@ clean: ## Remove all that was installed or built here.
 deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
 	packaging/debian/build
 
-windows: packages-installer $(VENV)/build.stamp ## Build the installer for Windows, a preview, in build/windows.
-	packaging/windows/build
+windows: packages-installer $(VENV)/build.stamp ## Build the installer for Windows, in build/windows: a preview. [RELEASE=python-3.13.N-embed-amd64.zip]
+	packaging/windows/build build/windows $(if $(RELEASE),'$(RELEASE)')
 
 apt-repository: packages-repository ## Put build/debian into a signed apt repository: KEY=… ADDRESS=https://… [FOLDER=build/apt] [VALID_DAYS=30]
 	@packaging/debian/repository '$(KEY)' '$(ADDRESS)' '$(or $(FOLDER),build/apt)' \

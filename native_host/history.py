@@ -59,12 +59,12 @@ class Entry:
 
 def is_on() -> bool:
     """Whether the person wants a history."""
-    return _path().is_file()
+    return file_path().is_file()
 
 
 def switch_on() -> None:
     """Start the history. Raises ``OSError``."""
-    path = _path()
+    path = file_path()
     make_folder(path.parent)
     os.close(system.open_file(path, os.O_WRONLY | os.O_CREAT))
     path.chmod(0o600)
@@ -72,7 +72,7 @@ def switch_on() -> None:
 
 def switch_off() -> None:
     """Delete the history, and keep none. Raises ``OSError``."""
-    _path().unlink(missing_ok=True)
+    file_path().unlink(missing_ok=True)
 
 
 def clear() -> None:
@@ -175,7 +175,7 @@ def _opened() -> Iterator[IO[str]]:
 
     It may be read while another program writes: a line that is half there is left out.
     """
-    descriptor = system.open_file(_path(), os.O_RDWR)
+    descriptor = system.open_file(file_path(), os.O_RDWR)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
         large = os.fstat(descriptor).st_size > _LARGEST
         if large or not system.is_private(descriptor):
@@ -196,5 +196,5 @@ def _read(file: IO[str]) -> list[Entry]:
     return found
 
 
-def _path() -> Path:
+def file_path() -> Path:
     return user_state_folder() / "history.jsonl"

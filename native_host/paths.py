@@ -40,6 +40,19 @@ def own_folder() -> Path:
     return user_data_folder() / "ca"
 
 
+def stamping_folder() -> Path:
+    """Return the folder of the time-stamping authorities that the person trusts.
+
+    What is in it vouches for timestamps, and for nobody's signature.
+    """
+    return user_data_folder() / "timestamp-ca"
+
+
+def lists_folder() -> Path:
+    """Return the folder of the EU's trusted lists."""
+    return user_data_folder() / "trust-lists"
+
+
 def trust_folder() -> Path:
     """Return the folder of CAs that ``KORTILLA_TRUST`` names, or Kortilla's own."""
     named = os.environ.get("KORTILLA_TRUST")

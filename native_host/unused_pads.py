@@ -41,16 +41,16 @@ def note(reader: str, use: PadUse) -> None:
     kept = dict.fromkeys((*_entries(), *((each, _product(reader)) for each in uses)))
     lines = "".join(f"{use} {product}\n" for use, product in [*kept][-_MOST:])
     with contextlib.suppress(OSError):
-        write_private(_path(), lines)
+        write_private(file_path(), lines)
 
 
 def forget() -> None:
     """Have all PIN pads used again. Raises ``OSError``."""
-    delete_private(_path())
+    delete_private(file_path())
 
 
 def _entries() -> Iterator[tuple[PadUse, str]]:
-    for line in read_private(_path(), _MOST * _LONGEST * 4).splitlines():
+    for line in read_private(file_path(), _MOST * _LONGEST * 4).splitlines():
         use, _, product = line.partition(" ")
         if use in PadUse.__members__.values() and product:
             yield PadUse(use), product
@@ -61,5 +61,5 @@ def _product(reader: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)[:_LONGEST]
 
 
-def _path() -> Path:
+def file_path() -> Path:
     return user_state_folder() / "unused-pads"

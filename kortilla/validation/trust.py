@@ -199,7 +199,7 @@ class Trust:
         issuers: dict[bytes, x509.Certificate] = {}
         roots: dict[bytes, x509.Certificate] = {}
         for name, content in contents:
-            certificate = _load(name, content)
+            certificate = load_ca(name, content)
             role = _role(name, certificate, test=test, more=more)
             if role == "root":
                 roots[certificate.sha256] = certificate
@@ -336,7 +336,8 @@ def _check_policies(policies: tuple[str, ...], *, test: bool) -> None:
             )
 
 
-def _load(name: str, content: bytes) -> x509.Certificate:
+def load_ca(name: str, content: bytes) -> x509.Certificate:
+    """Return a CA's certificate, DER or PEM. Raises ``TrustConfigurationError``."""
     try:
         content = certificate_der(content)
         certificate: x509.Certificate = ExactCertificate.load(content, strict=True)

@@ -4,10 +4,14 @@
 pyscard is slow to import and needs the system's library, so the first call imports it.
 """
 
+import ctypes
 import importlib
 import logging
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum, unique
 from functools import cache
 from typing import Any, NoReturn
@@ -106,11 +110,38 @@ if sys.platform == "win32":  # which runs the service only while there is a read
 def scard() -> Any:
     """Return pyscard's module of low-level calls. Raises ``PcscUnavailableError``."""
     try:
-        return importlib.import_module("smartcard.scard")
+        with _printing_errors():
+            return importlib.import_module("smartcard.scard")
     except Exception as error:
         # Without the system's PC/SC library its import raises other errors.
         words = missing(error, "host") or f"pyscard can't be loaded: {error}."
         raise PcscUnavailableError(words) from error
+
+
+@contextmanager
+def _printing_errors() -> Iterator[None]:
+    """Send what C code prints to standard error meanwhile.
+
+    Where the system's library is missing, pyscard says so on standard output, which is
+    for a command's one line of JSON. C keeps it until the end of the process, if that
+    is no terminal.
+    """
+    if sys.platform == "win32":  # whose library is always there
+        yield
+        return
+    try:
+        output = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(output, 1)
+        os.close(output)
 
 
 def code_of(result: int) -> int:

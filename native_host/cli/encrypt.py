@@ -180,7 +180,7 @@ async def _recipients(
     try:
         cas = await asyncio.to_thread(persons.load_trust, trust)
     except TrustConfigurationError as error:
-        raise InvalidArgumentError(str(error)) from error
+        raise click.UsageError(str(error)) from error
     checked: dict[bytes, Person] = {}
     async with asking() as revocation:
         for each in found:

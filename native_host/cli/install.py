@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,7 +134,7 @@ def install(
         folder = Path(native_host.__file__).parents[1] / "extension"
         in_checkout = (folder / "manifest.json").is_file()
         last = _EXTENSION[in_checkout].format(folder=folder)
-    _show(report, last=last)
+    _show(report, last=[last])
 
 
 @click.command()
@@ -146,13 +145,11 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled, and what is kept of the use deleted too.
     """
     from kortilla.common.imports import is_packaged
-    from native_host import history, remembered_can, unused_pads
+    from native_host import traces
     from native_host.agent import presence
     from native_host.install import host
     from native_host.install import token as pkcs11
-    from native_host.install.changes import launcher_path
-    from native_host.paths import last_folder_file
-    from native_host.private_files import delete_private
+    from native_host.install.changes import Change, launcher_path
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))
@@ -162,20 +159,23 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if token and not dry_run:
         confirm(token)
         token.carry_out()
-    launcher, last = str(launcher_path("user")), None
+    launcher, last = str(launcher_path("user")), []
     level: Level = "system" if system else "user"
     report = host.uninstall(browser, level=level, dry_run=dry_run)
     removed = {change.path for change in report.changes}
-    # On Windows the launcher is the installer's.
-    if not dry_run and (browser is None if windows else launcher in removed):
-        presence.stop()
-        presence.forget()
-        forget_folder = partial(delete_private, last_folder_file())
-        for remove in (history.switch_off, unused_pads.forget, forget_folder):
-            with suppress(OSError):
-                remove()
-        if not asyncio.run(remembered_can.forget()):
-            last = _CAN_STAYS[windows]
+    # A package's launcher, and on Windows the installer's, is not in a person's folder.
+    if launcher in removed or not (browser or system):
+        found = traces.files()
+        if not dry_run:
+            presence.stop()
+            presence.forget()
+            if not asyncio.run(traces.remove()):
+                last = [_CAN_STAYS[windows]]
+        left = [] if dry_run else traces.files()
+        gone = [Change(str(path), "removed") for path in found if path not in left]
+        report = replace(report, changes=(*report.changes, *gone))
+        last += [f"Could not be deleted: {path}" for path in left]
+        last += [f"Stays, as it is yours: {path}" for path in traces.staying()]
     _show(report, token=token.report if token else None, last=last)
 
 
@@ -213,7 +213,7 @@ _EXTENSION = {
 
 
 def _show(
-    report: Report, *, token: TokenReport | None = None, last: str | None = None
+    report: Report, *, token: TokenReport | None = None, last: Sequence[str] = ()
 ) -> None:
     result: JsonObject = report.as_json()
     words: list[str] = []
@@ -224,4 +224,4 @@ def _show(
     words += [_CONFINED[each["written"]].format(**each) for each in report.confined]
     if not words:
         words.append("There is nothing to do.")
-    print_result(result, words if last is None else [*words, last])
+    print_result(result, [*words, *last])

@@ -131,15 +131,15 @@ def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
 def _take_back() -> None:
     """Take back what the person switched on in browsers, as ``pkcs11 disable`` does.
 
-    The remembered number of a card is deleted too. The package goes, and with it each
-    command and each switch that could. What can't be taken back stays. The package's
-    script leaves the program in place until this ends.
+    What is kept of the use is deleted too. The package goes, and with it each command
+    and each switch that could. What can't be taken back stays. The package's script
+    leaves the program in place until this ends.
     """
-    from native_host import remembered_can
+    from native_host import traces
     from native_host.errors import KortillaError
     from native_host.install import token
 
-    asyncio.run(remembered_can.forget())
+    asyncio.run(traces.remove())
     with contextlib.suppress(KortillaError):
         token.disable().carry_out()
 

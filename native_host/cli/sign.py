@@ -240,12 +240,16 @@ def _report(outcome: Outcome) -> int:
 
 
 def _authorities(folder: Path) -> tuple[bytes, ...]:
-    from kortilla.validation.trust import certificate_files, read_certificate
+    from kortilla.errors import TrustConfigurationError
+    from kortilla.validation.trust import certificate_files, load_ca, read_certificate
 
     found = []
     for path in certificate_files(folder):
         try:
             found.append(read_certificate(path))
+            load_ca(str(path), found[-1])
+        except TrustConfigurationError as error:
+            raise click.UsageError(str(error)) from error
         except (OSError, ValueError) as error:
             raise click.UsageError(f"{path} is not a CA certificate.") from error
     if not found:

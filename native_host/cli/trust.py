@@ -68,12 +68,13 @@ def status(*, lang: str | None) -> int:
     texts = _texts(lang)
     from kortilla.signing.trust_lists.store import TrustLists
     from native_host.config import load_config
-    from native_host.files.check import list_of_lists, lists_folder
+    from native_host.files.check import list_of_lists
     from native_host.files.trust_lists import (
         describe_kept,
         is_current,
         kept_fields,
     )
+    from native_host.paths import lists_folder
 
     of_lists = list_of_lists(load_config())
     lists, now = TrustLists.load(lists_folder(), lists=of_lists), utc_now()

@@ -12,7 +12,6 @@ import click
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import PATH, lang_option, spoken_language
-from native_host.errors import InvalidArgumentError
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def verify(
             )
         )
     except TrustConfigurationError as error:
-        raise InvalidArgumentError(str(error)) from error
+        raise click.UsageError(str(error)) from error
     if report is not None:
         content = reports.render(checked, language, pdf=reports.is_pdf(report))
         reports.save(content, report, checked, replace=force)

@@ -116,6 +116,8 @@ def _confined(browser: Browser, root: Path) -> Iterator[Finding]:
         named, kind = browser.title, each.kind
         if not each.proxied:
             code = "BROWSER_CONFINED" if each.place is None else "BROWSER_PORTAL"
+            if each.place is not None and browser.family == "chromium":
+                code = "BROWSER_UNKNOWN"  # docs/reference/native-messaging.md
             yield info(code, browser=named, kind=kind)
         elif each.place is not None and not may_use_proxy(each.application, root):
             allow = ("flatpak", "override", f"--talk-name={PROXY}", each.application)

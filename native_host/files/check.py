@@ -24,7 +24,7 @@ from native_host.asking import asking
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
 from native_host.files.sources import shown_path
-from native_host.paths import own_folder, user_data_folder
+from native_host.paths import lists_folder, own_folder, stamping_folder
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -147,14 +147,6 @@ async def _check(
     return CheckedFile(path, report, "", of, basis)
 
 
-def stamping_folder() -> Path:
-    """Return the folder of the time-stamping authorities that the person trusts.
-
-    What is in it vouches for timestamps, and for nobody's signature.
-    """
-    return user_data_folder() / "timestamp-ca"
-
-
 def list_of_lists(config: Config) -> ListOfLists:
     """Return the list of lists that the configuration names: by default the EU's.
 
@@ -171,11 +163,6 @@ def list_of_lists(config: Config) -> ListOfLists:
     if not all(map(_FINGERPRINT.fullmatch, signers)):
         raise ConfigBrokenError("trust_list_signers are SHA-256 fingerprints.")
     return ListOfLists(config.trust_lists, signers)
-
-
-def lists_folder() -> Path:
-    """Return the folder of the EU's trusted lists."""
-    return user_data_folder() / "trust-lists"
 
 
 def has_authority(folder: Path) -> bool:

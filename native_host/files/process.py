@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Signs and decrypts the user's own files, for command and desktop program alike.
 
-Both have ``sign_files`` sign what a ``Wish`` says, and ``decrypt_files`` decrypt what a
-``DecryptWish`` says. The command calls them. The desktop program has a toolkit in its
-process, where no PIN may be. So it has ``serve`` run in a process of its own, which
-reads a ``request`` and writes lines of JSON: one for each progress, and one with the
-result. A signing goes on if the program's window closes.
+``sign_files`` signs what a ``Wish`` says, and ``decrypt_files`` decrypts what a
+``DecryptWish`` says. The commands call them. The desktop program has a toolkit in its
+process, where no PIN may be. It decrypts by the command. To sign, it has ``serve`` run
+in a process of its own, which reads a ``request`` and writes lines of JSON: one for each
+progress, and one with the result. A signing goes on if the program's window closes.
 """
 
 import json
@@ -85,10 +85,9 @@ def decrypt_files(
     return run_with_prompt(config, work)
 
 
-def request(wish: "Wish | DecryptWish", *, card: str, prompt: str) -> bytes:
+def request(wish: Wish, *, card: str, prompt: str) -> bytes:
     """Return what the process reads. The wish has no CA certificates."""
-    what = "sign" if isinstance(wish, Wish) else "decrypt"
-    wanted = {"card": card, "prompt": prompt, "do": what, "wish": asdict(wish)}
+    wanted = {"card": card, "prompt": prompt, "wish": asdict(wish)}
     return json.dumps(wanted, default=os.fspath).encode()
 
 
@@ -108,9 +107,6 @@ def _run(wanted: JsonObject) -> JsonObject:
 
     try:
         config = load_config()._replace(card=wanted["card"], prompt=wanted["prompt"])
-        if wanted["do"] == "decrypt":
-            wish = _decrypt_wish(wanted["wish"])
-            return decrypt_files(config, wish, progressed).fields()
         check_library()
         return sign_files(
             config, _wish(wanted["wish"]), progressed, batch_begins
@@ -144,14 +140,6 @@ def _wish(fields: JsonObject) -> Wish:
             "authorities": (),
         }
     )
-
-
-def _decrypt_wish(fields: JsonObject) -> "DecryptWish":
-    from native_host.files.decrypt import DecryptWish
-
-    files, out = tuple(map(Path, fields["files"])), fields["out"]
-    out = None if out is None else Path(out)
-    return DecryptWish(files=files, language=fields["language"], out=out)
 
 
 def _write(result: JsonObject) -> None:

@@ -11,8 +11,9 @@ from kortilla.common import JsonObject
 from kortilla.signing.trust_lists.store import EU, KeptList, TrustLists
 from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
-from native_host.files.check import list_of_lists, lists_folder
+from native_host.files.check import list_of_lists
 from native_host.files.words import country_name, local
+from native_host.paths import lists_folder
 
 
 async def fetch_lists(

@@ -80,7 +80,7 @@ def decline(certificate: CardCertificate) -> None:
         with (
             contextlib.suppress(OSError),
             os.fdopen(
-                open_private(_declined_path(), os.O_WRONLY | os.O_CREAT | more), "w"
+                open_private(declined_path(), os.O_WRONLY | os.O_CREAT | more), "w"
             ) as file,
         ):
             file.write(f"{mine}\n")
@@ -96,18 +96,18 @@ def count_declined() -> int:
 
 def offer_all() -> None:
     """Forget which cards were declined. Raises ``OSError``."""
-    delete_private(_declined_path())
+    delete_private(declined_path())
 
 
 def _declined() -> list[str]:
-    return read_private(_declined_path(), _MOST * _LONG).split()
+    return read_private(declined_path(), _MOST * _LONG).split()
 
 
 def _fingerprint(certificate: CardCertificate) -> str:
     return hashlib.sha256(certificate.der).hexdigest()
 
 
-def _declined_path() -> Path:
+def declined_path() -> Path:
     return user_state_folder() / "declined-cards"
 
 

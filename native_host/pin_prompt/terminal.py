@@ -62,6 +62,7 @@ class TerminalPrompt(Prompt):
         self._texts = text = texts.load(
             conversation.language, conversation.operation, program=conversation.program
         )
+        text.in_terminal = True
         self._mark(conversation.test_card)
         if warning := text.warning_of_caller(conversation):
             self._write(f"*** {warning}\n")
@@ -211,6 +212,7 @@ class TerminalPrompt(Prompt):
         self._managing = text = texts.load(
             self._language, question.operation, question.pin
         )
+        text.in_terminal = True
         self._write(f"\n{text('heading')}.")
         self._write_person(question)
         about = codes.instructions(question, text, by_itself=self._by_itself)
@@ -237,6 +239,7 @@ class TerminalPrompt(Prompt):
         self._managing = text = texts.load(
             self._language, "activate", purpose=self._operation
         )
+        text.in_terminal = True
         self._write("{}. {}".format(*text.activation_offer(question)))
         self._write(text("unproven"), text("elsewhere"))
         await self._ask_to_go_on()
@@ -295,7 +298,9 @@ class TerminalPrompt(Prompt):
                     return code
                 try:
                     if await self._takes(code, question, typed, text):
-                        again = await self._ask_hidden(f"{name}, {text('codes.again')}")
+                        again = await self._ask_hidden(
+                            text("terminal.again", name=name)
+                        )
                         same = again == code
                         wipe(again)
                         if same:

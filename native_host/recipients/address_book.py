@@ -114,13 +114,13 @@ def known_names(identities: Iterable[str], *, others: bool = True) -> list[str]:
     ]
 
 
-def _path() -> Path:
+def file_path() -> Path:
     return user_state_folder() / "recipients.json"
 
 
 def _all() -> list[Person]:
     try:
-        with os.fdopen(open_private(_path(), os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_private(file_path(), os.O_RDONLY), "rb") as file:
             return _read(file)
     except FileNotFoundError:
         return []
@@ -134,7 +134,7 @@ def _changed() -> Iterator[dict[bytes, Person]]:
 
     A power cut or a full disk leaves the people from before.
     """
-    path = _path()
+    path = file_path()
     lock = path.with_suffix(".lock")
     try:
         with os.fdopen(open_private(lock, os.O_RDWR | os.O_CREAT), "rb") as held:
@@ -155,7 +155,7 @@ def _written(people: Sequence[Person]) -> bytes:
 
 
 def _failed(error: OSError) -> AddressBookError:
-    return AddressBookError(f"{_path()}: {error.strerror}.")
+    return AddressBookError(f"{file_path()}: {error.strerror}.")
 
 
 def _fields(person: Person) -> dict[str, str | None]:

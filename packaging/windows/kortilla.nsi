@@ -18,7 +18,7 @@ SetDateSave off
 ManifestDPIAware true
 ManifestSupportedOS Win10
 Name "Kortilla"
-BrandingText "Kortilla ${VERSION}"
+BrandingText "Kortilla ${VERSION}${MARK}"
 OutFile "${OUTPUT}"
 VIProductVersion "${VERSION}.0"
 VIAddVersionKey "ProductName" "Kortilla"
@@ -143,7 +143,7 @@ Section
   RMDir /r "${NEW}"
   SetErrorLevel 0
   WriteRegStr HKCU "${APPS}" "DisplayName" "Kortilla"
-  WriteRegStr HKCU "${APPS}" "DisplayVersion" "${VERSION}"
+  WriteRegStr HKCU "${APPS}" "DisplayVersion" "${VERSION}${MARK}"
   WriteRegStr HKCU "${APPS}" "DisplayIcon" "$INSTDIR\kortilla.ico"
   WriteRegStr HKCU "${APPS}" "Publisher" "The Kortilla authors"
   WriteRegStr HKCU "${APPS}" "InstallLocation" "$INSTDIR"

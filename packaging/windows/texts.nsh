@@ -53,9 +53,9 @@ LangString Done ${LANG_ENGLISH} "&Finish"
 LangString Done ${LANG_FINNISH} "&Valmis"
 LangString Done ${LANG_SWEDISH} "&Klar"
 
-LangString Kept ${LANG_ENGLISH} "Kortilla is removed from your computer, with its history. Your settings stay."
-LangString Kept ${LANG_FINNISH} "Kortilla ja sen tapahtumat poistetaan tietokoneeltasi. Asetuksesi säilyvät."
-LangString Kept ${LANG_SWEDISH} "Kortilla och dess händelser tas bort från din dator. Dina inställningar finns kvar."
+LangString Kept ${LANG_ENGLISH} "Kortilla is removed from your computer, with its history and the earlier recipients. Your settings stay."
+LangString Kept ${LANG_FINNISH} "Kortilla, sen tapahtumat ja aiemmat vastaanottajat poistetaan tietokoneeltasi. Asetuksesi säilyvät."
+LangString Kept ${LANG_SWEDISH} "Kortilla, dess händelser och de tidigare mottagarna tas bort från din dator. Dina inställningar finns kvar."
 
 LangString Folder ${LANG_ENGLISH} "From the folder:"
 LangString Folder ${LANG_FINNISH} "Kansiosta:"

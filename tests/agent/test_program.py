@@ -21,7 +21,7 @@ from asyncinotify import Inotify, Mask
 from kortilla.common.imports import MARKER
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
+from native_host import history, remembered_can
 from native_host.agent import package_watch, presence
 from native_host.cli import main
 from native_host.cli.session import _serve as serve_agent
@@ -402,6 +402,7 @@ def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
     database.mkdir(parents=True)
     nss.create(database)
     kortilla("pkcs11", "enable", "--browser", "chromium")
+    history.switch_on()
     assert [each.name for each in nss.modules(database)] == ["Kortilla"]
 
     async def removed() -> str:
@@ -419,5 +420,7 @@ def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
     monkeypatch.setattr("kortilla.common.imports.is_packaged", lambda: True)
     assert kortilla("agent") == {"agent": "removed"}
     assert forgotten == [True]
+    assert not history.is_on()
+    assert not (session / ".local/state/kortilla").exists()
     assert nss.modules(database) == ()
     assert [*session.rglob("installed.json"), *session.rglob("*.module")] == []

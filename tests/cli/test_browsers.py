@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 import secretstorage
 
-from native_host import remembered_can
+from kortilla.mock_card.state import MockCardState
+from native_host import history, remembered_can
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
+from native_host.recipients import address_book
+from native_host.recipients.person import Person
 from tests.cli.conftest import Run
+from tests.support import cards
 from tests.support.patience import patience
 from tests.support.session_bus import open_keyring, open_session_bus
+from tools.demo.command import demo
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 
@@ -37,6 +42,47 @@ def test_install_and_uninstall_say_what_they_did(run: Run, home: Path) -> None:
     assert f"Removed {place}" in removed.words
     assert list(home.iterdir()) == []
     assert "nothing to do" in run("uninstall", json=False).words
+
+
+@pytest.mark.parametrize("installed", [True, False], ids=["own", "package's"])
+def test_uninstall_deletes_what_is_kept_of_the_use_and_names_what_stays(
+    run: Run, home: Path, configure: Callable[[str], Path], installed: bool
+) -> None:
+    """A package's manifests are not the person's: nothing but the use is theirs."""
+    if installed:
+        run("install", "--browser", "firefox")
+    state = home / ".local/state/kortilla"
+    history.switch_on()
+    another = MockCardState.open(cards.made(number=2)).read()
+    certificate = next(key.certificate for key in another.keys if key.reference == 1)
+    address_book.remember([Person.from_der(certificate)])
+    kept = [state / name for name in ("history.jsonl", "recipients.json")]
+    own = [configure(""), home / ".local/share/kortilla/mock-card"]
+    cards.new_card(own[1])
+    assert [path.exists() for path in (*kept, *own)] == [True] * 4
+
+    would = run("uninstall", "--dry-run")
+    changed = {each["path"] for each in would.result["changes"]}
+    assert {*map(str, kept)} <= changed
+    assert [path.exists() for path in kept] == [True] * 2
+    said = run("uninstall", json=False).words
+    for path in kept:
+        assert f"Removed {path}\n" in said
+    for path in own:
+        assert f"Stays, as it is yours: {path}\n" in said
+        assert path.exists()
+    assert not state.exists()
+    again = run("uninstall", json=False).words
+    assert again.startswith("There is nothing to do.\nStays, as it is yours: ")
+
+
+def test_uninstall_says_what_it_could_not_delete(run: Run, home: Path) -> None:
+    state = home / ".local/state/kortilla"
+    history.switch_on()
+    state.chmod(0o777)
+    said = run("uninstall", json=False).words
+    assert f"Could not be deleted: {state / 'history.jsonl'}" in said
+    assert "Removed" not in said
 
 
 def test_uninstall_deletes_the_remembered_number_of_a_card(
@@ -147,3 +193,12 @@ def test_the_demo_leaves_the_persons_own_things_alone(
     assert demo.environment["XAUTHORITY"] == str(home / ".Xauthority")
     for name in ("HOME", "KORTILLA_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         assert Path(demo.environment[name]).is_relative_to(output)
+
+
+def test_the_demo_writes_into_no_folder_that_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with demo.make_context("demo", []) as context:
+        folder = context.params["output"]
+    assert folder == Path(__file__).parents[2] / "build/demo"

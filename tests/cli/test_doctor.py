@@ -20,6 +20,7 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.cli import main
 from native_host.doctor import browsers, examination
 from native_host.doctor.browsers import check_extension, check_host
+from native_host.doctor.card import check_card
 from native_host.doctor.examination import examine, report
 from native_host.doctor.findings import Finding, Place, catalogue, info
 from native_host.doctor.surroundings import (
@@ -283,6 +284,20 @@ def test_a_signal_ends_the_programs_that_were_started_too(installed: Path) -> No
         os.kill(launcher, 0)
 
 
+def test_a_computer_without_the_systems_library_has_no_card_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pyscard prints that on standard output, in C, when the process ends."""
+    (tmp_path / "libpcsclite.so.1").touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    [found] = asyncio.run(check_card(Place("pcsc", "window", root=tmp_path)))
+    assert found.code == "PCSCD_MISSING"
+    words = (*KORTILLA, "card", "status", "--json")
+    said = subprocess.run(words, capture_output=True, check=False, text=True)
+    assert json.loads(said.stdout)["error"]["code"] == "PCSC_UNAVAILABLE"
+    assert "libpcsclite" in said.stderr
+
+
 async def test_a_check_that_is_cancelled_clears_up_first() -> None:
     begun: list[None] = []
     cleared: list[None] = []
@@ -407,6 +422,11 @@ def test_browsers_in_a_sandbox_are_named_and_no_browser_is_too(
     found = codes(run(*DOCTOR))
     assert found["BROWSER_PORTAL"]["details"] == {"browser": "Firefox", "kind": "snap"}
     assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
+    (home / "snap/chromium/common/chromium").mkdir(parents=True)
+    found = codes(run(*DOCTOR))
+    unknown = {"browser": "Chromium", "kind": "snap"}
+    assert found["BROWSER_UNKNOWN"]["details"] == unknown
+    assert found["BROWSER_PORTAL"]["details"]["browser"] == "Firefox"
 
 
 def test_what_a_flatpak_lacks_is_said(run: Run, home: Path) -> None:

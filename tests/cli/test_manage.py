@@ -131,7 +131,7 @@ def test_a_command_works_on_a_terminal(
                 terminal.wait_for(": ")
                 terminal.type(f"{digits}\r")
                 if field.startswith("New"):
-                    terminal.wait_for("Once more: ")
+                    terminal.wait_for("once more: ")
                     terminal.type(f"{digits}\r")
             if left != (5, 5, 5):
                 terminal.wait_for(" was wrong.")

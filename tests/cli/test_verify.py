@@ -14,12 +14,19 @@ from time import tzset
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
 from kortilla.mock_card.authority import Authority
+from kortilla.mock_card.state import MockCardState, default_folder
 from kortilla.signing import xades
 from native_host import asking
 from native_host.files import words as catalogue
@@ -372,7 +379,29 @@ def test_a_folder_with_something_else_is_refused(run: Run, signed: Path) -> None
     (signed / "bad").mkdir()
     (signed / "bad" / "ca.pem").write_text("no certificate")
     outcome = run("verify", "a-signed.pdf", "--offline", "--trust", "bad")
-    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
     for arguments in ([], ["a-signed.pdf", "--trust", "missing"]):
         outcome = run("verify", *arguments)
         assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize("content", ["a leaf certificate", "a key"])
+def test_a_folder_of_cas_with_another_file_is_wrong_usage_that_names_it(
+    run: Run, trust: Path, content: str
+) -> None:
+    other = trust / "SPECIMEN.pem"
+    if content == "a key":
+        key = ec.generate_private_key(ec.SECP256R1())
+        pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        other.write_bytes(key.private_bytes(*pem))
+    else:
+        keys = MockCardState.open(default_folder()).read().keys
+        other.write_bytes(next(each.certificate for each in keys))
+    for words in (
+        ("verify", "a-signed.pdf"),
+        ("encrypt", "a.pdf", "--own-card", "--card", "mock"),
+        ("sign", "a.pdf", *SIGN, "--level", "lt", "--tsa", "http://127.0.0.1:9"),
+    ):
+        outcome = run(*words, "--trust", str(trust))
+        assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT"), words
+        assert str(other) in outcome.result["error"]["message"]

@@ -67,7 +67,7 @@ def test_an_earlier_recipient_is_removed_and_put_back(
     assert "Undo the removal" not in buttons(page)
     assert unnamed(window) == []
     # What can't be written is there still.
-    path = address_book._path()
+    path = address_book.file_path()
     path.unlink()
     path.mkdir()
     buttons(page)[remove].click()

@@ -15,7 +15,7 @@ from native_host import asking
 from native_host.config import config_path, load_config
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
-from native_host.files.check import lists_folder
+from native_host.paths import lists_folder
 from tests.desktop.conftest import Open, buttons, headings, hear, page_of, until, words
 from tests.kortilla.foreign_files import foreign_pdf
 from tests.kortilla.pki import CA

@@ -100,7 +100,7 @@ def test_a_pipe_in_the_runtime_folder_is_not_waited_for(home: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_cards_that_can_not_be_forgotten_hold_up_no_removal() -> None:
-    declined = activation_offers._declined_path()
+    declined = activation_offers.declined_path()
     declined.parent.mkdir(parents=True)
     declined.touch()
     declined.parent.chmod(0o777)

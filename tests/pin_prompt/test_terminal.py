@@ -343,10 +343,25 @@ async def test_what_is_no_can_is_wiped(
     assert "1234" not in said
 
 
+@pytest.mark.parametrize("language", texts.languages())
+def test_no_text_in_a_terminal_names_the_windows_button(language: str) -> None:
+    text = texts.load(language)
+    text.in_terminal = True
+    for key in (
+        *("authenticate.last_try", "sign.last_try", "pin.two_tries"),
+        *("manage.two_tries", "pin_pad.refused", "manage.pin_pad.refused"),
+        *("activate.last_try.PUK", "change-pin.last_try.PIN1"),
+        *("unblock.last_try.PUK", "prepare-login.pin_pad.consent"),
+    ):
+        words = text(key)
+        assert "Ctrl+C" in words, key
+        assert not re.search(rf"\b{text('cancel')}\b", words), key
+
+
 # -- Codes -----------------------------------------------------------------------------
 
 OWN = {"operation": "activate", "origin": ""}
-CODE, AGAIN = ("code, 7 digits: ", "1234567"), "Once more: "
+CODE, AGAIN = ("code, 7 digits: ", "1234567"), "once more: "
 EASY = "other answer you choose another: "
 
 
@@ -363,9 +378,9 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(at: At) -> None:
     terminal.type("1234567\n")
     terminal.answer(
         ("(PIN1), 4–8 digits: ", "2580"),
-        (f"(PIN1), {AGAIN}", "2580"),
+        (f"(PIN1) {AGAIN}", "2580"),
         ("(PIN2), 6–8 digits: ", "739146"),
-        (f"(PIN2), {AGAIN}", "739146"),
+        (f"(PIN2) {AGAIN}", "739146"),
     )
     assert terminal.result() == "activation 1234567 new-PIN1 2580 new-PIN2 739146"
     assert terminal.echoes

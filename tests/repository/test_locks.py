@@ -6,11 +6,12 @@ import re
 import tomllib
 from pathlib import Path
 
+import jinja2
 import pytest
 
 RELEASE = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)( ;[^\\]*)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
-LOCKS = ("build", "program", "demo", "dev")
+LOCKS = ("build", "program", "openid", "demo", "dev")
 
 
 def releases(text: str) -> dict[str, str]:
@@ -84,6 +85,45 @@ def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:
     ]
     names = {_name(requirement) for requirement in asked}
     assert names <= releases(texts["tools/requirements/dev.txt"]).keys()
+
+
+def test_actions_are_named_by_commit_and_images_of_the_provider_by_digest(
+    texts: dict[str, str],
+) -> None:
+    workflow = texts[".github/workflows/ci.yml"]
+    actions = re.findall(r"uses: (.*)", workflow)
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v[0-9.]+", action)
+    compose = texts["packaging/openid/compose.yaml"]
+    images = re.findall(r"(?:image|BASE): (.*)", compose)
+    assert len(images) == 2
+    for image in images:  # who starts it has to name one
+        assert re.fullmatch(r"\$\{[A-Z]+:\?[A-Z]+ is to be .*@sha256:…\}", image)
+
+
+def test_a_pull_request_of_somebody_else_has_no_privileges(
+    texts: dict[str, str],
+) -> None:
+    workflow = texts[".github/workflows/ci.yml"]
+    jobs = re.split(r"^  (?=[\w-]+:$)", workflow.partition("\njobs:\n")[2], flags=re.M)
+    [test] = [
+        job for job in jobs[1:] if "if: github.event_name == 'schedule'" not in job
+    ]
+    [options] = re.findall(r"options: >-\s+\$\{\{(.*?)\}\}", test, flags=re.S)
+    expression = jinja2.Environment(autoescape=True).compile_expression(
+        options.replace("&&", "and").replace("||", "or")
+    )
+
+    def privileged(event_name: str, head: dict[str, str] | None = None) -> bool:
+        event = {"pull_request": {"head": {"repo": head}}} if head is not None else {}
+        github = {"event_name": event_name, "repository": "us/kortilla", "event": event}
+        return expression(github=github) == "--privileged"
+
+    assert privileged("push")
+    assert privileged("pull_request", {"full_name": "us/kortilla"})
+    assert not privileged("pull_request", {"full_name": "others/kortilla"})
+    assert not privileged("pull_request", {})  # the repository is gone
 
 
 def test_the_lock_of_node_holds_hashes_and_no_addresses(texts: dict[str, str]) -> None:

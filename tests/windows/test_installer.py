@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,10 @@ APPS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Kortilla"
 PERSON = "HKEY_CURRENT_USER"
 RUN = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 OLDER = "0.0.9"
+#: What an installer is marked with that is no release.
+PREVIEW = f"{VERSION}-preview"
+#: The oldest Python that a release may have.
+FIXED = "3.13.16"
 HOST, WEB_EID = "fi.kortilla.host", "eu.webeid"
 #: What browsers give the host, Chromium's and Firefox's.
 STARTED_BY = (
@@ -34,14 +39,34 @@ WAITS = "print(1, flush=True); input()"
 pytestmark = pytest.mark.timeout(1800)
 
 
-def build(folder: Path, sources: Path = REPOSITORY) -> Path:
+def build(folder: Path, sources: Path = REPOSITORY, *archive: Path) -> Path:
     """Build the installer, with the settings of pip that this user has."""
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    command = [sources / "packaging/windows/build", folder]
-    environment = os.environ | {"HOME": home, "SOURCE_DATE_EPOCH": "1700000000"}
-    subprocess.run(command, env=environment, check=True)
+    run_build(sources / "packaging/windows/build", folder, *archive)
     [installer] = folder.glob("Kortilla-*-setup.exe")
     return installer
+
+
+def run_build(*command: Path) -> None:
+    """Run a script of the build. Its errors are in the exception."""
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    environment = os.environ | {"HOME": home, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(
+        command, env=environment, check=True, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of the lock, packed as python.org packs its own. It is 3.13.2."""
+    unpacked = REPOSITORY / "build/windows-python"
+    python = REPOSITORY / ".venv/bin/python"
+    run_build(REPOSITORY / "packaging/windows/python", python, unpacked)
+    archive = tmp_path_factory.mktemp("archive") / "python-3.13.2-embed-amd64.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        for each in unpacked.iterdir():
+            if each.is_file() and each.name != "windows.txt":
+                content.write(each, each.name)
+    return archive
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +75,11 @@ def installer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def older(installer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The installer of version 0.0.9, which had a module that is gone now."""
+def older(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The installer of version 0.0.9, which had a module that is gone now.
+
+    It was a release, when the interpreter had no known fault.
+    """
     folder = tmp_path_factory.mktemp("older")
     sources = folder / "sources"
     sources.mkdir()
@@ -63,7 +91,14 @@ def older(installer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     start = module / "__init__.py"
     start.write_text(start.read_text().replace(VERSION, OLDER))
     (module / "older.py").touch()
-    return build(folder, sources)
+    packaging = sources / "packaging"
+    packaging.unlink()
+    shutil.copytree(REPOSITORY / packaging.name, packaging)
+    script = packaging / "windows/build"
+    text = script.read_text()
+    assert text.count(f"fixed={FIXED}\n") == 1
+    script.write_text(text.replace(f"fixed={FIXED}\n", "fixed=3.13.2\n"))
+    return build(folder, sources, archive)
 
 
 class Computer:
@@ -182,6 +217,20 @@ def key_of(browser: str, host: str) -> str:
     return rf"HKCU\Software\{browser}\NativeMessagingHosts\{host}"
 
 
+def test_a_release_needs_a_python_with_all_fixes(
+    installer: Path, older: Path, archive: Path, tmp_path: Path
+) -> None:
+    assert installer.name == f"Kortilla-{PREVIEW}-setup.exe"
+    assert older.name == f"Kortilla-{OLDER}-setup.exe"
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        build(tmp_path, REPOSITORY, archive)
+    assert error.value.stderr == (
+        f"A release needs Python {FIXED} or a later 3.13, with its fixes of security: "
+        f"{archive.name} has 3.13.2.\n"
+    )
+    assert {*tmp_path.iterdir()} == set()
+
+
 def test_the_installer_is_small(installer: Path) -> None:
     assert installer.stat().st_size < 30_000_000
 
@@ -196,7 +245,7 @@ def test_removal_leaves_registry_and_files_as_they_were(
     before = computer.registry(tmp_path), computer.files()
 
     assert computer.install() == 0
-    assert computer.value(APPS, "DisplayVersion") == VERSION
+    assert computer.value(APPS, "DisplayVersion") == PREVIEW
     assert computer.shortcut.is_file()
     assert computer.value(taken) == others_name
     agent = computer.value(RUN, "kortilla-agent")
@@ -295,7 +344,7 @@ def test_an_upgrade_closes_the_window_and_keeps_settings(
     # Wine adds a colour of its own for the first window.
     [changed] = before - computer.registry(tmp_path)
     assert changed.lower().startswith(f"[{APPS.replace('HKCU', PERSON)}]".lower())
-    assert computer.value(APPS, "DisplayVersion") == VERSION
+    assert computer.value(APPS, "DisplayVersion") == PREVIEW
     computer.remove()
 
 

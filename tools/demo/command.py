@@ -53,8 +53,8 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("build/demo"),
-    show_default=True,
+    default=Path(__file__).parents[2] / "build/demo",
+    show_default="build/demo of the checkout",
     help="The folder for the demo's own files and pictures.",
 )
 def demo(

@@ -18,6 +18,7 @@ from kortilla.validation.trust import (
     Trust,
     certificate_der,
     certificate_files,
+    load_ca,
     read_certificate,
 )
 
@@ -73,14 +74,20 @@ class TrustedCAs:
         An empty or missing folder gives none. Raises ``TrustConfigurationError`` for a
         file that is no CA certificate or can't be read.
         """
-        return cls.from_certificates(_read_folder(folder))
+        named = _read_folder(folder)
+        try:
+            return cls.from_certificates(named.values())
+        except TrustConfigurationError:
+            for file, content in named.items():
+                load_ca(str(file), content)  # names the file that it refuses
+            raise
 
     def with_timestamps_of(self, folder: Path | str) -> Self:
         """Let a folder's certificates vouch for timestamps, and for nothing else.
 
         They are CAs', or time-stamping services'. Raises as ``from_folder``.
         """
-        more = map(TimestampAuthority, _read_folder(folder))
+        more = map(TimestampAuthority, _read_folder(folder).values())
         return replace(self, time_stamping=(*self.time_stamping, *more))
 
     @classmethod
@@ -107,11 +114,11 @@ class TrustedCAs:
         )
 
 
-def _read_folder(folder: Path | str) -> list[bytes]:
-    contents = []
+def _read_folder(folder: Path | str) -> dict[Path, bytes]:
+    contents = {}
     for file in certificate_files(Path(folder)):
         try:
-            contents.append(read_certificate(file))
+            contents[file] = read_certificate(file)
         except OSError as error:
             raise TrustConfigurationError(
                 f"The CA file {file} can't be read: {error.strerror}."

@@ -44,6 +44,8 @@ class Texts:
         #: Whether the card lies on a contactless reader. Texts under ``contactless``
         #: then replace those that speak of a card in a reader.
         self.contactless = False
+        #: Whether a terminal shows them, which has no button to cancel.
+        self.in_terminal = False
         self._purpose = purpose or operation
         self._catalogue = catalogue
         #: The display name of the calling program.
@@ -68,7 +70,11 @@ class Texts:
         The operation's own text takes precedence over the common one.
         """
         names = (name for name in self._names(key) if name in self._catalogue)
-        return self._catalogue[next(names, key)].format(program=self.program, **values)
+        text = self._catalogue[next(names, key)]
+        if self.in_terminal and not key.startswith("terminal."):
+            words = self("terminal.window_says"), self("terminal.to_say")
+            text = text.replace(*words)
+        return text.format(program=self.program, **values)
 
     def _names(self, key: str) -> list[str]:
         """Return the keys in the catalogue that a text may have, the best one first."""
