@@ -1,36 +1,72 @@
 // SPDX-License-Identifier: MIT
-// The rate limit of requests without a click: one a minute for a site, and three for all
-// sites together (docs/reference/security.md, "Windows and unprompted requests").
+// The limits of what a site may ask within a minute: one request without a click for a
+// site, and three windows for all sites together; and how often it may have the host
+// prepared (docs/reference/security.md, "Windows and unprompted requests").
 
 import { browser } from "../shared/api.js";
 import { CodedError } from "../shared/coded_error.js";
-import { isRecord } from "../shared/validators.js";
 
-const KEY = "unprompted";
+/** @typedef {{site: string, at: number, isAllowed: boolean}} Entry at: in ms since 1970 */
+
 const WINDOW_MS = 60_000;
-const MAX_REQUESTS = 3;
+const MAX_WINDOWS = 3;
+const MAX_PREPARED = 5;
+
+/** The changes follow one another. @type {Promise<unknown>} */
+let lastChange = Promise.resolve();
 
 /**
- * Count a request without a click. The count survives the end of the service worker,
- * not that of the browser.
+ * Count a request without a click. A page learns only of its own site's limit.
+ *
+ * @param {string} origin
+ * @returns {Promise<boolean>} whether the windows of other sites leave it one
+ * @throws {CodedError} RATE_LIMITED
+ */
+export function allowUnprompted(origin) {
+  return count("unprompted", origin, 1, MAX_WINDOWS);
+}
+
+/**
+ * Count a request to prepare the host.
  *
  * @param {string} origin
  * @throws {CodedError} RATE_LIMITED
  */
-export async function allowUnprompted(origin) {
-  const { [KEY]: stored } = await browser.storage.session.get(KEY);
-  const now = Date.now();
-  // The clock may have been set back since.
-  const recent = Object.entries(isRecord(stored) ? stored : {}).filter(
-    ([, at]) => Math.abs(now - Number(at)) < WINDOW_MS,
-  );
-  const site = siteOf(origin);
-  if (recent.length >= MAX_REQUESTS || recent.some(([other]) => other === site)) {
-    throw new CodedError("RATE_LIMITED");
-  }
-  await browser.storage.session.set({
-    [KEY]: Object.fromEntries([...recent, [site, now]]),
+export async function allowPreparing(origin) {
+  await count("preparing", origin, MAX_PREPARED, Infinity);
+}
+
+/**
+ * Count a request. The count survives the end of the service worker, not that of the
+ * browser.
+ *
+ * @param {string} key
+ * @param {string} origin
+ * @param {number} ofSite how many its site may have
+ * @param {number} ofAll how many all sites may have
+ * @returns {Promise<boolean>} whether there were fewer of all; one that is not allowed
+ *   does not count against other sites
+ */
+function count(key, origin, ofSite, ofAll) {
+  const result = lastChange.then(async () => {
+    const { [key]: stored } = await browser.storage.session.get(key);
+    const now = Date.now();
+    const recent = /** @type {Entry[]} */ (Array.isArray(stored) ? stored : []).filter(
+      // The clock may have been set back since.
+      ({ at }) => Math.abs(now - at) < WINDOW_MS,
+    );
+    const site = siteOf(origin);
+    if (recent.filter((each) => each.site === site).length >= ofSite) {
+      throw new CodedError("RATE_LIMITED");
+    }
+    const isAllowed = recent.filter((each) => each.isAllowed).length < ofAll;
+    await browser.storage.session.set({
+      [key]: [...recent, { site, at: now, isAllowed }],
+    });
+    return isAllowed;
   });
+  lastChange = result.catch(() => {});
+  return result;
 }
 
 /**
@@ -43,7 +79,7 @@ export async function allowUnprompted(origin) {
  * @param {string} origin
  * @returns {string} two labels of its host at most; an IP address whole
  */
-function siteOf(origin) {
+export function siteOf(origin) {
   const { hostname } = new URL(origin);
   const isAddress = hostname.startsWith("[") || /^[0-9.]+$/.test(hostname);
   if (isAddress) return hostname;

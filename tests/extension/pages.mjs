@@ -22,7 +22,6 @@ export class Page {
    * @param {number} [as.tab]
    * @param {number} [as.frameId]
    * @param {boolean} [as.isActive] whether a click has just happened
-   * @param {boolean} [as.hasBeenActive]
    * @param {boolean} [as.ancestorsAreSameOrigin]
    */
   constructor(as = {}) {
@@ -30,7 +29,6 @@ export class Page {
     this.sender = { origin, frameId, tab: { id: tab } };
     this.observed = {
       isActive: as.isActive ?? true,
-      hasBeenActive: as.hasBeenActive ?? true,
       ancestorsAreSameOrigin: as.ancestorsAreSameOrigin ?? true,
     };
   }
@@ -162,6 +160,9 @@ export function openView(sender = POPUP) {
   return port;
 }
 
+/** Each test is an hour later: what the background remembers of the one before is over. */
+let now = 0;
+
 /**
  * For each test of a file: a browser that has started with a good host, on a mock clock.
  * All pages and hosts are closed after it, while that clock still runs.
@@ -170,7 +171,8 @@ export function openView(sender = POPUP) {
  */
 export function useFreshBrowser(prepare = () => {}) {
   beforeEach(async () => {
-    mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+    now += 3_600_000;
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now });
     await freshBrowser();
     prepare();
   });
