@@ -6,7 +6,7 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
 import { connectHost } from "../shared/host_state.js";
 import { rememberLogin, renewLogin, useLogin } from "./logins.js";
 import { Operation } from "./operation.js";
-import { allowUnprompted, siteOf } from "./rate_limit.js";
+import { allowUnprompted, noteOperation } from "./rate_limit.js";
 
 /** @import { NativeHost, Progress } from "../shared/native_host.js" */
 /** @import { OperationOptions, Task } from "./operation.js" */
@@ -22,9 +22,6 @@ const CLICK_MS = 5000;
 
 /** How long the window may ask "did you start this?", from the request on. */
 const QUESTION_MS = 60_000;
-
-/** How long after an operation no window of another site asks that. */
-const QUIET_MS = 10_000;
 
 /**
  * Errors before the answer to that question that depend on nothing but the person and
@@ -82,8 +79,6 @@ export class OperationQueue {
   #prepared = null;
   /** Which document got a certificate last, and when. @type {{document: string, at: number}} */
   #certificateGiven = { document: "", at: -Infinity };
-  /** The site of the last operation, and when that ended, in ms since 1970. */
-  #last = { site: "", at: -Infinity };
 
   /**
    * Run an operation for a page. It ends with the page's document.
@@ -108,7 +103,6 @@ export class OperationQueue {
     await this.#cancelledOneEnds();
     if (isGone(request)) throw new CodedError("REQUEST_CANCELLED");
     this.#makeRoom();
-    if (task.command === "sign") this.#forgetCertificate(request);
     const operation = this.#start(task, {
       ...options,
       openHost: () => this.#takePreparedHost() ?? connectHost(),
@@ -148,7 +142,7 @@ export class OperationQueue {
         [options.expired, "REQUEST_EXPIRED"],
       ]);
     const isAllowed = await allowUnprompted(origin);
-    if (!isAllowed || !this.#isQuietFor(origin) || isGone(request)) return end();
+    if (!isAllowed || this.#current || isGone(request)) return end();
     const operation = this.#start(task, {
       ...options,
       openHost: connectHost,
@@ -329,32 +323,14 @@ export class OperationQueue {
 
   /**
    * @param {PageRequest} request
-   * @returns {boolean} whether it follows a certificate
+   * @returns {boolean} whether it follows a certificate; only the first request of its
+   *   document does
    */
   #isFollowUp(request) {
     const { document, at } = this.#certificateGiven;
-    return document === documentOf(request) && Date.now() - at < FOLLOW_UP_MS;
-  }
-
-  /**
-   * The person's consent counts for the first signature of the document, and no other
-   * document uses it up.
-   *
-   * @param {PageRequest} request
-   */
-  #forgetCertificate(request) {
-    if (this.#certificateGiven.document !== documentOf(request)) return;
+    if (document !== documentOf(request)) return false;
     this.#certificateGiven = { document: "", at: -Infinity };
-  }
-
-  /**
-   * @param {string} origin
-   * @returns {boolean} whether a window may open that the person has not asked for
-   */
-  #isQuietFor(origin) {
-    const { site, at } = this.#last;
-    const isOver = Math.abs(Date.now() - at) >= QUIET_MS;
-    return this.#current === null && (isOver || site === siteOf(origin));
+    return Date.now() - at < FOLLOW_UP_MS;
   }
 
   /**
@@ -388,11 +364,10 @@ export class OperationQueue {
   #start(task, options) {
     const operation = new Operation(task, options);
     const { origin } = /** @type {{origin?: string}} */ (task.arguments);
-    const site = origin === undefined ? "" : siteOf(origin);
     this.#current = operation;
     void operation.finished.then(() => {
       if (this.#current === operation) this.#current = null;
-      this.#last = { site, at: Date.now() };
+      noteOperation(origin);
     });
     return operation;
   }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The limits of what a site may ask within a minute: one request without a click for a
-// site, and three windows for all sites together; and how often it may have the host
-// prepared (docs/reference/security.md, "Windows and unprompted requests").
+// The limits of requests without a click: one a minute for a site, three windows for all
+// sites together, and none right after another site's operation. And how often a site may
+// have the host prepared (docs/reference/security.md, "Windows and unprompted requests").
 
 import { browser } from "../shared/api.js";
 import { CodedError } from "../shared/coded_error.js";
 
-/** @typedef {{site: string, at: number, isAllowed: boolean}} Entry at: in ms since 1970 */
+/** @typedef {{site: string, at: number, isAllowed?: boolean}} Entry at: in ms since 1970 */
 
-const WINDOW_MS = 60_000;
+const LIMIT_MS = 60_000;
 const MAX_WINDOWS = 3;
 const MAX_PREPARED = 5;
+const QUIET_MS = 10_000;
+
+/** Where the session storage has the end of the last operation. */
+const LAST = "lastOperation";
 
 /** The changes follow one another. @type {Promise<unknown>} */
 let lastChange = Promise.resolve();
@@ -19,11 +23,15 @@ let lastChange = Promise.resolve();
  * Count a request without a click. A page learns only of its own site's limit.
  *
  * @param {string} origin
- * @returns {Promise<boolean>} whether the windows of other sites leave it one
+ * @returns {Promise<boolean>} whether what other sites do leaves it a window; one that
+ *   gets none does not count against them
  * @throws {CodedError} RATE_LIMITED
  */
 export function allowUnprompted(origin) {
-  return count("unprompted", origin, 1, MAX_WINDOWS);
+  return count("unprompted", origin, 1, (recent, last) => {
+    const isQuiet = last.length === 0 || last[0]?.site === siteOf(origin);
+    return isQuiet && recent.filter(({ isAllowed }) => isAllowed).length < MAX_WINDOWS;
+  });
 }
 
 /**
@@ -33,7 +41,18 @@ export function allowUnprompted(origin) {
  * @throws {CodedError} RATE_LIMITED
  */
 export async function allowPreparing(origin) {
-  await count("preparing", origin, MAX_PREPARED, Infinity);
+  await count("preparing", origin, MAX_PREPARED, () => true);
+}
+
+/**
+ * Note the end of an operation.
+ *
+ * @param {string | undefined} origin undefined for an extension page's
+ */
+export function noteOperation(origin) {
+  const site = origin === undefined ? "" : siteOf(origin);
+  const last = [{ site, at: Date.now() }];
+  void change(() => browser.storage.session.set({ [LAST]: last }));
 }
 
 /**
@@ -43,30 +62,50 @@ export async function allowPreparing(origin) {
  * @param {string} key
  * @param {string} origin
  * @param {number} ofSite how many its site may have
- * @param {number} ofAll how many all sites may have
- * @returns {Promise<boolean>} whether there were fewer of all; one that is not allowed
- *   does not count against other sites
+ * @param {(recent: Entry[], last: Entry[]) => boolean} isAllowed gets all recent entries,
+ *   and the last operation if that is recent
+ * @returns {Promise<boolean>} as `isAllowed`
+ * @throws {CodedError} RATE_LIMITED
  */
-function count(key, origin, ofSite, ofAll) {
-  const result = lastChange.then(async () => {
-    const { [key]: stored } = await browser.storage.session.get(key);
-    const now = Date.now();
-    const recent = /** @type {Entry[]} */ (Array.isArray(stored) ? stored : []).filter(
-      // The clock may have been set back since.
-      ({ at }) => Math.abs(now - at) < WINDOW_MS,
-    );
+function count(key, origin, ofSite, isAllowed) {
+  return change(async () => {
+    const stored = await browser.storage.session.get([key, LAST]);
+    const recent = recentOf(stored[key], LIMIT_MS);
     const site = siteOf(origin);
     if (recent.filter((each) => each.site === site).length >= ofSite) {
       throw new CodedError("RATE_LIMITED");
     }
-    const isAllowed = recent.filter((each) => each.isAllowed).length < ofAll;
-    await browser.storage.session.set({
-      [key]: [...recent, { site, at: now, isAllowed }],
-    });
-    return isAllowed;
+    const entry = {
+      site,
+      at: Date.now(),
+      isAllowed: isAllowed(recent, recentOf(stored[LAST], QUIET_MS)),
+    };
+    await browser.storage.session.set({ [key]: [...recent, entry] });
+    return entry.isAllowed;
   });
+}
+
+/**
+ * Read and write the storage after all earlier changes.
+ *
+ * @template T
+ * @param {() => Promise<T>} apply
+ * @returns {Promise<T>}
+ */
+function change(apply) {
+  const result = lastChange.then(apply);
   lastChange = result.catch(() => {});
   return result;
+}
+
+/**
+ * @param {unknown} stored entries, if any
+ * @param {number} ms
+ * @returns {Entry[]} those of the last so many ms; the clock may have been set back since
+ */
+function recentOf(stored, ms) {
+  const entries = /** @type {Entry[]} */ (Array.isArray(stored) ? stored : []);
+  return entries.filter(({ at }) => Math.abs(Date.now() - at) < ms);
 }
 
 /**
@@ -79,7 +118,7 @@ function count(key, origin, ofSite, ofAll) {
  * @param {string} origin
  * @returns {string} two labels of its host at most; an IP address whole
  */
-export function siteOf(origin) {
+function siteOf(origin) {
   const { hostname } = new URL(origin);
   const isAddress = hostname.startsWith("[") || /^[0-9.]+$/.test(hostname);
   if (isAddress) return hostname;

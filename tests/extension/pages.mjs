@@ -160,9 +160,6 @@ export function openView(sender = POPUP) {
   return port;
 }
 
-/** Each test is an hour later: what the background remembers of the one before is over. */
-let now = 0;
-
 /**
  * For each test of a file: a browser that has started with a good host, on a mock clock.
  * All pages and hosts are closed after it, while that clock still runs.
@@ -171,8 +168,7 @@ let now = 0;
  */
 export function useFreshBrowser(prepare = () => {}) {
   beforeEach(async () => {
-    now += 3_600_000;
-    mock.timers.enable({ apis: ["setTimeout", "Date"], now });
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
     await freshBrowser();
     prepare();
   });
