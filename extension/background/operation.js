@@ -81,8 +81,14 @@ export class Operation {
   /** Cancel for the page: the host has two seconds to answer with what it has done. */
   cancel() {
     this.isCancelled = true;
-    if (this.#request && !this.isAsking) this.#request.cancel();
+    if (this.isAsking) this.withdraw();
+    else if (this.#request) this.#request.cancel();
     else this.abort();
+  }
+
+  /** Close the host that asks a question, after its page has had its answer. */
+  withdraw() {
+    setTimeout(() => this.abort(), 0);
   }
 
   /** Close the host and its window at once. */
@@ -158,7 +164,8 @@ export class Operation {
     const { promise, reject } = Promise.withResolvers();
     const expire = () => {
       this.isReplaceable = true;
-      if (this.#request && !this.isAsking) this.#request.expire();
+      if (this.isAsking) this.withdraw();
+      else if (this.#request) this.#request.expire();
       else this.abort();
       reject(new CodedError("REQUEST_EXPIRED"));
     };

@@ -134,15 +134,14 @@ export class OperationQueue {
   async #runUnprompted(request, task, { onProgress, ...options } = {}) {
     const { origin } = task.arguments;
     const isOver = AbortSignal.timeout(QUESTION_MS);
-    const end = () =>
-      firstOf([
-        [isOver, "ACTIVATION_REQUIRED"],
-        [request.cancelled, "REQUEST_CANCELLED"],
-        [request.disconnected, "REQUEST_CANCELLED"],
-        [options.expired, "REQUEST_EXPIRED"],
-      ]);
     const isAllowed = await allowUnprompted(origin);
-    if (!isAllowed || this.#current || isGone(request)) return end();
+    const end = firstOf([
+      [isOver, "ACTIVATION_REQUIRED"],
+      [request.cancelled, "REQUEST_CANCELLED"],
+      [request.disconnected, "REQUEST_CANCELLED"],
+      [options.expired, "REQUEST_EXPIRED"],
+    ]);
+    if (!isAllowed || this.#current || isGone(request)) return end;
     const operation = this.#start(task, {
       ...options,
       openHost: connectHost,
@@ -154,14 +153,19 @@ export class OperationQueue {
       chunks: request.chunks,
     });
     isOver.addEventListener("abort", () => {
-      if (operation.isAsking) operation.abort();
+      if (operation.isAsking) operation.withdraw();
     });
-    try {
-      return await this.#serve(request, task, operation);
-    } catch (error) {
-      if (!operation.isAsking || TOLD_AT_ONCE.has(toCodedError(error).code)) throw error;
-      return end();
-    }
+    return Promise.race([
+      this.#serve(request, task, operation).catch((error) => {
+        const { code } = toCodedError(error);
+        if (operation.isAsking && !TOLD_AT_ONCE.has(code)) return end;
+        throw error;
+      }),
+      end.catch((error) => {
+        if (operation.isAsking) throw error;
+        return new Promise(() => {}); // the operation goes on
+      }),
+    ]);
   }
 
   /**
