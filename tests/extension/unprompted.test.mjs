@@ -90,6 +90,16 @@ for (const [name, start] of started) {
   });
 }
 
+test("a page that nobody has clicked gets no answer for a minute during a login", async () => {
+  other().ask(authenticate());
+  await settle();
+  const { port } = await unclicked();
+  await pass(QUESTION_MS - 1);
+  assert.deepEqual([port.sent, fake.hosts.length], [[], 1]);
+  await pass(1);
+  assert.equal(codeOf(port.sent[0]), "ACTIVATION_REQUIRED");
+});
+
 test("once the person has said yes, it is an operation like others", async () => {
   const { page, port } = await unclicked();
   sayYes(fake.hosts[0]);
