@@ -32,6 +32,9 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
  *   long after its hello is closed, and `result` rejects with HOST_CRASHED.
  */
 
+/** A page must not measure whether there is a host to close. */
+const WITHDRAW_MS = 100;
+
 /** @template T */
 export class Operation {
   /** The validated result; rejects with a CodedError. @type {Promise<T>} */
@@ -86,9 +89,9 @@ export class Operation {
     else this.abort();
   }
 
-  /** Close the host that asks a question, after its page has had its answer. */
+  /** Close the host that asks a question, once its page has had its answer. */
   withdraw() {
-    setTimeout(() => this.abort(), 0);
+    setTimeout(() => this.abort(), WITHDRAW_MS);
   }
 
   /** Close the host and its window at once. */

@@ -135,13 +135,13 @@ export class OperationQueue {
     const { origin } = task.arguments;
     const isOver = AbortSignal.timeout(QUESTION_MS);
     const isAllowed = await allowUnprompted(origin);
-    const end = firstOf([
-      [isOver, "ACTIVATION_REQUIRED"],
-      [request.cancelled, "REQUEST_CANCELLED"],
-      [request.disconnected, "REQUEST_CANCELLED"],
-      [options.expired, "REQUEST_EXPIRED"],
+    const end = Promise.race([
+      rejection(isOver, "ACTIVATION_REQUIRED"),
+      rejection(request.cancelled, "REQUEST_CANCELLED"),
+      rejection(request.disconnected, "REQUEST_CANCELLED"),
+      ...(options.expired ? [rejection(options.expired, "REQUEST_EXPIRED")] : []),
     ]);
-    if (!isAllowed || this.#current || isGone(request)) return end;
+    if (!isAllowed || this.#current || isGone(request)) return stayAwake(end);
     const operation = this.#start(task, {
       ...options,
       openHost: connectHost,
@@ -155,7 +155,7 @@ export class OperationQueue {
     isOver.addEventListener("abort", () => {
       if (operation.isAsking) operation.withdraw();
     });
-    return Promise.race([
+    const answer = Promise.race([
       this.#serve(request, task, operation).catch((error) => {
         const { code } = toCodedError(error);
         if (operation.isAsking && !TOLD_AT_ONCE.has(code)) return end;
@@ -166,6 +166,7 @@ export class OperationQueue {
         return new Promise(() => {}); // the operation goes on
       }),
     ]);
+    return stayAwake(answer);
   }
 
   /**
@@ -403,20 +404,18 @@ function isGone({ disconnected, cancelled }) {
 }
 
 /**
- * Wait for the first of some signals. Meanwhile the background stays awake, also without
- * a host.
+ * Keep the background awake until a page has its answer, also without a host.
  *
- * @param {[AbortSignal | undefined, string][]} ends signals, and the codes of their errors
- * @returns {Promise<never>} rejects with the signal's code
+ * @template T
+ * @param {Promise<T>} answer
+ * @returns {Promise<T>}
  */
-async function firstOf(ends) {
-  const awake = setInterval(() => void browser.storage.session.get("awake"), AWAKE_MS);
+async function stayAwake(answer) {
+  const timer = setInterval(() => void browser.storage.session.get("awake"), AWAKE_MS);
   try {
-    return await Promise.race(
-      ends.flatMap(([signal, code]) => (signal ? [rejection(signal, code)] : [])),
-    );
+    return await answer;
   } finally {
-    clearInterval(awake);
+    clearInterval(timer);
   }
 }
 

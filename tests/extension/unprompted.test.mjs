@@ -53,7 +53,7 @@ for (const [protocol, message, code] of /** @type {[string, object, string][]} *
     assert.deepEqual([port.sent, fake.hosts[0]?.disconnected], [[], false]);
     await pass(1);
     assert.equal(codeOf(port.sent[0]), code);
-    await pass(1);
+    await pass(100);
     assert.ok(fake.hosts[0]?.disconnected, "the window goes");
   });
 }
