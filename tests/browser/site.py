@@ -30,7 +30,7 @@ const untaken = [], waiting = [];
 let next = null;
 function receive({ data, source, origin }) {
   if (data?.grandchild) addFrame(data.grandchild, null);
-  if (data?.pleaseAsk) ask(data.pleaseAsk);
+  if (data?.pleaseAsk) askInFrame(data.pleaseAsk);
   if (data?.turns > 0) ask({ turns: data.turns - 1 });
   if (data?.turns === 0) {
     parent.postMessage({ report: { action: "frame:turns-over", received } }, "*");
@@ -83,6 +83,11 @@ function setNextScript(script) {
 }
 function ask(message) {
   postMessage(message, "*");
+}
+// What a content script posts when it receives a message comes before the second turn.
+function askInFrame(message) {
+  ask(message);
+  ask({ turns: 2 });
 }
 // A foreign frame that adds a frame of this origin, which asks.
 function addGrandchild(source, request) {
@@ -143,9 +148,7 @@ function listen() {
 }
 listen();
 const atOnce = new URLSearchParams(location.search).get("ask");
-if (atOnce) ask(JSON.parse(atOnce));
-// What a content script posts when it receives that comes before the second turn.
-if (atOnce && parent !== window) ask({ turns: 2 });
+if (atOnce) (parent === window ? ask : askInFrame)(JSON.parse(atOnce));
 const forward = new URLSearchParams(location.search).get("forward");
 if (forward) {
   parent.postMessage(JSON.parse(forward), "*");
