@@ -71,7 +71,11 @@
   /** Requests that ended when the document was hidden. @type {Pending[]} */
   const hidden = [];
 
-  window.addEventListener("message", (event) => {
+  /** What waits until a prerendered document is shown. @type {(() => void)[]} */
+  const unshown = [];
+
+  /** @param {MessageEvent} event */
+  function receive(event) {
     // A page can forge the origin and source of a synthetic event, but not isTrusted.
     if (!event.isTrusted || event.source !== window) return;
     // In Chromium a content script outlives its extension. After an update, that of the
@@ -80,26 +84,45 @@
     const action = event.data?.action;
     if (typeof action !== "string" || !/^(?:kortilla|web-eid):/.test(action)) return;
     if (REPLY.test(action)) return;
+    // A tracker in a frame learns nothing, and not that the extension is there.
+    if (!areAncestorsSameOrigin()) return;
     if (action.startsWith("web-eid:")) {
       if (WEB_EID.test(action)) receiveWebEid(action, event.data);
     } else {
       receiveKortilla(action, event.data);
     }
-  });
+  }
 
   // A browser closes the ports of a document that is destroyed, but not always those of
   // one in the back/forward cache. Firefox delivers no message to a hidden document, so
   // its requests fail when it is shown again.
-  window.addEventListener("pagehide", () => {
+  function hide() {
     for (const port of ports) port.disconnect();
     for (const { upload } of pending.values()) upload.stop();
     hidden.push(...pending.values());
     ports.clear();
     pending.clear();
-  });
-  window.addEventListener("pageshow", () => {
+  }
+
+  function show() {
     for (const { fail } of hidden.splice(0)) fail("REQUEST_CANCELLED");
-  });
+  }
+
+  function showFirst() {
+    for (const callback of unshown.splice(0)) callback();
+  }
+
+  function listen() {
+    window.addEventListener("message", receive);
+    window.addEventListener("pagehide", hide);
+    window.addEventListener("pageshow", show);
+    document.addEventListener("prerenderingchange", showFirst);
+  }
+
+  listen();
+  // document.open() removes all listeners and all nodes of the document. A listener that
+  // is there is not added twice.
+  new MutationObserver(listen).observe(document, { childList: true });
 
   if (window === window.top) {
     browser.runtime.onMessage.addListener((message) => {
@@ -160,10 +183,8 @@
    * @param {A} args
    */
   function whenShown(callback, ...args) {
-    if (Reflect.get(document, "prerendering")) {
-      const listener = () => callback(...args);
-      document.addEventListener("prerenderingchange", listener, { once: true });
-    } else callback(...args);
+    if (Reflect.get(document, "prerendering")) unshown.push(() => callback(...args));
+    else callback(...args);
   }
 
   /**
@@ -225,9 +246,9 @@
       ports.delete(port);
       end("EXTENSION_UNAVAILABLE");
     });
-    const { isActive, hasBeenActive } = navigator.userActivation;
+    const { isActive } = navigator.userActivation;
     const ancestorsAreSameOrigin = areAncestorsSameOrigin();
-    port.postMessage({ text, ancestorsAreSameOrigin, isActive, hasBeenActive });
+    port.postMessage({ text, ancestorsAreSameOrigin, isActive });
     upload.run(blobs).catch(() => {
       if (!isPending() || upload.isStopped) return;
       ports.delete(port);

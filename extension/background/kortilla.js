@@ -12,6 +12,7 @@ import {
   refuseUnknownFields,
   signTask,
 } from "./page_tasks.js";
+import { allowPreparing } from "./rate_limit.js";
 import { originOf } from "./sender.js";
 
 /** @import { OperationQueue } from "./operation_queue.js" */
@@ -111,10 +112,11 @@ async function sign(request, queue, origin) {
 }
 
 /** @type {Handler} */
-async function prepare(request, queue) {
+async function prepare(request, queue, origin) {
   refuseUnknownFields(request.message, ["action", "id"]);
-  if (!request.observed.hasBeenActive) throw new CodedError("ACTIVATION_REQUIRED");
-  await queue.prepare(request);
+  if (!request.observed.isActive) throw new CodedError("ACTIVATION_REQUIRED");
+  await allowPreparing(origin);
+  queue.prepare(request);
   return {};
 }
 

@@ -23,6 +23,7 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
 /**
  * @typedef {object} OperationOptions
  * @property {() => NativeHost} openHost
+ * @property {boolean} [asks] Whether the window first asks "did you start this?".
  * @property {() => Promise<void>} [permit] Rejects if the host may not be started.
  * @property {(progress: Progress) => void} [onProgress]
  * @property {Chunks} [chunks] The documents to sign.
@@ -30,6 +31,9 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
  * @property {number} [silenceMs] A host that has sent neither progress nor an answer this
  *   long after its hello is closed, and `result` rejects with HOST_CRASHED.
  */
+
+/** A page must not measure whether there is a host to close. */
+const WITHDRAW_MS = 100;
 
 /** @template T */
 export class Operation {
@@ -45,6 +49,9 @@ export class Operation {
   /** Whether the page has cancelled it. Its host has two seconds to answer. */
   isCancelled = false;
 
+  /** Whether the person has not said yet that they started it. */
+  isAsking;
+
   #isAborted = false;
   /** Rejects when the operation is aborted. @type {PromiseWithResolvers<never>} */
   #abortion = Promise.withResolvers();
@@ -58,6 +65,7 @@ export class Operation {
    * @param {OperationOptions} options
    */
   constructor(task, options) {
+    this.isAsking = options.asks === true;
     this.#abortion.promise.catch(() => {}); // also rejects where nobody waits for it
     const running = this.#run(task, options);
     const waitForWindow = () => (this.isReplaceable ? this.#host?.closed : undefined);
@@ -68,11 +76,22 @@ export class Operation {
         : Promise.race([running, this.#expireWith(options.expired)]);
   }
 
+  /** Whether an operation that the person has started ends it and closes its window. */
+  get givesWay() {
+    return this.isReplaceable || this.isAsking;
+  }
+
   /** Cancel for the page: the host has two seconds to answer with what it has done. */
   cancel() {
     this.isCancelled = true;
-    if (this.#request) this.#request.cancel();
+    if (this.isAsking) this.withdraw();
+    else if (this.#request) this.#request.cancel();
     else this.abort();
+  }
+
+  /** Close the host that asks a question, once its page has had its answer. */
+  withdraw() {
+    setTimeout(() => this.abort(), WITHDRAW_MS);
   }
 
   /** Close the host and its window at once. */
@@ -96,10 +115,20 @@ export class Operation {
     try {
       await host.hello;
       let isSilent = true;
+      /** What the page hears once the person has answered. @type {Progress | null} */
+      let late = null;
       const request = host.request(task.command, { ...task.arguments }, (progress) => {
         isSilent = false;
         if (progress.progress === "receiving") chunks?.acknowledge(progress.done ?? 0);
+        // The host says so when the person has answered the question.
+        if (progress.progress === "window-open") this.isAsking = false;
+        if (this.isAsking) {
+          late = progress;
+          return;
+        }
         onProgress?.(progress);
+        if (late) onProgress?.(late);
+        late = null;
       });
       this.#request = request;
       chunks?.sendTo((chunk) => request.send(chunk));
@@ -127,7 +156,8 @@ export class Operation {
   }
 
   /**
-   * Stop waiting for the person. The window stays: it says so to them.
+   * Stop waiting for the person. The window stays, unless it asks who started this: it
+   * says so to them.
    *
    * @param {AbortSignal} expired
    * @returns {Promise<never>}
@@ -137,7 +167,8 @@ export class Operation {
     const { promise, reject } = Promise.withResolvers();
     const expire = () => {
       this.isReplaceable = true;
-      if (this.#request) this.#request.expire();
+      if (this.isAsking) this.withdraw();
+      else if (this.#request) this.#request.expire();
       else this.abort();
       reject(new CodedError("REQUEST_EXPIRED"));
     };

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Runs one operation at a time, and keeps a prepared host for the next.
 
+import { browser } from "../shared/api.js";
 import { CodedError, toCodedError } from "../shared/coded_error.js";
 import { connectHost } from "../shared/host_state.js";
 import { rememberLogin, renewLogin, useLogin } from "./logins.js";
 import { Operation } from "./operation.js";
-import { allowUnprompted } from "./rate_limit.js";
+import { allowUnprompted, noteOperation } from "./rate_limit.js";
 
 /** @import { NativeHost, Progress } from "../shared/native_host.js" */
-/** @import { Task } from "./operation.js" */
+/** @import { OperationOptions, Task } from "./operation.js" */
 /** @import { PageRequest } from "./page_request.js" */
 /** @import { PageTask } from "./page_tasks.js" */
 /** @import { Token } from "./results.js" */
@@ -19,8 +20,26 @@ const FOLLOW_UP_MS = 30_000;
 /** How long a click counts, as in the browsers. */
 const CLICK_MS = 5000;
 
+/** How long the window may ask "did you start this?", from the request on. */
+const QUESTION_MS = 60_000;
+
+/**
+ * Errors before the answer to that question that depend on nothing but the person and
+ * the computer. Of any other a page would learn whether there is a window at all.
+ */
+const TOLD_AT_ONCE = new Set([
+  ...["HOST_CRASHED", "HOST_MISSING", "HOST_TOO_OLD"],
+  "USER_CANCELLED",
+]);
+
+/** Without work, browsers end a background after 30 s. A call of their API is work. */
+const AWAKE_MS = 20_000;
+
 /** Errors of one request that end those of its document that wait. */
-const ENDS_OF_ALL = new Set(["REQUEST_CANCELLED", "REQUEST_EXPIRED", "USER_CANCELLED"]);
+const ENDS_OF_ALL = new Set([
+  ...["ACTIVATION_REQUIRED", "REQUEST_CANCELLED", "REQUEST_EXPIRED"],
+  "USER_CANCELLED",
+]);
 
 /** How long a host may take from its hello to the window of a management task. */
 const WINDOW_MS = 60_000;
@@ -37,7 +56,10 @@ const PREPARED_MS = 120_000;
  * @typedef {Map<string, PromiseWithResolvers<CodedError | null>>} Turns
  */
 
-/** Runs one operation at a time. A second one is BUSY, or waits for its turn. */
+/**
+ * Runs one operation at a time. A second one that follows a click is BUSY, or waits for
+ * its turn. One that follows none learns nothing of the first.
+ */
 export class OperationQueue {
   /** @type {Operation<unknown> | null} */
   #current = null;
@@ -47,8 +69,12 @@ export class OperationQueue {
    * @type {Operation<unknown> | null}
    */
   #reading = null;
-  /** The document whose requests have turns, and these, the running one's first. */
-  #line = { document: "", turns: /** @type {Turns} */ (new Map()) };
+  /**
+   * The documents whose requests have turns, and these, the running one's first.
+   *
+   * @type {Map<string, Turns>}
+   */
+  #lines = new Map();
   /** @type {PreparedHost | null} */
   #prepared = null;
   /** Which document got a certificate last, and when. @type {{document: string, at: number}} */
@@ -65,36 +91,96 @@ export class OperationQueue {
    * @param {PageTask<T>} task
    * @param {{onProgress?: (progress: Progress) => void, expired?: AbortSignal}} [options]
    * @returns {Promise<T>}
-   * @throws {CodedError} REQUEST_CANCELLED, BUSY, RATE_LIMITED, REQUEST_EXPIRED, or the
-   *   host's
+   * @throws {CodedError} REQUEST_CANCELLED, BUSY, RATE_LIMITED, ACTIVATION_REQUIRED,
+   *   REQUEST_EXPIRED, or the host's
    */
   async run(request, task, options) {
-    const { disconnected, cancelled, chunks, sender } = request;
-    await this.#cancelledOneEnds();
-    if (disconnected.aborted || cancelled.aborted) {
-      throw new CodedError("REQUEST_CANCELLED");
-    }
-    this.#makeRoom();
     if (task.command === "sign" && this.#isFollowUp(request)) {
       task.arguments.userActivation = true;
     }
-    const { command } = task;
     const { origin, userActivation } = task.arguments;
+    if (!userActivation) return this.#runUnprompted(request, task, options);
+    await this.#cancelledOneEnds();
+    if (isGone(request)) throw new CodedError("REQUEST_CANCELLED");
+    this.#makeRoom();
     const operation = this.#start(task, {
       ...options,
       openHost: () => this.#takePreparedHost() ?? connectHost(),
       permit: async () => {
-        if (!userActivation) {
-          await allowUnprompted(origin);
-        } else if (command === "get-signing-certificate") {
-          const identifiedBy = await useLogin(sender, origin);
-          if (identifiedBy !== null) task.arguments.identifiedBy = identifiedBy;
-        }
+        if (task.command !== "get-signing-certificate") return;
+        const identifiedBy = await useLogin(request.sender, origin);
+        if (identifiedBy !== null) task.arguments.identifiedBy = identifiedBy;
       },
-      chunks,
+      chunks: request.chunks,
     });
-    disconnected.addEventListener("abort", () => operation.abort());
-    cancelled.addEventListener("abort", () => operation.cancel());
+    return this.#serve(request, task, operation);
+  }
+
+  /**
+   * Run an operation without a click, whose window first asks the person whether they
+   * started it.
+   *
+   * Until they say so, the page hears nothing that depends on other pages. It has the same
+   * answer after the same time whether they let the question pass, there was no place for
+   * it, or another operation took that.
+   *
+   * @template T
+   * @param {PageRequest} request
+   * @param {PageTask<T>} task
+   * @param {{onProgress?: (progress: Progress) => void, expired?: AbortSignal}} [options]
+   * @returns {Promise<T>}
+   * @throws {CodedError} as `run`, but for BUSY
+   */
+  async #runUnprompted(request, task, { onProgress, ...options } = {}) {
+    const { origin } = task.arguments;
+    const isOver = AbortSignal.timeout(QUESTION_MS);
+    const isAllowed = await allowUnprompted(origin);
+    const end = Promise.race([
+      rejection(isOver, "ACTIVATION_REQUIRED"),
+      rejection(request.cancelled, "REQUEST_CANCELLED"),
+      rejection(request.disconnected, "REQUEST_CANCELLED"),
+      ...(options.expired ? [rejection(options.expired, "REQUEST_EXPIRED")] : []),
+    ]);
+    if (!isAllowed || this.#current || isGone(request)) return stayAwake(end);
+    const operation = this.#start(task, {
+      ...options,
+      openHost: connectHost,
+      asks: true,
+      onProgress: (progress) => {
+        this.#reading?.abort(); // the first one comes with the person's answer
+        onProgress?.(progress);
+      },
+      chunks: request.chunks,
+    });
+    isOver.addEventListener("abort", () => {
+      if (operation.isAsking) operation.withdraw();
+    });
+    const answer = Promise.race([
+      this.#serve(request, task, operation).catch((error) => {
+        const { code } = toCodedError(error);
+        if (operation.isAsking && !TOLD_AT_ONCE.has(code)) return end;
+        throw error;
+      }),
+      end.catch((error) => {
+        if (operation.isAsking) throw error;
+        return new Promise(() => {}); // the operation goes on
+      }),
+    ]);
+    return stayAwake(answer);
+  }
+
+  /**
+   * Give a page the result of its operation, which ends with its document.
+   *
+   * @template T
+   * @param {PageRequest} request
+   * @param {PageTask<T>} task
+   * @param {Operation<T>} operation
+   * @returns {Promise<T>}
+   */
+  async #serve(request, task, operation) {
+    request.disconnected.addEventListener("abort", () => operation.abort());
+    request.cancelled.addEventListener("abort", () => operation.cancel());
     request.waitUntil(operation.finished);
     const result = await operation.result;
     this.#note(request, task, result);
@@ -117,11 +203,10 @@ export class OperationQueue {
    */
   async runInTurn(request, task, expired) {
     const document = documentOf(request);
-    if (this.#line.turns.size === 0) this.#line.document = document;
-    const { turns } = this.#line;
-    if (this.#line.document !== document || turns.has(request.action)) {
-      throw new CodedError("BUSY");
-    }
+    /** @type {Turns} */
+    const turns = this.#lines.get(document) ?? new Map();
+    this.#lines.set(document, turns);
+    if (turns.has(request.action)) throw new CodedError("BUSY");
     /** @type {PromiseWithResolvers<CodedError | null>} */
     const turn = Promise.withResolvers();
     if (turns.size === 0) turn.resolve(null);
@@ -147,6 +232,7 @@ export class OperationQueue {
       const isRunning = turns.keys().next().value === request.action;
       turns.delete(request.action);
       if (isRunning) turns.values().next().value?.resolve(failure);
+      if (turns.size === 0) this.#lines.delete(document);
     }
   }
 
@@ -189,7 +275,7 @@ export class OperationQueue {
   async readCards(task, signal) {
     await this.#cancelledOneEnds();
     if (signal.aborted) throw new CodedError("REQUEST_CANCELLED");
-    this.#refuseIfBusy();
+    if (this.#isBusy) throw new CodedError("BUSY");
     this.#reading?.abort();
     const operation = new Operation(task, { openHost: connectHost });
     this.#reading = operation;
@@ -199,16 +285,14 @@ export class OperationQueue {
 
   /**
    * Start the host for the operation to come, and keep it until that begins, until the
-   * document goes, or for two minutes.
+   * document goes, or for two minutes. During an operation this does nothing. The page
+   * does not learn which of the two.
    *
    * @param {PageRequest} request
-   * @throws {CodedError} BUSY, REQUEST_CANCELLED, or an error of the host's start
    */
-  async prepare(request) {
-    await this.#cancelledOneEnds();
-    this.#refuseIfBusy();
+  prepare(request) {
     const { disconnected } = request;
-    if (disconnected.aborted) throw new CodedError("REQUEST_CANCELLED");
+    if (this.#isBusy || disconnected.aborted) return;
     const host = this.#takePreparedHost() ?? connectHost();
     /** @type {PromiseWithResolvers<void>} */
     const { promise: released, resolve: release } = Promise.withResolvers();
@@ -221,8 +305,7 @@ export class OperationQueue {
     const expired = AbortSignal.timeout(PREPARED_MS);
     AbortSignal.any([disconnected, expired]).addEventListener("abort", close);
     void host.closed.then(close);
-    await host.hello;
-    await host.request("prepare").answer;
+    host.hello.then(() => host.request("prepare").answer).catch(() => {});
   }
 
   /**
@@ -245,12 +328,14 @@ export class OperationQueue {
 
   /**
    * @param {PageRequest} request
-   * @returns {boolean} whether it follows a certificate; only the first request does
+   * @returns {boolean} whether it follows a certificate; only the first request of its
+   *   document does
    */
   #isFollowUp(request) {
     const { document, at } = this.#certificateGiven;
+    if (document !== documentOf(request)) return false;
     this.#certificateGiven = { document: "", at: -Infinity };
-    return document === documentOf(request) && Date.now() - at < FOLLOW_UP_MS;
+    return Date.now() - at < FOLLOW_UP_MS;
   }
 
   /**
@@ -264,13 +349,13 @@ export class OperationQueue {
     if (!operation.isReplaceable) await operation.finished;
   }
 
-  #refuseIfBusy() {
-    if (this.#current && !this.#current.isReplaceable) throw new CodedError("BUSY");
+  get #isBusy() {
+    return this.#current !== null && !this.#current.givesWay;
   }
 
   /** @throws {CodedError} BUSY */
   #makeRoom() {
-    this.#refuseIfBusy();
+    if (this.#isBusy) throw new CodedError("BUSY");
     this.#current?.abort();
     this.#reading?.abort();
   }
@@ -278,14 +363,16 @@ export class OperationQueue {
   /**
    * @template T
    * @param {Task<T>} task
-   * @param {import("./operation.js").OperationOptions} options
+   * @param {OperationOptions} options
    * @returns {Operation<T>}
    */
   #start(task, options) {
     const operation = new Operation(task, options);
+    const { origin } = /** @type {{origin?: string}} */ (task.arguments);
     this.#current = operation;
     void operation.finished.then(() => {
       if (this.#current === operation) this.#current = null;
+      noteOperation(origin);
     });
     return operation;
   }
@@ -306,6 +393,30 @@ export class OperationQueue {
 function documentOf({ sender }) {
   const { origin, tab, frameId, documentId } = sender ?? {};
   return JSON.stringify([origin, tab?.id, frameId, documentId]);
+}
+
+/**
+ * @param {PageRequest} request
+ * @returns {boolean} whether nobody waits for it any more
+ */
+function isGone({ disconnected, cancelled }) {
+  return disconnected.aborted || cancelled.aborted;
+}
+
+/**
+ * Keep the background awake until a page has its answer, also without a host.
+ *
+ * @template T
+ * @param {Promise<T>} answer
+ * @returns {Promise<T>}
+ */
+async function stayAwake(answer) {
+  const timer = setInterval(() => void browser.storage.session.get("awake"), AWAKE_MS);
+  try {
+    return await answer;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**

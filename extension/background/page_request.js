@@ -12,7 +12,6 @@ import { Chunks } from "./chunks.js";
  * @typedef {object} Observed
  * @property {boolean} ancestorsAreSameOrigin
  * @property {boolean} isActive `navigator.userActivation.isActive`
- * @property {boolean} hasBeenActive `navigator.userActivation.hasBeenActive`
  */
 
 /** In UTF-16 code units of JSON. */
@@ -123,7 +122,6 @@ export function receiveRequest(port) {
     const observed = {
       ancestorsAreSameOrigin: message["ancestorsAreSameOrigin"] === true,
       isActive: message["isActive"] === true,
-      hasBeenActive: message["hasBeenActive"] === true,
     };
     const signals = { disconnected: disconnected.signal, cancelled: cancelled.signal };
     return new PageRequest(port, pageMessage, observed, chunks, signals);

@@ -27,6 +27,8 @@ const MAX_TIMEOUT_MS = 3_600_000;
  * @type {Readonly<Record<string, string>>}
  */
 const CODES = Object.freeze({
+  // Pages know this one, and then offer their button again. A click is what helps.
+  ACTIVATION_REQUIRED: "USER_CANCELLED",
   BUSY: "ACTION_PENDING",
   CONTEXT_INSECURE: "CONTEXT_INSECURE",
   EXTENSION_UNAVAILABLE: "EXTENSION_UNAVAILABLE",
@@ -36,8 +38,7 @@ const CODES = Object.freeze({
   INVALID_ARGUMENT: "NATIVE_INVALID_ARGUMENT",
   INVALID_MESSAGE: "NATIVE_INVALID_ARGUMENT",
   ORIGIN_REFUSED: "CONTEXT_INSECURE",
-  // Pages know this one, and then offer their button again. A click is what helps.
-  RATE_LIMITED: "USER_CANCELLED",
+  RATE_LIMITED: "USER_CANCELLED", // as ACTIVATION_REQUIRED
   REQUEST_CANCELLED: "USER_CANCELLED",
   REQUEST_EXPIRED: "USER_TIMEOUT",
   UNKNOWN_COMMAND: "UNKNOWN_ERROR",

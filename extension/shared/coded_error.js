@@ -9,7 +9,7 @@
 const MESSAGES = Object.freeze({
   ACTIVATION_BLOCKED: "The activation code has no tries left.",
   ACTIVATION_MISMATCH: "The activation code is not of this card's kind.",
-  ACTIVATION_REQUIRED: "The person has not touched this page yet.",
+  ACTIVATION_REQUIRED: "A click or key press in the page has to come first.",
   BROWSER_CONFINED: "A browser out of a flatpak or snap can't have the card as a token.",
   BUSY: "Another operation is under way.",
   CALLER_REFUSED: "The host does not serve this extension.",
@@ -47,7 +47,7 @@ const MESSAGES = Object.freeze({
   PROGRAM_NOT_RUNNING: "The card is not this browser's own token.",
   PROMPT_FAILED: "The window of the host could not be shown.",
   PUK_BLOCKED: "The PUK is locked.",
-  RATE_LIMITED: "A site may ask without a click once a minute, all sites three times.",
+  RATE_LIMITED: "This site has asked too often within a minute.",
   REQUEST_CANCELLED: "The page cancelled the request.",
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",

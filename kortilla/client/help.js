@@ -80,7 +80,23 @@ export async function loadTexts(languages, fallback, lang) {
 /** @returns {string} the code for a page in which no extension answers */
 export function missingExtensionCode() {
   if (!window.isSecureContext) return "CONTEXT_INSECURE";
+  if (isInForeignFrame()) return "FRAME_REFUSED"; // Kortilla's extension says nothing there
   return isUnsupported() ? "BROWSER_UNSUPPORTED" : "EXTENSION_MISSING";
+}
+
+/** @returns {boolean} whether a frame above this page has another origin */
+function isInForeignFrame() {
+  /** @type {Window} */
+  let frame = window;
+  while (frame !== frame.parent) {
+    frame = frame.parent;
+    try {
+      if (frame.origin !== window.origin) return true;
+    } catch {
+      return true; // reading a cross-origin frame throws
+    }
+  }
+  return false;
 }
 
 /**

@@ -297,10 +297,11 @@ export const kortilla = Object.freeze({
   },
 
   /**
-   * Start the program without a window, so that the window opens sooner.
+   * Start the program without a window, so that the window opens sooner. Call it after a
+   * click or key press in the page.
    *
    * @param {{signal?: AbortSignal}} [options]
-   * @returns {Promise<boolean>} whether it has started; false is no error
+   * @returns {Promise<boolean>} whether the extension agrees; false is no error
    */
   async prepare({ signal } = {}) {
     try {
@@ -313,7 +314,8 @@ export const kortilla = Object.freeze({
   },
 
   /**
-   * Prepare when the person points at a button or focuses it, before they click.
+   * Prepare when the person presses a button or focuses it by keyboard, before the click is
+   * over, or points at it right after they have clicked elsewhere in the page.
    *
    * @param {EventTarget} button
    * @param {{signal?: AbortSignal}} [options] `signal` removes the listeners
@@ -323,6 +325,7 @@ export const kortilla = Object.freeze({
     const events = ["pointerenter", "pointerdown", "focus"];
     const onApproach = async () => {
       if (performance.now() - preparedAt < PREPARED_MS) return;
+      if (!navigator.userActivation?.isActive) return; // the extension would refuse
       preparedAt = performance.now();
       if (!(await kortilla.prepare())) preparedAt = -Infinity;
     };

@@ -416,7 +416,7 @@ class RequestRunner:
                 self.responder.answer(result)
 
     def _report(self, word: str, progress: Progress | None) -> None:
-        self._visible = True  # the first word comes with the window
+        self._visible = True  # the first word comes with the window's first page
         if word != "receiving":  # each chunk has been answered as it came
             self.responder.progress(word, progress)
 

@@ -58,8 +58,9 @@ class Request:
 async def begin(operation: Operation, context: Context, request: Request) -> None:
     """Open the prompt; without a click in the page, ask the person who started this.
 
-    Meanwhile the documents of processes that were killed are deleted. Raises
-    ``UserCancelledError`` and ``PromptError``.
+    The page hears of the window once they have said that it was them. Meanwhile the
+    documents of processes that were killed are deleted. Raises ``UserCancelledError``
+    and ``PromptError``.
     """
     await context.prompt.open(
         Conversation(
@@ -71,10 +72,10 @@ async def begin(operation: Operation, context: Context, request: Request) -> Non
             caller=request.caller,
         )
     )
-    context.progress("window-open", None)
-    sweep_leftovers()
     if not request.started_by_person:
         await context.prompt.ask_started()
+    context.progress("window-open", None)
+    sweep_leftovers()
 
 
 #: Longest origin in characters (Web eID's limit).

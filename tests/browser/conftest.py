@@ -255,9 +255,11 @@ async def visit(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_minute(browser: Browser) -> None:
-    """A function that resets the extension's limit of requests without a click."""
+    """Reset the extension's limits of requests without a click."""
     view = await browser.open_view("icons/kortilla.svg")  # it starts no host
-    await view.evaluate("chrome.storage.session.remove('unprompted')")
+    await view.evaluate(
+        "chrome.storage.session.remove(['unprompted', 'lastOperation'])"
+    )
     await view.close()
 
 

@@ -28,9 +28,13 @@ _PAGE = """<!doctype html>
 var received = [], reports = [];
 const untaken = [], waiting = [];
 let next = null;
-addEventListener("message", ({ data, source, origin }) => {
+function receive({ data, source, origin }) {
   if (data?.grandchild) addFrame(data.grandchild, null);
-  if (data?.pleaseAsk) ask(data.pleaseAsk);
+  if (data?.pleaseAsk) askInFrame(data.pleaseAsk);
+  if (data?.turns > 0) ask({ turns: data.turns - 1 });
+  if (data?.turns === 0) {
+    parent.postMessage({ report: { action: "frame:turns-over", received } }, "*");
+  }
   if (data?.report) {
     reports.push(data.report);
     settle();
@@ -43,7 +47,7 @@ addEventListener("message", ({ data, source, origin }) => {
   untaken.push(data);
   if (parent !== window) parent.postMessage({ report: data }, "*");
   settle();
-});
+}
 function settle() {
   for (const { look } of [...waiting]) look();
 }
@@ -80,6 +84,11 @@ function setNextScript(script) {
 function ask(message) {
   postMessage(message, "*");
 }
+// What a content script posts when it receives a message comes before the second turn.
+function askInFrame(message) {
+  ask(message);
+  ask({ turns: 2 });
+}
 // A foreign frame that adds a frame of this origin, which asks.
 function addGrandchild(source, request) {
   const child = document.querySelector("iframe");
@@ -104,6 +113,13 @@ function insert(properties) {
     frame.onload = () => resolve(null);
   });
 }
+// Writes the document anew, which removes all listeners and nodes.
+function reopen() {
+  document.open();
+  document.write('<button id="ask">Ask</button>');
+  document.close();
+  listen();
+}
 async function clientStatus() {
   return (await import("/client/kortilla.js")).kortilla.status();
 }
@@ -123,12 +139,16 @@ async function clientSign(options) {
   }
   postMessage(told, "*");
 }
-document.getElementById("ask").addEventListener("click", () => {
-  if (typeof next === "function") next();
-  else ask(next);
-});
+function listen() {
+  addEventListener("message", receive);
+  document.getElementById("ask").addEventListener("click", () => {
+    if (typeof next === "function") next();
+    else ask(next);
+  });
+}
+listen();
 const atOnce = new URLSearchParams(location.search).get("ask");
-if (atOnce) ask(JSON.parse(atOnce));
+if (atOnce) (parent === window ? ask : askInFrame)(JSON.parse(atOnce));
 const forward = new URLSearchParams(location.search).get("forward");
 if (forward) {
   parent.postMessage(JSON.parse(forward), "*");

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The window opens and closes with the actions of page and person."""
 
+from typing import Any
+
 import pytest
 
 from kortilla import Trust
 from tests.browser.browsers import Browser
 from tests.browser.conftest import SharedBrowser, Visit, identity_of
-from tests.browser.site import NONCE, Site, authenticate
+from tests.browser.site import NONCE, Page, Site, authenticate
 from tests.browser.window import Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -48,7 +50,7 @@ async def test_the_page_gets_its_own_token_and_nothing_personal_before_the_pin_i
 
 @pytest.mark.usefixtures("new_minute")
 async def test_only_without_a_click_the_window_asks_before_the_card_is_read(
-    browser: Browser, visit: Visit, listener: WindowListener, site: Site
+    browser: Browser, visit: Visit, listener: WindowListener
 ) -> None:
     page = await visit(asking=authenticate())
     window = await listener.opened()
@@ -79,8 +81,65 @@ async def test_only_without_a_click_the_window_asks_before_the_card_is_read(
     again = await visit(page.origin, asking=authenticate("4"))
     failure = await again.failure("kortilla:authenticate", "4")
     assert failure["code"] == "RATE_LIMITED"
-    await visit(site.fresh("other.example"), asking=authenticate("5"))
-    await (await listener.opened()).hear("ask-started")
+
+
+async def _heard_without_a_click(page: Page) -> list[dict[str, Any]]:
+    """Return all that a page hears that nobody clicks, in order.
+
+    It asks at once, and tries what might tell whether anything else is under way.
+    """
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success")
+    for id, action in (("3", "authenticate"), ("4", "prepare")):
+        await page.send({**authenticate(id), "action": f"kortilla:{action}"})
+        await page.heard(f"kortilla:{action}-failure", id)
+    await page.send({"action": "kortilla:cancel", "id": "1"})
+    await page.heard("kortilla:authenticate-failure", "1")
+    return await page.received()
+
+
+@pytest.mark.usefixtures("new_minute")
+async def test_a_page_that_nobody_clicks_neither_delays_a_login_nor_learns_of_it(
+    visit: Visit, listener: WindowListener, site: Site, trust: Trust
+) -> None:
+    """The tab behind has had the one place with its question before.
+
+    Its page hears the same with and without the login.
+    """
+    behind = await visit(site.fresh("other.example"), asking=authenticate("1"))
+    question = await listener.opened()
+    await question.hear("ask-started")
+    page = await visit()
+    await page.ask(authenticate())
+    window = await listener.opened()
+    assert window.told[0]["conversation"]["origin"] == page.origin
+    await question.gone()
+    during = await _heard_without_a_click(behind)
+    await window.type_pin("1234")
+    token = await page.heard("kortilla:authenticate-success", "1")
+    await identity_of(token, page.origin, NONCE, trust)
+
+    idle = await visit(page.origin, asking=authenticate("1"))
+    question = await listener.opened()
+    await question.hear("ask-started")
+    assert await _heard_without_a_click(idle) == during
+    await question.gone()
+
+
+async def test_a_document_that_is_opened_anew_still_gets_its_answers(
+    visit: Visit, listener: WindowListener
+) -> None:
+    """`document.open()` removes all listeners, the content script's too."""
+    page = await visit()
+    await page.tab.evaluate("reopen()")
+    await page.ask(authenticate())
+    window = await listener.opened()
+    await page.heard("kortilla:authenticate-progress", "1")
+    assert window.told[0]["conversation"]["origin"] == page.origin
+    assert window.told[0]["conversation"]["started_by_person"] is True
+    # Its end is noticed as that of any other document.
+    await page.tab.goto("about:blank")
+    await window.gone()
 
 
 async def test_a_request_that_ends_early_takes_window_host_and_card_along(
@@ -147,8 +206,10 @@ async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     # What was prepared goes with the page.
     await page.ask({"action": "kortilla:prepare", "id": "4"})
     await page.heard("kortilla:prepare-success", "4")
+    window = await listener.prelaunched()
     assert len(browser.user_home.launches()) == 2
     await page.tab.close()
+    await window.gone()
     await browser.user_home.host_gone()
 
 

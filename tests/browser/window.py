@@ -155,6 +155,11 @@ class WindowListener:
                 window.say("visible")
                 return window
 
+    async def prelaunched(self) -> Window:
+        """Wait for the process of a window that the host starts ahead."""
+        async with asyncio.timeout(patience()):
+            return await self._come.get()
+
     def forget(self) -> None:
         """Close the windows that are there, which no test has waited for."""
         while not self._come.empty():

@@ -15,7 +15,6 @@ test("a request is acknowledged at once, and sent on with what was observed", ()
     {
       text: JSON.stringify(status),
       isActive: true,
-      hasBeenActive: true,
       ancestorsAreSameOrigin: true,
     },
   ]);
@@ -270,11 +269,38 @@ test("the origin of each frame above is compared", () => {
     new Frame({ parent }).hear(status).ports[0]?.sent[0].ancestorsAreSameOrigin;
   assert.equal(seenIn(top.window), true);
   assert.equal(seenIn(new Frame({ parent: top.window }).window), true);
-  assert.equal(seenIn(foreign), false);
-  assert.equal(seenIn(new Frame({ origin: "https://other.example" }).window), false);
+  for (const parent of [foreign, new Frame({ origin: "https://other.example" }).window]) {
+    const frame = new Frame({ parent }).hear(status).hear(webEidStatus);
+    frame.hear({ action: "kortilla:unknown", id: "s1" }).hear({ action: "kortilla:status" });
+    assert.deepEqual([frame.replies, frame.ports], [[], []], "not even that it is there");
+  }
 });
 
-test("a sandboxed document, which has an opaque origin, gets its answer", () => {
+test("after document.open() the script listens again, once", () => {
+  const frame = new Frame().hear({ ...status, id: "s0" });
+  frame.reopen().hear(status);
+  frame.ports[0]?.say({ action: "kortilla:status-success", id: "s0" });
+  assert.deepEqual(frame.actions, [
+    "kortilla:status-ack",
+    "kortilla:status-ack",
+    "kortilla:status-success",
+  ]);
+  assert.equal(frame.ports.length, 2);
+  frame.leave();
+  assert.ok(frame.ports[1]?.disconnected, "its end is noticed too");
+  frame.comeBack();
+  assert.equal(frame.replies.at(-1).error.code, "REQUEST_CANCELLED");
+});
+
+test("a prerendered page that calls document.open() still sends its request", () => {
+  const frame = new Frame();
+  const show = frame.prerender();
+  frame.hear(status).reopen();
+  show();
+  assert.equal(frame.ports.length, 1);
+});
+
+test("a sandboxed page at the top, which has an opaque origin, gets its answer", () => {
   const frame = new Frame({ origin: "null" }).hear(status);
   assert.equal(frame.replies[0].target, "*");
 });

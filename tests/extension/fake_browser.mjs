@@ -101,9 +101,10 @@ class FakeStorage {
   /** @type {Record<string, unknown>} */
   content = {};
 
-  /** @param {string} key */
-  async get(key) {
-    return key in this.content ? { [key]: this.content[key] } : {};
+  /** @param {string | string[]} keys */
+  async get(keys) {
+    const found = [keys].flat().filter((key) => key in this.content);
+    return Object.fromEntries(found.map((key) => [key, this.content[key]]));
   }
 
   /** @param {Record<string, unknown>} items */

@@ -96,8 +96,10 @@ export class Frame {
   ports = [];
   /** What was sent to the background outside ports. @type {unknown[]} */
   messages = [];
-  /** @type {Map<string, (event: object) => void>} */
+  /** By type, of window and document. @type {Map<string, (event: object) => void>} */
   #listeners = new Map();
+  /** Those who want to know when the nodes of the document change. @type {(() => void)[]} */
+  #observers = [];
   /** @type {((message: unknown) => void)[]} */
   #questions = [];
   window;
@@ -116,20 +118,36 @@ export class Frame {
    */
   constructor(as = {}) {
     const { origin = ORIGIN, isActive = true, isSecureContext = true } = as;
+    /** @param {string} type @param {(event: object) => void} listener */
+    const addEventListener = (type, listener) => {
+      const known = this.#listeners.get(type);
+      assert.ok(known === undefined || known === listener, "a second listener");
+      this.#listeners.set(type, listener);
+    };
+    const observers = this.#observers;
     /** @type {any} */
     const window = {
       origin,
       isSecureContext,
-      navigator: { userActivation: { isActive, hasBeenActive: true } },
-      document: {},
+      navigator: { userActivation: { isActive } },
+      document: { addEventListener },
+      MutationObserver: class {
+        /** @param {() => void} callback */
+        constructor(callback) {
+          this.callback = callback;
+        }
+
+        /** @param {object} node @param {object} options */
+        observe(node, options) {
+          assert.equal(node, window.document);
+          assert.deepEqual({ ...options }, { childList: true });
+          observers.push(this.callback);
+        }
+      },
       location: { protocol: as.protocol ?? "https:" },
       Blob: FakeBlob,
       FileReader: FakeFileReader,
-      /** @param {string} type @param {(event: object) => void} listener */
-      addEventListener: (type, listener) => {
-        assert.ok(!this.#listeners.has(type), "a second listener");
-        this.#listeners.set(type, listener);
-      },
+      addEventListener,
       /** @param {object} message @param {string} target */
       postMessage: (message, target) => {
         this.replies.push({ ...JSON.parse(JSON.stringify(message)), target });
@@ -182,18 +200,19 @@ export class Frame {
 
   /** The page is prerendered until the function is called that this returns. */
   prerender() {
-    /** @type {(() => void)[]} */
-    const listeners = [];
     const { document } = this.window;
-    Object.assign(document, {
-      prerendering: true,
-      /** @param {string} _type @param {() => void} listener */
-      addEventListener: (_type, listener) => listeners.push(listener),
-    });
+    document.prerendering = true;
     return () => {
       document.prerendering = false;
-      for (const show of listeners) show();
+      this.#listeners.get("prerenderingchange")?.({});
     };
+  }
+
+  /** The page calls document.open(), which removes listeners and nodes. */
+  reopen() {
+    this.#listeners.clear();
+    for (const callback of this.#observers) callback();
+    return this;
   }
 
   /** The document is hidden: destroyed, or put into the back/forward cache. */

@@ -151,7 +151,6 @@ test("one operation at a time runs in all tabs together", async () => {
   await settle();
   const second = new Page({ tab: 2, origin: "https://other.example" });
   assert.equal(codeOf(await second.get(authenticate())), "BUSY");
-  assert.equal(codeOf(await second.get(prepare)), "BUSY");
   assert.equal((await second.get(status)).host, "0.1.0");
   await first.leave();
   fake.hosts.length = 0;
@@ -276,28 +275,50 @@ test("a request without a click is marked; a site may send one a minute", async 
   assert.equal(fake.hosts[0]?.sent[0].arguments.userActivation, false);
   assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
   const other = new Page({ isActive: false, origin: "https://other.example" });
+  mock.timers.tick(10_000);
   assert.equal((await other.get(authenticate())).signature, TOKEN.signature);
   assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
-  mock.timers.tick(59_000);
+  mock.timers.tick(49_000);
   assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
   mock.timers.tick(1000);
   assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
-  assert.deepEqual(Object.keys(Object(fake.session.content["unprompted"])), [
-    "service.example",
-  ]);
+  const stored = /** @type {{site: string}[]} */ (fake.session.content["unprompted"]);
+  assert.deepEqual(
+    stored.map(({ site }) => site),
+    ["other.example", "service.example"],
+  );
+});
+
+test("of many requests without a click at once, a site has one", async () => {
+  fake.onHost = slowHost;
+  const ports = Array.from({ length: 16 }, () =>
+    new Page({ isActive: false }).ask(authenticate()),
+  );
+  await settle();
+  assert.equal(fake.hosts.length, 1);
+  assert.deepEqual(
+    ports.map(({ sent: [reply] }) => reply && codeOf(reply)),
+    [undefined, ...Array(15).fill("RATE_LIMITED")],
+  );
 });
 
 /**
  * Send a request without a click from each origin, one after the other.
  *
  * @param {string[]} origins
- * @returns {Promise<boolean[]>} which of them were let through
+ * @param {number} [pauseMs] after each
+ * @returns {Promise<boolean[]>} which of them had a window
  */
-async function askAll(origins) {
+async function askAll(origins, pauseMs = 0) {
   const passed = [];
   for (const origin of origins) {
+    const before = fake.hosts.length;
     const page = new Page({ isActive: false, origin });
-    passed.push((await page.get(authenticate())).error === undefined);
+    page.ask(authenticate());
+    await settle();
+    passed.push(fake.hosts.length > before);
+    await page.leave();
+    mock.timers.tick(pauseMs);
   }
   return passed;
 }
@@ -332,27 +353,30 @@ for (const names of sites) {
 
 test("each IP address is a site of its own", async () => {
   const names = ["https://10.0.0.1", "https://11.0.0.1", "https://[fe80::1]"];
-  assert.deepEqual(await askAll(names), [true, true, true]);
+  assert.deepEqual(await askAll(names, 10_000), [true, true, true]);
 });
 
 test("all sites together have three windows a minute without a click", async () => {
   const names = Array.from({ length: 100 }, (_, at) => `https://s${at}.example`);
-  assert.equal((await askAll(names)).filter(Boolean).length, 3);
-  mock.timers.tick(59_999);
-  assert.deepEqual(await askAll(names.slice(0, 4)), [false, false, false, false]);
-  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
+  assert.deepEqual(await askAll(names.slice(0, 3), 10_000), [true, true, true]);
+  mock.timers.tick(29_999);
+  assert.equal((await askAll(names.slice(3))).filter(Boolean).length, 0);
   mock.timers.tick(1);
-  const again = names.slice(50).map((name) => name.replace("//", "//a."));
-  assert.equal((await askAll(again)).filter(Boolean).length, 3);
+  assert.deepEqual(await askAll(["https://s.example", "https://t.example"]), [true, false]);
+  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
 });
 
 test("a refused site does not count against others", async () => {
   const names = Array.from({ length: 9 }, (_, at) => `https://s${at}.service.example`);
   await askAll(names);
-  assert.deepEqual(await askAll(["https://a.example", "https://b.example"]), [
+  mock.timers.tick(10_000);
+  assert.deepEqual(await askAll(["https://a.example", "https://b.example"], 10_000), [
     true,
     true,
   ]);
+  await askAll(Array.from({ length: 9 }, (_, at) => `https://s${at}.example`), 1000);
+  mock.timers.tick(31_000);
+  assert.deepEqual(await askAll(["https://c.example"]), [true]);
 });
 
 test("a request that expires at once is counted, and opens no second window", async () => {
@@ -424,15 +448,24 @@ test("a document that goes at once leaves no prepared host", async () => {
   assert.equal(fake.hosts.filter(({ disconnected }) => !disconnected).length, 0);
 });
 
-test("prepare needs a document with user activation", async () => {
-  const page = new Page({ hasBeenActive: false });
+test("prepare needs a click just before, and a site has five a minute", async () => {
+  const page = new Page({ isActive: false });
   assert.equal(codeOf(await page.get(prepare)), "ACTIVATION_REQUIRED");
   assert.equal(fake.hosts.length, 0);
+  for (let at = 0; at < 5; at += 1) {
+    const clicked = new Page({ origin: `https://s${at}.service.example` });
+    assert.equal((await clicked.get(prepare)).action, "kortilla:prepare-success");
+    await clicked.leave();
+  }
+  assert.equal(codeOf(await new Page().get(prepare)), "RATE_LIMITED");
+  assert.equal(fake.hosts.length, 5);
+  mock.timers.tick(60_000);
+  assert.equal((await new Page().get(prepare)).action, "kortilla:prepare-success");
 });
 
-test("prepare fails for a missing host, and the next authenticate too", async () => {
+test("to prepare a missing host is no failure; the next authenticate is one", async () => {
   fake.onHost = missingHost;
   const page = new Page();
-  assert.equal(codeOf(await page.get(prepare)), "HOST_MISSING");
+  assert.equal((await page.get(prepare)).action, "kortilla:prepare-success");
   assert.equal(codeOf(await page.get(authenticate())), "HOST_MISSING");
 });

@@ -22,7 +22,6 @@ export class Page {
    * @param {number} [as.tab]
    * @param {number} [as.frameId]
    * @param {boolean} [as.isActive] whether a click has just happened
-   * @param {boolean} [as.hasBeenActive]
    * @param {boolean} [as.ancestorsAreSameOrigin]
    */
   constructor(as = {}) {
@@ -30,7 +29,6 @@ export class Page {
     this.sender = { origin, frameId, tab: { id: tab } };
     this.observed = {
       isActive: as.isActive ?? true,
-      hasBeenActive: as.hasBeenActive ?? true,
       ancestorsAreSameOrigin: as.ancestorsAreSameOrigin ?? true,
     };
   }

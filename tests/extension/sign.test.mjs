@@ -329,7 +329,10 @@ const unrelated = [
   ["of another frame", () => frameOfSameOrigin().get(certificate)],
   [
     "of another site",
-    () => new Page({ origin: "https://other.example" }).get(certificate),
+    async () => {
+      await new Page({ origin: "https://other.example" }).get(certificate);
+      mock.timers.tick(10_000);
+    },
   ],
   [
     "half a minute ago",

@@ -99,8 +99,8 @@ class HostProcess:
         self.send({"id": "1", "command": command, "arguments": arguments})
         return self.answer()
 
-    def begin_login(self, request_id: str = "1") -> None:
-        self.send(login_request(request_id))
+    def begin_login(self, request_id: str = "1", **changes: object) -> None:
+        self.send(login_request(request_id, **changes))
 
     def authenticate(self, **changes: object) -> dict[str, Any]:
         """Send Kortilla's ``authenticate`` with the given changes.
@@ -246,8 +246,9 @@ def own_arguments(**changes: object) -> dict[str, object]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def login_request(request_id: str = "1") -> dict[str, object]:
-    return {"id": request_id, "command": "authenticate", "arguments": own_arguments()}
+def login_request(request_id: str = "1", **changes: object) -> dict[str, object]:
+    arguments = own_arguments(**changes)
+    return {"id": request_id, "command": "authenticate", "arguments": arguments}
 
 
 def off(command: str) -> dict[str, str]:

@@ -90,13 +90,19 @@ def test_the_window_is_told_who_asks_and_a_cancellation_is_answered(
 def test_without_a_click_the_window_asks_first_and_reads_no_card(
     scripted: Scripted,
 ) -> None:
+    """The page hears of the window once the person has said that it was them."""
     script = scripted("cancel")
     with script.running() as host:
-        error = host.authenticate(userActivation=False)["error"]
-    assert error["code"] == "USER_CANCELLED"
+        host.begin_login(userActivation=False)
+        answer = host.receive()
+    assert answer is not None
+    assert answer["error"]["code"] == "USER_CANCELLED", "it is the first that is heard"
     assert script.opened()["started_by_person"] is False
     assert [each["type"] for each in script.told()[:2]] == ["open", "ask-started"]
     assert not script.showed("reading")
+    with scripted("started", "cancel").running() as host:
+        host.begin_login(userActivation=False)
+        assert host.receive() == {"id": "1", "progress": "window-open"}
 
 
 # -- One at a time, until it is cancelled ----------------------------------------------

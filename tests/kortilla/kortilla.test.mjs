@@ -102,6 +102,10 @@ test("without an extension, the error comes after two seconds", async () => {
   );
   makePageNew();
   await assert.rejects(later(authenticate(), 6000), withCode("EXTENSION_MISSING"));
+  // In a frame of another site, the person may have it.
+  page.parent = { origin: "https://other.example" };
+  await assert.rejects(later(authenticate(), 6000), withCode("FRAME_REFUSED"));
+  assert.equal((await later(kortilla.status(), 6000)).problem, "FRAME_REFUSED");
   assert.equal(asked("kortilla:authenticate").length, 0);
 });
 
@@ -197,7 +201,14 @@ test("prepare starts the host, and is no error without an extension", async () =
 
 test("several events at a button prepare once, and again after a refusal", async () => {
   const button = new EventTarget();
+  const userActivation = { isActive: false };
+  const property = { value: { userActivation }, configurable: true };
+  Object.defineProperty(globalThis, "navigator", property);
   const detach = kortilla.prepareOn(button);
+  button.dispatchEvent(new Event("pointerenter"));
+  await settle();
+  assert.equal(asked("kortilla:prepare").length, 0, "nobody has clicked in the page");
+  userActivation.isActive = true;
   playRefusal({ code: "ACTIVATION_REQUIRED" });
   button.dispatchEvent(new Event("pointerenter"));
   await settle();

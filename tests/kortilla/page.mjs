@@ -40,6 +40,9 @@ AbortSignal.timeout = (ms) => {
 /** The page's window, in which an extension listens. */
 class FakeWindow extends EventTarget {
   isSecureContext = true;
+  origin = ORIGIN;
+  /** The window above; itself at the top. @type {object} */
+  parent = this;
   /** All requests of the page. @type {Message[]} */
   asked = [];
   /** The extension, which receives each message of the page. @type {(message: Message) => void} */
