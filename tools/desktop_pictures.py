@@ -83,7 +83,7 @@ def _card(**changes: Any) -> Cards:
         "tries": {"PIN1": 5, "PIN2": 4, "PUK": 5},
         "pinsSet": {"PIN1": True, "PIN2": True},
         "activation": "active",
-        "activationCodeLengths": [8],
+        "activationProblem": None,
     }
     status: Any = {"reader": _READER, "testCard": False, "card": card | changes}
     return Cards((ReaderContent(_READER, True, status),))

@@ -32,8 +32,8 @@ import { isInteger, isRecord, isString } from "../shared/validators.js";
  * @property {CertificateStatus[]} certificates
  * @property {Record<"PIN1" | "PIN2" | "PUK", PinStatus>} pins
  * @property {"active" | "partly" | "new" | "unknown"} activation
- * @property {number[]} codeLengths how many digits the activation code may have; none if
- *   unknown
+ * @property {string | null} activationProblem the code of the error with which an
+ *   activation would end before it asks anything; null if none
  */
 
 /**
@@ -136,8 +136,7 @@ function readReaders(result) {
  * @returns {CardStatus}
  */
 function readCard(card) {
-  const { holder, certificates, tries, pinsSet, activation } = card;
-  const lengths = card["activationCodeLengths"];
+  const { holder, certificates, tries, pinsSet, activation, activationProblem } = card;
   if (!Array.isArray(certificates) || certificates.length > MAX_CERTIFICATES) {
     throw unusable();
   }
@@ -152,9 +151,7 @@ function readCard(card) {
     certificates: certificates.map(readCertificate),
     pins: { PIN1: pin("PIN1"), PIN2: pin("PIN2"), PUK: pin("PUK") },
     activation,
-    codeLengths: Array.isArray(lengths)
-      ? lengths.filter((length) => isInteger(length, 7, 8))
-      : [],
+    activationProblem: activationProblem === null ? null : String(activationProblem),
   };
 }
 

@@ -6,7 +6,7 @@ import { build, buildHeading, text } from "../shared/texts.js";
 import {
   cardReport,
   dateText,
-  isActivationBlocked,
+  isActivatable,
   loginAdvice,
   outcomeReport,
   problemReport,
@@ -220,13 +220,14 @@ function buildRemedies(card, canActivate, send) {
  */
 const isUnlockable = (pin, card) =>
   card.pins.PUK.tries !== 0 &&
-  ((pin.isSet === true && pin.tries === 0) || isActivationBlocked(pin, card));
+  pin.tries === 0 &&
+  (pin.isSet !== false || !isActivatable(card));
 
 /**
  * @param {PinStatus} pin
  * @returns {boolean} whether the person can type it
  */
-const isUsable = ({ isSet, tries }) => isSet === true && !!tries;
+const isUsable = ({ isSet, tries }) => isSet !== false && !!tries;
 
 /**
  * @param {CardStatus[]} cards

@@ -4,7 +4,7 @@
 
 import { text } from "../shared/texts.js";
 
-/** @import { CardStatus, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
+/** @import { CardStatus, ReaderStatus } from "../background/card_tasks.js" */
 /** @import { ActiveTask, Outcome } from "../background/extension_pages.js" */
 
 /**
@@ -60,6 +60,22 @@ const NOTES = Object.freeze([
   "NO_READER",
   "PIN_PAD_ONLY",
   "PROGRAM_NOT_RUNNING",
+]);
+
+/** A new card of which too little could be read. @type {[Names, State]} */
+const UNTOLD = [["cardUntold", "cardUntoldMore"], "warning"];
+
+/** A card whose PINs no code in a letter sets. @type {Names} */
+const LOST = ["activationLost", "activationLostMore"];
+
+/**
+ * New cards that can't be activated, by the code of the error.
+ *
+ * @type {ReadonlyMap<string | null, [Names, State]>}
+ */
+const NOT_ACTIVATABLE = new Map([
+  ["ACTIVATION_BLOCKED", [["activationBlocked", "activationBlockedMore"], "problem"]],
+  ["PUK_BLOCKED", [LOST, "problem"]],
 ]);
 
 /** @type {Names} */
@@ -127,21 +143,28 @@ function stateReport(card) {
   if (isExpired(card)) {
     return { report: makeReport(["expired", "expiredMore"], "problem"), canActivate: false };
   }
+  const canActivate = isActivatable(card);
   if (activation !== "new" && activation !== "partly") {
     const report = lockReport(pins) ?? lastTryReport(pins) ?? readyReport(card);
-    return { report, canActivate: false };
+    return { report, canActivate };
   }
-  const open = [pins.PIN1, pins.PIN2].filter(({ isSet }) => !isSet);
-  if (open.every((pin) => isActivationBlocked(pin, card))) {
-    const names = namesOf("ACTIVATION_BLOCKED") ?? OTHER_PROBLEM;
-    return { report: makeReport(names, "problem"), canActivate: false };
+  if (!canActivate) {
+    const [names, state] = NOT_ACTIVATABLE.get(card.activationProblem) ?? UNTOLD;
+    return { report: makeReport(names, state), canActivate };
   }
   const report =
     activation === "new"
       ? makeReport(["cardNew", "cardNewMore"], "note")
       : makeReport(["cardPartly", "cardPartlyMore"], "warning");
-  return { report, canActivate: true };
+  return { report, canActivate };
 }
+
+/**
+ * @param {CardStatus} card
+ * @returns {boolean} whether the code in the letter can set a PIN, as the host says
+ */
+export const isActivatable = ({ activation, activationProblem }) =>
+  activation !== "active" && activationProblem === null;
 
 /**
  * @param {CardStatus} card
@@ -167,15 +190,6 @@ export function loginAdvice(readers) {
   }
   return readers.some(({ card }) => card && canLogIn(card)) ? "prepareLoginMore" : null;
 }
-
-/**
- * @param {PinStatus} pin
- * @param {CardStatus} card
- * @returns {boolean} whether the activation code has no tries left. A code of eight
- *   digits is the PUK, which also sets a PIN without tries.
- */
-export const isActivationBlocked = ({ tries, isSet }, { codeLengths }) =>
-  isSet === false && tries === 0 && !codeLengths.includes(8);
 
 /**
  * @param {CardStatus["pins"]} pins
@@ -211,10 +225,10 @@ function lastTryReport({ PIN1, PIN2 }) {
  * @param {CardStatus} card
  * @returns {Report}
  */
-function readyReport({ activation, certificates }) {
-  if (activation !== "active") {
-    return makeReport(["cardUntold", "cardUntoldMore"], "warning");
-  }
+function readyReport(card) {
+  const { activation, certificates } = card;
+  if (isActivatable(card)) return makeReport(["cardUndecided", "cardUndecidedMore"], "note");
+  if (activation !== "active") return makeReport(...UNTOLD);
   const report = makeReport(["cardReady", "cardReadyMore"], "ready");
   const now = Date.now();
   const isValid = certificates.every(
@@ -264,7 +278,11 @@ export function outcomeReport({ command, pin, code, reason }) {
     // The host had started: the advice for one that does not start is wrong here.
     return { ...makeReport(["crashedMidway", "stoppedMore"], "problem"), code };
   }
-  const problem = problemReport({ code: reason ?? code, kind: "" });
+  const cause = reason ?? code;
+  const problem =
+    command === "activate" && cause === "PUK_BLOCKED"
+      ? { ...makeReport(LOST, "problem"), code: cause }
+      : problemReport({ code: cause, kind: "" });
   return {
     ...problem,
     heading: text(reason === null ? "notFinished" : "stopped"),

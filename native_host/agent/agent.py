@@ -25,7 +25,7 @@ from native_host.card.errors import (
     PcscUnavailableError,
     UnsupportedCardError,
 )
-from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import (
     PcscConnection,
@@ -41,7 +41,7 @@ from native_host.operations.activation_offers import (
     was_noted,
 )
 from native_host.operations.card_access.secure_channel import connect_unasked
-from native_host.operations.card_status import Activation, activation_of
+from native_host.operations.card_pins import PINS, Activation, read_pins
 
 logger = logging.getLogger(__name__)
 
@@ -215,9 +215,10 @@ def _run(command: list[str], token: str = "") -> bool:
 def look(reader: str) -> Activation | None:
     """Read how far the card in a reader has been activated; this costs no try.
 
-    Returns None for a new card whose holder wants no offers. It blocks. The card is
-    held for these few commands and released without a reset.
-    Raises ``CardError``: ``CardBusyError`` if another program was faster.
+    Returns None for a new card whose holder wants no offers, and for one that can't be
+    activated any more. It blocks. The card is held for these few commands and released
+    without a reset. Raises ``CardError``: ``CardBusyError`` if another program was
+    faster.
     """
     connection = PcscConnection(reader, patience=_PATIENCE)
     try:
@@ -228,9 +229,15 @@ def look(reader: str) -> Activation | None:
 
 def _activation(connection: CardConnection) -> Activation | None:
     card = FineidCard(connection)
-    pins = (card.pin_info(role) for role in (PinRole.PIN1, PinRole.PIN2))
-    activation = activation_of(*pins)
-    if activation in _NEW and count_declined():
-        certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
-        return None if was_declined(certificate) else activation
-    return activation
+    if all(card.pin_info(role).changed for role in PINS):
+        return "active"
+    pins = read_pins(card)
+    if pins.activation in _NEW and (pins.activation_problem or _is_declined(card)):
+        return None
+    return pins.activation
+
+
+def _is_declined(card: FineidCard) -> bool:
+    if not count_declined():
+        return False
+    return was_declined(card.certificate(card.key(KeyRole.AUTHENTICATION)))

@@ -149,15 +149,13 @@ def _unusable(told: Failure) -> Finding:
 
 
 def _pins(card: CardStatus) -> Iterator[Finding]:
-    if card["activation"] == "new":
-        yield error("CARD_NOT_ACTIVATED", person("card", "activate"))
-    elif card["activation"] == "partly":
-        yield warning("CARD_PARTLY_ACTIVATED", person("card", "activate"))
+    if card["activation"] in ("new", "partly"):
+        yield _activation(card)
     for pin in (each for each in _PINS if each in card["tries"]):
         left = card["tries"][pin]
         if left is None:
             yield warning("PIN_TRIES_UNKNOWN", pin=pin)
-        elif not card["pinsSet"].get(pin):
+        elif card["pinsSet"].get(pin) is False:
             continue
         elif left == 0:
             # Without a try of the PUK nothing unlocks it.
@@ -168,6 +166,21 @@ def _pins(card: CardStatus) -> Iterator[Finding]:
             yield warning("PIN_LAST_TRY", pin=pin)
     if card["tries"].get("PUK") == 0:
         yield warning("PUK_BLOCKED")
+
+
+def _activation(card: CardStatus) -> Finding:
+    """Judge a card that is new or only partly activated."""
+    match card["activationProblem"]:
+        case "PUK_BLOCKED":
+            return error("ACTIVATION_LOST")
+        case "ACTIVATION_BLOCKED":
+            pin = next(each for each in _PINS if card["tries"][each] == 0)
+            return error("ACTIVATION_BLOCKED", person("card", "unblock", pin.lower()))
+        case problem:
+            fix = None if problem else person("card", "activate")
+    if card["activation"] == "new":
+        return error("CARD_NOT_ACTIVATED", fix)
+    return warning("CARD_PARTLY_ACTIVATED", fix)
 
 
 def _certificates(

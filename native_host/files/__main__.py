@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The process that signs and decrypts own files: ``python -I -m native_host.files``."""
+"""The process that signs own files: ``python -I -m native_host.files``."""
 
 from native_host.hardening import harden
 

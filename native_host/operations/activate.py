@@ -6,39 +6,30 @@ An eight-digit code is the PUK, so it can also unblock a PIN (docs/reference/car
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardError,
     CardNotActivatedError,
     PinBlockedError,
-    PinTriesUnreadableError,
     PukBlockedError,
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import decline, note
-from native_host.operations.activation_table import (
-    TABLE,
-    Action,
-    PinState,
-    Scheme,
-    event_of,
-    scheme_of,
-)
 from native_host.operations.card_access.card_session import (
     SecondChoiceError,
     check_validity,
 )
 from native_host.operations.card_access.held_card import HeldCard
+from native_host.operations.card_pins import PINS, ActivationBlockedError
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,
     Plan,
-    SetPinCommand,
     new_pin_field,
     pin_name,
     set_pins,
@@ -49,22 +40,6 @@ from native_host.pin_prompt.model import ActivationQuestion, CodeField
 from native_host.pin_prompt.prompt import DeclinedError
 
 logger = logging.getLogger(__name__)
-
-_PINS = (PinRole.PIN1, PinRole.PIN2)
-
-
-class ActivationBlockedError(CardError):
-    """A PIN that was never set has no tries left: only the PUK can set it now."""
-
-    code = "ACTIVATION_BLOCKED"
-    final = True
-
-
-class ActivationMismatchError(CardError):
-    """The code's length does not match this card's scheme; nothing was sent."""
-
-    code = "ACTIVATION_MISMATCH"
-    final = True
 
 
 async def activate(context: Context, request: ManageRequest) -> PinsSet:
@@ -78,7 +53,7 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
     activation.unasked = request.unasked
     await set_pins(activation, context, request, request.reader)
     outcomes: tuple[Outcome, ...] = tuple(
-        "set" if role in activation.set else "was-set" for role in _PINS
+        "set" if role in activation.set else "was-set" for role in PINS
     )
     return PinsSet(*outcomes)
 
@@ -91,7 +66,6 @@ class Activation(PinSetting):
     """
 
     operation = "activate"
-    roles = (*_PINS, PinRole.PUK)
 
     def __init__(
         self,
@@ -104,7 +78,7 @@ class Activation(PinSetting):
         #: Whether the code in the letter can't set a PIN of this card.
         self.locked = False
         self.unlock_offers = unlock_offers or {
-            role: UnlockOffer(context, role) for role in _PINS
+            role: UnlockOffer(context, role) for role in PINS
         }
 
     def look(self, card: FineidCard) -> CardCertificate:
@@ -144,7 +118,7 @@ class Activation(PinSetting):
             return
         certificate = seen.certificate
         question = ActivationQuestion(
-            partly=any(seen.info(role).changed for role in _PINS),
+            partly=any(seen.info(role).changed for role in PINS),
             name=certificate.name,
             satu=certificate.satu,
             unasked=True,
@@ -159,7 +133,7 @@ class Activation(PinSetting):
     async def _unlock(self, held_card: HeldCard, error: CardError) -> None:
         """Offer to unblock a PIN. Raises the error if that is impossible."""
         seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
-        role = _blocked(seen)
+        role = seen.blocked
         if role is None or not self.unlock_offers[role].possible:
             raise error
         await self.unlock_offers[role].unlock(
@@ -174,99 +148,24 @@ class Activation(PinSetting):
         prevent a code of the wrong length, which would cost a try.
         """
         check_validity(seen.certificate)
-        scheme = scheme_of(seen.certificate.not_before)
-        writes = partial(self._writes, scheme, seen)
-        try:
-            commands = _possible(writes, scheme)
-        except ActivationMismatchError as error:
-            if _blocked(seen) is None:
-                raise
-            raise _activation_blocked() from error
+        commands = seen.activation_commands(self.set)
         if not commands:
             return None
         at_risk = min(
             (command.at_risk for command in commands),
             key=lambda role: seen.info(role).tries_left,
         )
-        if seen.info(at_risk).tries_left == 0:
-            raise PukBlockedError("The PUK has no tries left.")
-        to_set = [r for r in _PINS if any(command.role is r for command in commands)]
+        to_set = [r for r in PINS if any(command.role is r for command in commands)]
         return Plan(
             fields=(
-                CodeField("activation", scheme.value),
+                CodeField("activation", seen.scheme.value),
                 *(new_pin_field(role) for role in to_set),
             ),
             code="activation",
             at_risk=at_risk,
-            writes=writes,
-            done=tuple(pin_name(role) for role in _PINS if role not in to_set),
+            writes=lambda digits: seen.commands_for(digits, self.set),
+            done=tuple(pin_name(role) for role in PINS if role not in to_set),
         )
-
-    def _writes(
-        self, scheme: Scheme, seen: CardSnapshot, digits: int
-    ) -> tuple[SetPinCommand, ...]:
-        """Return the commands for a code of so many digits.
-
-        Raises what rules it out.
-        """
-        event = event_of(scheme, digits)
-        found = []
-        blocked: PinRole | None = None
-        for role in _PINS:
-            if role in self.set:
-                continue
-            state = PinState.of(seen.info(role))
-            action = TABLE[state, event]
-            if action in _REFUSALS:
-                raise _REFUSALS[action]()
-            if action is not Action.LEAVE:
-                found.append(SetPinCommand(role, by_puk=action is Action.UNBLOCK))
-            elif state is PinState.BLOCKED:
-                blocked = role
-        if blocked and not found:
-            raise PinBlockedError(f"{blocked.name} has no tries left.")
-        return tuple(found)
-
-
-def _blocked(seen: CardSnapshot) -> PinRole | None:
-    """Return the first PIN that has no tries left."""
-    without = (PinState.BLOCKED, PinState.NEVER_SET_BLOCKED)
-    states = {role: PinState.of(seen.info(role)) for role in _PINS}
-    return next((role for role in _PINS if states[role] in without), None)
-
-
-def _activation_blocked() -> CardError:
-    return ActivationBlockedError("A PIN that was never set has no tries left.")
-
-
-def _possible(
-    writes: Callable[[int], tuple[SetPinCommand, ...]], scheme: Scheme
-) -> list[SetPinCommand]:
-    """Return the commands for a code of any length that the scheme allows.
-
-    Raises what rules them out if no length is possible.
-    """
-    commands: list[SetPinCommand] = []
-    obstacle: CardError | None = None
-    for digits in scheme.value:
-        try:
-            commands += writes(digits)
-        except CardError as error:
-            obstacle = error
-    if not commands and obstacle is not None:
-        raise obstacle
-    return commands
-
-
-_REFUSALS: dict[Action, Callable[[], CardError]] = {
-    Action.MISMATCH: lambda: ActivationMismatchError(
-        "The code has not as many digits as this card's."
-    ),
-    Action.LOCKED: _activation_blocked,
-    Action.UNREADABLE: lambda: PinTriesUnreadableError(
-        "The card does not say whether its PINs were ever set."
-    ),
-}
 
 
 class ActivationOffer:
@@ -290,20 +189,32 @@ class ActivationOffer:
     async def resume(self, held_card: HeldCard) -> None:
         """Continue an activation that has started and not ended."""
         if self._begun and not self._over:
+            with suppress(DeclinedError):  # they go back to the PIN
+                await self.activate(held_card)
+
+    async def activate_undecided(self, held_card: HeldCard) -> None:
+        """Activate a card whose PIN may be set, for a person who says that none is.
+
+        The person can go back from the offer and from the codes.
+        """
+        self._activation.can_decline = True
+        with suppress(DeclinedError):
             await self.activate(held_card)
 
     async def activate(self, held_card: HeldCard) -> None:
         """Offer to activate a card, and activate it.
 
-        Raises ``CardError``, and ``UserCancelledError`` with the reason.
+        Raises ``CardError``, and ``UserCancelledError`` with the reason, or
+        ``DeclinedError`` where the person can go back.
         """
+        undecided = self._activation.can_decline
         try:
             if not self._begun:
                 partly = await self._prompt.watch(
                     held_card.run(_any_set, held_card.card)
                 )
                 note(held_card.reader)
-                question = ActivationQuestion(partly)
+                question = ActivationQuestion(partly, undecided=undecided)
                 await held_card.ask(self._prompt.offer_activation, question)
                 self._begun = True
             await self._activation.work(held_card)
@@ -315,10 +226,13 @@ class ActivationOffer:
                 self._begun = False
             raise
         except UserCancelledError as error:
+            if undecided and isinstance(error, DeclinedError):
+                self._begun = self._activation.can_decline = False
+                raise
             reason = error.reason or CardNotActivatedError.code
             raise UserCancelledError(reason=reason) from error
         self._over = True
 
 
 def _any_set(card: FineidCard) -> bool:
-    return any(card.pin_info(role).changed for role in _PINS)
+    return any(card.pin_info(role).changed for role in PINS)

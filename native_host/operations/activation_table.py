@@ -39,6 +39,7 @@ def scheme_of(not_before: datetime) -> Scheme:
 class PinState(Enum):
     """What the card says of a PIN."""
 
+    # By the card's own account; ``card_pins.is_set`` says where that is known.
     NEVER_SET = "never set"
     NEVER_SET_BLOCKED = "never set, and without tries"
     IN_USE = "in use"

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What a card's status means for its holder, and what the holder can do with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from native_host.card.errors import (
     CardExpiredError,
     PinTriesUnreadableError,
+    PukBlockedError,
     UnsupportedCardError,
 )
+from native_host.operations.card_pins import ActivationBlockedError
 from native_host.operations.card_status import CardStatus, CertificateStatus
 
 PINS = ("PIN1", "PIN2")
@@ -33,6 +35,10 @@ class CardState:
 def card_state(card: CardStatus, now: datetime) -> CardState:
     if problem := _unusable(card, now):
         return CardState("", "error", problem=problem)
+    return replace(_usable_state(card), can_activate=can_activate(card))
+
+
+def _usable_state(card: CardStatus) -> CardState:
     if state := _of_activation(card) or _of_tries(card["tries"]):
         return state
     if len(readable(card)) < len(card["certificates"]):
@@ -41,6 +47,8 @@ def card_state(card: CardStatus, now: datetime) -> CardState:
         return CardState("", "warning", problem=PinTriesUnreadableError.code)
     if card["activation"] == "active":
         return CardState("card.ready", "good")
+    if can_activate(card):
+        return CardState("card.undecided", "note")
     return CardState("card.unknown", "warning")
 
 
@@ -63,12 +71,16 @@ def _unusable(card: CardStatus, now: datetime) -> str:
 def _of_activation(card: CardStatus) -> CardState | None:
     if card["activation"] not in ("new", "partly"):
         return None
-    unset = [pin for pin in PINS if not card["pinsSet"].get(pin)]
-    if all(_activation_blocked(card, pin) for pin in unset):
-        return CardState("card.activation_blocked", "error")
-    if card["activation"] == "new":
-        return CardState("card.new", "note", can_activate=True)
-    return CardState("card.partly", "warning", can_activate=True)
+    match card["activationProblem"]:
+        case None:
+            kind: _Kind = "note" if card["activation"] == "new" else "warning"
+            return CardState(f"card.{card['activation']}", kind)
+        case ActivationBlockedError.code:
+            return CardState("card.activation_blocked", "error")
+        case PukBlockedError.code:
+            return CardState("card.activation_lost", "error")
+        case problem:
+            return CardState("", "warning", problem=problem)
 
 
 def _of_tries(tries: dict[str, int | None]) -> CardState | None:
@@ -87,29 +99,24 @@ def _which(pins: list[str]) -> str:
     return "pins" if len(pins) == 2 else pins[0].lower()
 
 
+def can_activate(card: CardStatus) -> bool:
+    return card["activation"] != "active" and card["activationProblem"] is None
+
+
 def can_change(card: CardStatus, pin: str) -> bool:
     """Whether a person can type this PIN, and so change it."""
-    return bool(card["pinsSet"].get(pin) and card["tries"][pin])
+    return card["pinsSet"].get(pin) is not False and bool(card["tries"][pin])
 
 
 def can_unlock(card: CardStatus, pin: str) -> bool:
     """Whether the PUK can set this PIN: it is locked, or may be forgotten."""
-    if card["tries"]["PUK"] == 0:
+    if card["tries"]["PUK"] == 0 or card["tries"][pin] is None:
         return False
-    return bool(card["pinsSet"].get(pin)) or _activation_blocked(card, pin)
+    locked = card["tries"][pin] == 0 and not can_activate(card)
+    return card["pinsSet"].get(pin) is not False or locked
 
 
 def valid_until(card: CardStatus) -> datetime | None:
     """Return the earliest end of the readable certificates, if there are any."""
     ends = (datetime.fromisoformat(each["notAfter"]) for each in readable(card))
     return min(ends, default=None)
-
-
-def _activation_blocked(card: CardStatus, pin: str) -> bool:
-    """Whether the activation code has no tries left.
-
-    A code of eight digits is the PUK, which also sets a PIN without tries.
-    """
-    lengths = card["activationCodeLengths"] or ()
-    unset = card["pinsSet"].get(pin) is False
-    return unset and card["tries"][pin] == 0 and 8 not in lengths

@@ -3,7 +3,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Literal, NotRequired, Required, TypedDict
+from typing import NotRequired, Required, TypedDict
 
 from native_host.card.atr import identify
 from native_host.card.errors import (
@@ -12,20 +12,17 @@ from native_host.card.errors import (
     CardKind,
     CardMuteError,
     CardResetError,
-    PinTriesUnreadableError,
     UnsupportedCardError,
 )
-from native_host.card.fineid import FineidCard, PinInfo, PinRole
+from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
 from native_host.card.source import CardConnection, CardSource, Reader
-from native_host.operations.activation_table import scheme_of
+from native_host.operations.activation_table import Scheme, scheme_of
 from native_host.operations.card_access.secure_channel import connect_unasked
+from native_host.operations.card_pins import PINS, Activation, CardPins, read_infos
 
 # PROTOCOL.md §3 names the fields.
-
-#: How far a card has been activated; ``partly`` if only one of its PINs is set.
-Activation = Literal["active", "new", "partly", "unknown"]
 
 
 class Failure(TypedDict):
@@ -65,11 +62,16 @@ class CertificatesStatus(TypedDict):
 
 
 class CardContent(CertificatesStatus):
-    """A card. ``tries`` and ``pinsSet`` have PIN1, PIN2 and PUK; None is unknown."""
+    """A card. ``tries`` has PIN1, PIN2 and PUK; ``pinsSet`` the PINs. None is unknown.
+
+    ``activationProblem`` is the code of the error with which an activation would end
+    before it asks anything.
+    """
 
     tries: dict[str, int | None]
     pinsSet: dict[str, bool | None]
     activation: Activation
+    activationProblem: str | None
 
 
 class CardStatus(CardContent):
@@ -101,16 +103,6 @@ async def wait_for_card(source: CardSource) -> None:
     readers = await source.readers()
     while not any(reader.atr or reader.mute for reader in readers):
         readers = await source.wait_for_change(readers)
-
-
-def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
-    """Return whether the PINs still have their factory values (DF2F)."""
-    changed = {None if info is None else info.changed for info in (pin1, pin2)}
-    if None in changed:
-        return "unknown"
-    if len(changed) == 2:
-        return "partly"
-    return "active" if changed == {True} else "new"
 
 
 async def reader_status(source: CardSource, reader: Reader) -> ReaderStatus:
@@ -154,38 +146,28 @@ async def _read_once(source: CardSource, reader: Reader) -> CardContent:
 
 def _read(connection: CardConnection) -> CardContent:
     session = FineidCard(connection)
-    content, pins = _read_certificates(session), _read_pins(session)
-    if None in pins.values() or not content["certificates"]:
+    content, infos = _read_certificates(session), read_infos(session)
+    if len(infos) < len(PinRole) or not content["certificates"]:
         # A card that has lost its power has forgotten the application. If the reader
         # does not say so, the card lacks PINs and files that it had.
         session = FineidCard(connection)
-        if None in pins.values():
-            pins = _read_pins(session)
-        if None not in pins.values():
+        if len(infos) < len(PinRole):
+            infos = read_infos(session)
+        if len(infos) == len(PinRole):
             content = _read_certificates(session)
+    lengths = content["activationCodeLengths"]
+    scheme = Scheme(tuple(lengths)) if lengths else Scheme.UNCLEAR
+    pins = CardPins(scheme=scheme, pins=infos)
     return {
         **content,
         "tries": {
-            name: info.tries_left if info else None for name, info in pins.items()
+            role.name: infos[role].tries_left if role in infos else None
+            for role in PinRole
         },
-        "pinsSet": {
-            name: info.changed if info else None
-            for name, info in pins.items()
-            if name != PinRole.PUK.name
-        },
-        "activation": activation_of(pins["PIN1"], pins["PIN2"]),
+        "pinsSet": {role.name: pins.is_set(role) for role in PINS},
+        "activation": pins.activation,
+        "activationProblem": pins.activation_problem or None,
     }
-
-
-def _read_pins(session: FineidCard) -> dict[str, PinInfo | None]:
-    """Return the PINs; None for one that can't be read."""
-    pins: dict[str, PinInfo | None] = {}
-    for role in PinRole:
-        try:
-            pins[role.name] = session.pin_info(role)
-        except PinTriesUnreadableError:
-            pins[role.name] = None
-    return pins
 
 
 def _read_certificates(session: FineidCard) -> CertificatesStatus:

@@ -14,7 +14,7 @@ from native_host.card.errors import (
     PinNotEnteredError,
     WrongPinError,
 )
-from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
+from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
@@ -22,27 +22,14 @@ from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_access.card_session import SecondChoiceError
 from native_host.operations.card_access.held_card import HeldCard
+from native_host.operations.card_pins import UsablePin, usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
+from native_host.pin_prompt.prompt import DeclinedError
 
 T = TypeVar("T")
-
-
-def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
-    """Read a PIN's tries left; this costs no try.
-
-    Raises ``CardNotActivatedError`` for one that was never set, ``PinBlockedError``,
-    ``PinTriesUnreadableError``.
-    """
-    info = card.pin_info(role)
-    # Checked first: a new card may have blocked PINs, and must then be activated.
-    if info.changed is False:
-        raise CardNotActivatedError("The card has not been activated.")
-    if info.tries_left == 0:
-        raise PinBlockedError(f"{role.name} has no tries left.")
-    return info
 
 
 def prefer_usable(
@@ -66,6 +53,7 @@ class PinAsker:
     A PIN that a card has refused is not sent to it again, even after the card was
     removed and inserted again. ``refusals`` are the PINs known as refused. For a card
     that is not activated, activation is offered first; for a blocked PIN, unblocking.
+    Where nobody knows whether the PIN was ever set, the person can say that it was not.
     """
 
     def __init__(
@@ -156,7 +144,12 @@ class PinTries:
             raise StopAsyncIteration
         while True:
             question = self._question or await self._first_question()
-            attempt = await self._ask(question)
+            try:
+                attempt = await self._ask(question)
+            except DeclinedError:  # the person has no PIN yet
+                self._question, self._unlocked = None, False
+                await self._offer.activate_undecided(self.held_card)
+                continue
             if self._refusals.holds(self._certificate, attempt.digits):
                 self._question = replace(question, repeated=True)
                 await attempt.wipe()
@@ -183,17 +176,17 @@ class PinTries:
         """
         card, run = self.held_card.card, self.held_card.run
         try:
-            info = await self.prompt.watch(run(usable_pin, card, self.role))
+            now = await self.prompt.watch(run(usable_pin, card, self.role))
         except (CardNotActivatedError, PinBlockedError):
             return False
         except BaseException:
             await attempt.wipe()
             raise
-        return info.tries_left == question.tries_left
+        return now.tries_left == question.tries_left
 
     async def _first_question(self) -> PinQuestion:
         await self.held_card.confirm(self._certificate)
-        tries_left = (await self._usable_pin()).tries_left
+        tries_left, can_activate = await self._usable_pin()
         digits = PIN_DIGITS[self.role]
         return PinQuestion(
             role="PIN1" if self.role is PinRole.PIN1 else "PIN2",
@@ -211,9 +204,10 @@ class PinTries:
             test_card=self._certificate.test,
             unlocked=self._unlocked,
             can_allow=self._can_allow,
+            can_activate=can_activate and self._offer.possible,
         )
 
-    async def _usable_pin(self) -> PinInfo:
+    async def _usable_pin(self) -> UsablePin:
         """See ``usable_pin``. Offers to activate a card that is not activated."""
         if not self._not_activated:
             try:
@@ -224,7 +218,7 @@ class PinTries:
         await self._offer.activate(self.held_card)
         return await self._unblocked_pin()
 
-    async def _unblocked_pin(self) -> PinInfo:
+    async def _unblocked_pin(self) -> UsablePin:
         """See ``usable_pin``. Offers to unblock a blocked PIN."""
         card, run = self.held_card.card, self.held_card.run
         try:

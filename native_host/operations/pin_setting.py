@@ -18,7 +18,6 @@ from native_host.card.errors import (
     NewPinRefusedError,
     PinBlockedError,
     PinNotEnteredError,
-    PinTriesUnreadableError,
     PukBlockedError,
     WrongPinError,
     WrongPukError,
@@ -29,6 +28,12 @@ from native_host.card.pins import ALL_TRIES, NEW_PIN_DIGITS
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.card_access.held_card import HeldCard, OtherCardError
+from native_host.operations.card_pins import (
+    CardPins,
+    SetPinCommand,
+    is_set,
+    read_pins,
+)
 from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
@@ -39,37 +44,12 @@ logger = logging.getLogger(__name__)
 _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
 
-@dataclass(frozen=True)
-class CardSnapshot:
-    """A card's state at one moment.
-
-    ``pins`` has the PINs whose tries left could be read.
-    """
+@dataclass(frozen=True, kw_only=True)
+class CardSnapshot(CardPins):
+    """A card's state at one moment."""
 
     certificate: CardCertificate
     serial: bytes = field(repr=False)
-    pins: Mapping[PinRole, PinInfo]
-
-    def info(self, role: PinRole) -> PinInfo:
-        """Return a PIN's state. Raises ``PinTriesUnreadableError``."""
-        if role not in self.pins:
-            raise PinTriesUnreadableError(
-                f"The card does not say how many tries {role.name} has left."
-            )
-        return self.pins[role]
-
-
-@dataclass(frozen=True)
-class SetPinCommand:
-    """One command that sets the PIN ``role``: a change, or unblocking with the PUK."""
-
-    role: PinRole
-    by_puk: bool
-
-    @property
-    def at_risk(self) -> PinRole:
-        """The PIN or PUK that loses a try by a wrong code."""
-        return PinRole.PUK if self.by_puk else self.role
 
 
 @dataclass(frozen=True)
@@ -113,8 +93,6 @@ class PinSetting(ABC):
     """
 
     operation: Literal["activate", "change-pin", "unblock"]
-    #: The PINs whose tries left must be known.
-    roles: tuple[PinRole, ...]
     #: The operation's PIN, if it is about a single one.
     pin: Literal["", "PIN1", "PIN2"] = ""
     #: Whether another question of the operation comes after declining.
@@ -194,13 +172,10 @@ class PinSetting(ABC):
         serial = card.serial()
         if self._serial not in {None, serial}:
             raise OtherCardError("Another card was put in.")
-        pins: dict[PinRole, PinInfo] = {}
-        for role in self.roles:
-            try:
-                pins[role] = card.pin_info(role)
-            except PinTriesUnreadableError as error:
-                logger.info("%s", error)
-        return CardSnapshot(certificate, serial, pins)
+        pins = read_pins(card)
+        return CardSnapshot(
+            scheme=pins.scheme, pins=pins.pins, certificate=certificate, serial=serial
+        )
 
     def _send(
         self,
@@ -346,7 +321,8 @@ class PinSetting(ABC):
             return
         self._refusals.accepted(seen.certificate)
         # A PIN that was set, with all its tries, looks the same after it is set anew.
-        self._in_doubt = before.changed is not False and before.tries_left == ALL_TRIES
+        was_set = is_set(before, seen.scheme) is not False
+        self._in_doubt = was_set and before.tries_left == ALL_TRIES
 
 
 def _was_set(before: PinInfo, now: PinInfo) -> bool:

@@ -15,13 +15,12 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.errors import InvalidArgumentError, UserCancelledError
-from native_host.operations.activation_table import PinState
 from native_host.operations.card_access.held_card import HeldCard
+from native_host.operations.card_pins import SetPinCommand
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,
     Plan,
-    SetPinCommand,
     new_pin_field,
     pin_name,
     set_pins,
@@ -95,7 +94,6 @@ class _OnePin(PinSetting):
         if role not in NEW_PIN_DIGITS:
             raise InvalidArgumentError("The PUK can't be set.")
         self.operation = "unblock" if by_puk else "change-pin"
-        self.roles = (role, PinRole.PUK) if by_puk else (role,)
         self.pin = pin_name(role)
         self._command = SetPinCommand(role, by_puk)
 
@@ -221,11 +219,7 @@ def _changing(
     card: FineidCard, seen: CardSnapshot, role: PinRole
 ) -> tuple[CodeField, CodeField]:
     """Return the fields for changing a PIN. Raises what rules it out."""
-    info = seen.info(role)
-    if info.changed is False:
-        raise CardNotActivatedError("The card has not been activated.")
-    if info.tries_left == 0:
-        raise PinBlockedError(f"{role.name} has no tries left.")
+    seen.usable(role)
     # On the PIN pad, the old PIN must have a length that a new one may have.
     old = NEW_PIN_DIGITS[role] if card.can_modify_on_pad else PIN_DIGITS[role]
     return CodeField("old", tuple(old)), new_pin_field(role)
@@ -236,7 +230,7 @@ def _unblocking(
 ) -> tuple[CodeField, CodeField]:
     """Return the fields for unblocking a PIN. Raises what rules it out."""
     # Without tries left, activation by seven digits is impossible, but the PUK works.
-    if PinState.of(seen.info(role)) is PinState.NEVER_SET:
+    if seen.info(role).tries_left and seen.is_set(role) is False:
         raise CardNotActivatedError("The card has not been activated.")
     if seen.info(PinRole.PUK).tries_left == 0:
         raise PukBlockedError("The PUK has no tries left.")

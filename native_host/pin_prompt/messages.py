@@ -16,6 +16,7 @@ are the answers that the window writes::
                                      or {"type": "agreed", "number": 3} for a PIN pad
                                      or "allowed" in place of "pin", if the question
                                      has "can_allow"
+                                     or "declined", if it has "can_activate"
     {"type": "ask-codes", "number": 4, "question": {…}}
                          → {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
                                      in the order of the question's fields,
@@ -24,7 +25,8 @@ are the answers that the window writes::
                                      question has "can_decline"
     {"type": "offer-activation", "number": 5, "question": {…}}
                                      → {"type": "agreed", "number": 5}
-                                     or "declined", if the question has "unasked"
+                                     or "declined", if the question has "unasked" or
+                                     "undecided"
     {"type": "offer-unlock", "number": 6, "question": {…}}
                                      → {"type": "agreed", "number": 6}
     {"type": "confirm-other-card", "number": 7, "question": {…}}

@@ -228,14 +228,17 @@ class ActivationQuestion:
     """An offer to activate the card. With ``partly``, one PIN is set already.
 
     ``unasked`` is True when the person has only put the card in. The prompt then says
-    whose card it is, and the person can decline all later offers for it. ``test_card``
-    is the same as in ``ConsentQuestion``.
+    whose card it is, and the person can decline all later offers for it. ``undecided``
+    is True when the person has said that there is no PIN yet, and nobody knows whether
+    that is so; the person can then go back to the PIN. ``test_card`` is the same as in
+    ``ConsentQuestion``.
     """
 
     partly: bool
     name: str = ""
     satu: str = ""
     unasked: bool = False
+    undecided: bool = False
     test_card: bool = False
 
 
@@ -270,7 +273,8 @@ class PinQuestion:
     mock card in a system reader is known by its certificate only. ``unlocked`` is True
     when the person has just unlocked the PIN. With ``can_allow`` the person may allow
     the same for a while, without a PIN (``Prompt.allowed``); not with a PIN pad.
-    ``ticked`` says that the person has done so before, with a wrong PIN.
+    ``ticked`` says that the person has done so before, with a wrong PIN. With
+    ``can_activate`` the person can say that there is no PIN yet.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -291,6 +295,7 @@ class PinQuestion:
     unlocked: bool = False
     can_allow: bool = False
     ticked: bool = False
+    can_activate: bool = False
 
 
 Question = (

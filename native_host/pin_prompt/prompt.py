@@ -108,7 +108,8 @@ class Prompt(ABC):
 
         Returns the ASCII digits in a buffer that the caller wipes, or an empty buffer
         when the person types the PIN on the reader. With one try left, the person has
-        explicitly confirmed the last try.
+        explicitly confirmed the last try. Raises ``DeclinedError`` when the person says
+        that there is no PIN yet, if the question allows that.
         """
 
     @abstractmethod
@@ -125,7 +126,8 @@ class Prompt(ABC):
     async def offer_activation(self, question: model.ActivationQuestion) -> None:
         """Offer to activate the card now.
 
-        Raises ``DeclinedError`` when the person wants no such offer for this card.
+        Raises ``DeclinedError`` when the person wants no such offer for this card, or
+        goes back to the PIN.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from native_host.errors import UserCancelledError
 from native_host.hardening import wipe
 from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
-from native_host.pin_prompt.prompt import Prompt, PromptError
+from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 from native_host.platform import system
 
@@ -189,12 +189,16 @@ class TerminalPrompt(Prompt):
         self._write_question(question)
         if question.pin_pad:
             self._write(text("pin_pad.hint"))
+        if question.can_activate:
+            self._write(f"{text('no_pin.more')} {text('terminal.no_pin')}")
         if question.pin_pad or question.tries_left == 1:
-            await self._ask_to_go_on()
+            await self._ask_to_go_on(can_decline=question.can_activate)
         if question.pin_pad:
             return bytearray()
         while True:
             pin = await self._ask_hidden(text(f"pin.{question.role}"))
+            if question.can_activate and _means(pin, "terminal.no"):
+                raise DeclinedError
             if not pin.isdigit():
                 error_notice = text("pin.digits_only")
             elif len(pin) < question.min_length:
@@ -334,8 +338,7 @@ class TerminalPrompt(Prompt):
         answer = await self._ask(text("terminal.easy"))
         self._show_typing()
         self._write("")
-        # Digits never become a str, which can't be wiped.
-        accepted = not any(chr(byte).isdigit() for byte in answer) and _is_yes(answer)
+        accepted = _means(answer, "terminal.yes")
         wipe(answer)
         return accepted
 
@@ -377,9 +380,12 @@ class TerminalPrompt(Prompt):
             self._write(f"\n  {number}. {first}", *(f"     {line}" for line in rest))
         self._write("")
 
-    async def _ask_to_go_on(self) -> None:
+    async def _ask_to_go_on(self, *, can_decline: bool = False) -> None:
         self._show_typing()
-        if not _is_yes(await self._ask(self._texts("terminal.go_on"))):
+        answer = await self._ask(self._texts("terminal.go_on"))
+        if can_decline and _means(answer, "terminal.no"):
+            raise DeclinedError
+        if not _means(answer, "terminal.yes"):
             raise UserCancelledError
 
     def _write(self, *lines: str, end: str = "\n") -> None:
@@ -417,9 +423,12 @@ class TerminalPrompt(Prompt):
         return self._terminal
 
 
-def _is_yes(answer: bytearray) -> bool:
+def _means(answer: bytearray, key: str) -> bool:
+    """Whether an answer is a word of the texts, in any language."""
+    if any(chr(byte).isdigit() for byte in answer):
+        return False  # digits never become a str, which can't be wiped
     given = answer.decode(errors="replace").strip().casefold()
-    return given in {texts.load(code)("terminal.yes") for code in texts.languages()}
+    return given in {texts.load(code)(key) for code in texts.languages()}
 
 
 def _is_terminal() -> bool:

@@ -103,7 +103,9 @@ class WindowPrompt(Prompt):
 
     async def ask_pin(self, question: model.PinQuestion) -> bytearray:
         wanted = "agreed" if question.pin_pad else "pin"
-        also = ("allowed",) if question.can_allow and not question.pin_pad else ()
+        also = ["declined"] * question.can_activate
+        if question.can_allow and not question.pin_pad:
+            also.append("allowed")
         return await self._ask_about(messages.Ask, question, wanted, *also)
 
     async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
@@ -124,7 +126,7 @@ class WindowPrompt(Prompt):
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
     async def offer_activation(self, question: model.ActivationQuestion) -> None:
-        also = ("declined",) if question.unasked else ()
+        also = ("declined",) if question.unasked or question.undecided else ()
         await self._ask_about(messages.Ask, question, "agreed", *also)
 
     async def wait_for_cancel(self) -> None:

@@ -31,7 +31,7 @@ from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.held_card import closing_on_error, same_card
 from native_host.operations.card_access.secure_channel import connect_unasked
-from native_host.operations.pin import usable_pin
+from native_host.operations.card_pins import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.tasks import TaskSet
 

@@ -239,7 +239,7 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
     await look("noCard", "lookAtCard", [])
 
 
-def tries(*, are_set: bool = True, **left: int) -> dict[str, dict[str, Any]]:
+def tries(*, are_set: bool | None = True, **left: int) -> dict[str, dict[str, Any]]:
     """Return PINs with the tries left: of the activation code, if they are not set."""
     return {name: {"tries": each, "isSet": are_set} for name, each in left.items()}
 
@@ -248,14 +248,25 @@ def unset(**left: int) -> dict[str, dict[str, Any]]:
     return tries(are_set=False, **left)
 
 
+def undecided(**left: int) -> dict[str, dict[str, Any]]:
+    return tries(are_set=None, **left)
+
+
 #: The states of a card, as differences to one that is ready, and their headings.
 _NEW, _PARTLY = {"activation": "new"}, {"activation": "partly"}
-_LETTER, _PUK = {"codeLengths": [7]}, {"codeLengths": [8]}
+_UNDECIDED = {"activation": "unknown", "activationProblem": None}
+_BLOCKED, _LOST = (
+    {"activationProblem": each} for each in ("ACTIVATION_BLOCKED", "PUK_BLOCKED")
+)
 _STATES: list[tuple[dict[str, Any], str]] = [
     ({}, "cardReady"),
-    (_NEW | _PUK | {"pins": unset(PIN1=0, PIN2=0)}, "cardNew"),
-    (_NEW | _LETTER | {"pins": unset(PIN1=5, PIN2=5)}, "cardNew"),
-    (_PARTLY | _PUK | {"pins": unset(PIN2=0) | tries(PUK=1)}, "cardPartly"),
+    (_NEW | {"pins": unset(PIN1=0, PIN2=0)}, "cardNew"),
+    (_NEW | {"pins": unset(PIN1=5, PIN2=5)}, "cardNew"),
+    (_PARTLY | {"pins": unset(PIN2=0) | tries(PUK=1)}, "cardPartly"),
+    (_UNDECIDED | {"pins": undecided(PIN1=5, PIN2=5)}, "cardUndecided"),
+    (_UNDECIDED | {"pins": undecided(PIN1=1, PIN2=1) | tries(PUK=1)}, "pinsLast"),
+    (_NEW | _LOST | {"pins": unset(PIN1=0, PIN2=0) | tries(PUK=0)}, "activationLost"),
+    (_PARTLY | _LOST | {"pins": unset(PIN2=0) | tries(PUK=0)}, "activationLost"),
     ({"pins": tries(PIN1=0)}, "pin1Locked"),
     ({"pins": tries(PIN2=0, PUK=1)}, "pin2Locked"),
     ({"pins": tries(PIN1=0, PIN2=0)}, "pinsLocked"),
@@ -266,8 +277,8 @@ _STATES: list[tuple[dict[str, Any], str]] = [
     ({"pins": tries(PUK=0)}, "pukBlocked"),
     ({"pins": tries(PIN1=0, PUK=0)}, "cardLost"),
     # Here the letter's code is no PUK, and can be used up.
-    (_NEW | _LETTER | {"pins": unset(PIN1=0, PIN2=0)}, "activationBlocked"),
-    (_PARTLY | _LETTER | {"pins": unset(PIN2=0)}, "activationBlocked"),
+    (_NEW | _BLOCKED | {"pins": unset(PIN1=0, PIN2=0)}, "activationBlocked"),
+    (_PARTLY | _BLOCKED | {"pins": unset(PIN2=0)}, "activationBlocked"),
     # The last of the PUK is told of also where all else is well.
     ({"pins": tries(PUK=1)}, "cardReady"),
 ]

@@ -161,13 +161,19 @@ def test_card_status_names_a_card_that_keeps_silent(
 def test_activation_is_judged_by_each_pins_own_state(
     run: Run, mock_card: MockCardState
 ) -> None:
-    for pin1, pin2, activation in (
-        (False, False, "new"),
-        (True, False, "partly"),
-        (False, True, "partly"),
-        (True, True, "active"),
+    for pin1, pin2, tries, activation, pins_set in (
+        (False, False, 0, "new", {"PIN1": False, "PIN2": False}),
+        (True, False, 0, "partly", {"PIN1": True, "PIN2": False}),
+        (False, True, 0, "partly", {"PIN1": False, "PIN2": True}),
+        (True, True, 0, "active", {"PIN1": True, "PIN2": True}),
+        # A PIN that has tries may work, on a card of an eight-digit code.
+        (False, True, 5, "unknown", {"PIN1": None, "PIN2": True}),
+        (False, False, 5, "unknown", {"PIN1": None, "PIN2": None}),
     ):
         with mock_card.update() as data:
             data.pin1.changed, data.pin2.changed = pin1, pin2
+            data.pin1.tries = data.pin2.tries = tries
         (reader,) = run("card", "status", "--card", "mock").result["readers"]
-        assert reader["card"]["activation"] == activation
+        told = reader["card"]
+        assert (told["activation"], told["pinsSet"]) == (activation, pins_set)
+        assert told["activationProblem"] is None

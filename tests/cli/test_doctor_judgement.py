@@ -37,6 +37,7 @@ CARD: dict[str, Any] = {
     "generation": "MULTIAPP_V5",
     "holder": {"name": "SPECIMEN-A", "satu": "1"},
     "activation": "active",
+    "activationProblem": None,
     "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
     "pinsSet": {"PIN1": True, "PIN2": True},
 }

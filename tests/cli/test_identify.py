@@ -24,6 +24,7 @@ ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 SIGN = ("sign", "--origin", ORIGIN, "--card", "mock", "contract.txt")
 CHANGE = ("card", "change-pin", "pin1", "--card", "mock")
 UNBLOCK = ("card", "unblock", "pin2", "--card", "mock")
+NEVER_SET = {"tries": 0, "changed": False}
 AT_TERMINAL = ("--prompt", "terminal", "--lang", "en")
 
 Begin = Callable[..., Terminal]
@@ -146,7 +147,7 @@ def _identify(terminal: Terminal, card: MockCardState) -> None:
     [
         (ASKED, "pin1", {"tries": 0}, "PIN_BLOCKED", "basic PIN (PIN1) is locked"),
         (CHANGE, "pin1", {"tries": 0}, "PIN_BLOCKED", "kortilla card unblock"),
-        (CHANGE, "pin1", {"changed": False}, "CARD_NOT_ACTIVATED", "activate"),
+        (CHANGE, "pin1", NEVER_SET, "CARD_NOT_ACTIVATED", "activate"),
         (UNBLOCK, "puk", {"tries": 0}, "PUK_BLOCKED", "You need a new card"),
     ],
 )

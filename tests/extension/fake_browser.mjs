@@ -207,6 +207,7 @@ export const READER = Object.freeze({
     tries: { PIN1: 5, PIN2: null, PUK: 0 },
     pinsSet: { PIN1: true, PIN2: null },
     activation: "unknown",
+    activationProblem: "PIN_TRIES_UNREADABLE",
   },
 });
 

@@ -50,24 +50,38 @@ const card = (more = {}, pin1 = 5, puk = 5) => ({
     PUK: { tries: puk, isSet: true },
   },
   activation: "active",
-  codeLengths: [8],
+  activationProblem: null,
   ...more,
 });
+
+/**
+ * @param {CardStatus["activation"]} activation
+ * @param {string} activationProblem
+ */
+const unactivatable = (activation, activationProblem) => card({ activation, activationProblem });
 
 for (const [what, given, heading, state] of /** @type {[string, CardStatus, string, string][]} */ ([
   ["a ready card", card(), "cardReady", "ready"],
   ["a new card", card({ activation: "new" }), "cardNew", "note"],
   ["half an activation", card({ activation: "partly" }), "cardPartly", "warning"],
+  ["a new card at its end", unactivatable("new", "PUK_BLOCKED"), "activationLost", "problem"],
+  ["half of one", unactivatable("partly", "PUK_BLOCKED"), "activationLost", "problem"],
+  ["a used-up code", unactivatable("new", "ACTIVATION_BLOCKED"), "activationBlocked", "problem"],
+  ["an unreadable PUK", unactivatable("new", "constructor"), "cardUntold", "warning"],
   ["a last try", card({}, 1), "pin1Last", "warning"],
   ["a locked PIN", card({}, 0), "pin1Locked", "problem"],
   ["a locked PUK", card({}, 5, 0), "pukBlocked", "warning"],
   ["a PUK at its last try", card({}, 5, 1), "cardReady", "warning"],
   ["a lost card", card({}, 0, 0), "cardLost", "problem"],
-  ["an unclear card", card({ activation: "unknown" }), "cardUntold", "warning"],
+  ["an undecided card", card({ activation: "unknown" }), "cardUndecided", "note"],
+  ["its last try", card({ activation: "unknown" }, 1), "pin1Last", "warning"],
+  ["an unclear card", unactivatable("unknown", "CARD_ERROR"), "cardUntold", "warning"],
   ["an old card", card({ certificates: [certificate(NOW - 1)] }), "expired", "problem"],
 ])) {
   test(`${what} is ${heading}, a ${state}`, () => {
-    const { report } = cardReport(given);
+    const { report, canActivate } = cardReport(given);
+    const { activation, activationProblem } = given;
+    assert.equal(canActivate, activation !== "active" && activationProblem === null);
     assert.deepEqual([report.heading, report.state], [heading, state]);
   });
 }

@@ -16,7 +16,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.errors import KortillaError, UserCancelledError
-from native_host.operations.activate import ActivationBlockedError
+from native_host.operations.card_pins import ActivationBlockedError
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion, Step
 from native_host.pin_prompt.prompt import PromptError

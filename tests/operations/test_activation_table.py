@@ -9,7 +9,7 @@ import pytest
 from kortilla.mock_card.state import MockCardState
 from native_host.card.fineid import PinInfo
 from native_host.card.mock_source import MockCardConnection, MockCardSource
-from native_host.operations import activate as activation
+from native_host.operations import card_pins
 from native_host.operations.activation_table import (
     TABLE,
     Action,
@@ -88,7 +88,7 @@ async def test_the_card_gets_what_the_table_says(
     assert event_of(scheme, digits) is event
     card = new_card("eight")
     put_into(card, state, CODES[7])
-    monkeypatch.setattr(activation, "scheme_of", lambda _: scheme)
+    monkeypatch.setattr(card_pins, "scheme_of", lambda _: scheme)
     action = TABLE[state, event]
     locked = action in {Action.LOCKED, Action.LEAVE} and state in WITHOUT_TRIES
     # Where no code can help, none is asked for.

@@ -366,6 +366,8 @@ async def test_no_other_holder_appears_without_a_question(
                 card.pin1.tries = 0
             for pin in (card.pin1, card.pin2):
                 pin.changed = state != "new"
+                pin.tries *= pin.changed  # only such a card is surely new
+                pin.tries *= pin.changed  # only such a card is surely new
     first, second = readers.sources["A"], readers.sources["B"]
     second.remove()
     user = User(agrees=None, confirms=None)

@@ -24,6 +24,9 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import DeclinedError, Prompt
 
+#: In place of a PIN: the user says that there is none yet.
+NO_PIN = "no PIN"
+
 
 @dataclass
 class User(Prompt):
@@ -55,6 +58,8 @@ class User(Prompt):
     codes_questions: list[CodesQuestion] = field(default_factory=list)
     #: For each offer to activate the card, whether the card is partly activated.
     offers: list[bool] = field(default_factory=list)
+    #: How often the user goes back from such an offer to the PIN.
+    backs: int = 0
     #: The offers to unlock a PIN, and the answers. Without any left, the offer stays
     #: open.
     unlock_offers: list[UnlockQuestion] = field(default_factory=list)
@@ -123,6 +128,10 @@ class User(Prompt):
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self.questions.append(question)
+        if self.pins and self.pins[0] == NO_PIN:
+            assert question.can_activate
+            del self.pins[0]
+            raise DeclinedError
         if self.pins:
             self.allowed = self.allows and question.can_allow
             self.typed.append(bytearray(self.pins.pop(0), "ascii"))
@@ -145,6 +154,9 @@ class User(Prompt):
     async def offer_activation(self, question: ActivationQuestion) -> None:
         self.offers.append(question.partly)
         if question.unasked and self.declines:
+            raise DeclinedError
+        if question.undecided and self.backs:
+            self.backs -= 1
             raise DeclinedError
         await self._decide(self.agrees)
 

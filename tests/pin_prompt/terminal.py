@@ -14,6 +14,7 @@ from tests.support import terminal, warm
 PROGRAM = """
 import asyncio, pickle, signal, sys
 from native_host.errors import KortillaError
+from native_host.pin_prompt.prompt import DeclinedError
 from native_host.pin_prompt.terminal import TerminalPrompt
 
 def said(answer):
@@ -35,7 +36,8 @@ async def main(conversation, calls, close_after):
             if asyncio.iscoroutine(answer):
                 print(said(await answer), flush=True)
     except KortillaError as error:
-        print(error.code, flush=True)
+        declined = isinstance(error, DeclinedError)
+        print("declined" if declined else error.code, flush=True)
     finally:
         await prompt.close()
 

@@ -273,6 +273,7 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
         for partly in (False, True):
             yield Ask(1, ActivationQuestion(partly))
             yield Ask(1, ActivationQuestion(partly, HOLDER, "1", unasked=True))
+        yield Ask(1, ActivationQuestion(False, undecided=True))
     if operation in FOR_PIN1:
         yield Ask(1, a_question(unlocked=True))
     yield Ask(1, UnlockQuestion("PIN2", HOLDER, "1"))
@@ -292,6 +293,7 @@ def questions(
     """Yield the questions for PINs and codes, without their status."""
     if operation in FOR_PIN1:
         yield a_question(can_allow=operation == "decrypt-mail")
+        yield a_question(can_activate=True)
     elif operation == "sign":
         pin2 = {"role": "PIN2", "min_length": 6}
         there = a_document(folder, name="lease.txt"), a_document(folder)

@@ -169,6 +169,23 @@ def test_activating_on_the_way_is_offered_and_looks_like_it_and_then_back(
     assert stage.site.text() == SITE
 
 
+@pytest.mark.parametrize("way", ["click", "enter", "escape"])
+def test_who_says_that_there_is_no_pin_can_go_back_to_it(
+    stage: Stage, way: str
+) -> None:
+    stage.open()
+    stage.handle(Ask(3, ActivationQuestion(False, undecided=True)))
+    stage.sees("if you have no PINs yet", "go back and use them", "test cards only")
+    stage.guard.end()
+    back = stage.button("Back")
+    assert stage.focus is back
+    if way == "click":
+        back.click()
+    else:
+        QTest.keyClick(back, Qt.Key.Key_Return if way == "enter" else Qt.Key.Key_Escape)
+    assert stage.answers == [{"type": "declined", "number": 3}]
+
+
 UNLOCK = UnlockQuestion("PIN1", HOLDER, "99902038C")
 LOCKED = Ask(1, UNLOCK)
 

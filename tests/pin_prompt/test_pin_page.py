@@ -17,7 +17,7 @@ from PySide6.QtGui import (
     QRegularExpressionValidator,
 )
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 
 from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -115,6 +115,44 @@ def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
     confirm.setFocus()
     QTest.keyClick(confirm, Qt.Key.Key_Backtab)
     assert stage.focus is cancel
+
+
+@pytest.mark.parametrize("way", ["click", "space", "enter"])
+@pytest.mark.parametrize("pin_pad", [False, True])
+def test_who_has_no_pin_yet_says_so_and_what_was_typed_is_wiped(
+    stage: Stage, way: str, pin_pad: bool
+) -> None:
+    stage.ask()
+    stage.show(Ask(7, a_question(can_activate=True, pin_pad=pin_pad)))
+    button = stage.button("I have no PIN yet")
+    stage.guard.restart()
+    assert not button.isEnabled()
+    stage.guard.end()
+    digits = memoryview(b"")
+    if not pin_pad:
+        stage.press("123")
+        digits = stage.pin_page.field.digits
+    for _ in range(2):
+        if way == "click":
+            button.click()
+        else:
+            button.setFocus()
+            QTest.keyClick(button, ENTER if way == "enter" else SPACE)
+    assert stage.answers == [{"type": "declined", "number": 7}]
+    assert not any(digits)
+
+
+def test_only_a_card_that_may_have_no_pin_has_a_button_for_it(stage: Stage) -> None:
+    page = stage.ask(can_activate=True)
+    button = stage.button("I have no PIN yet")
+    cancel, confirm = page.buttons
+    assert stage.focus is page.field
+    assert stage.tab_order() == [page.field, page.eye, button, cancel, confirm]
+    assert "Do not type the activation code" in str(page.announcement)
+    stage.show(Ask(2, a_question(can_activate=True, wrong=True)))
+    assert "activation code" not in str(stage.pin_page.announcement)
+    stage.show(Ask(3, a_question()))
+    assert not [b for b in stage.visible(QPushButton) if "no PIN yet" in b.text()]
 
 
 @pytest.mark.parametrize("way", ["escape", "close", "enter on cancel", "not started"])

@@ -45,7 +45,7 @@ from tests.pin_prompt.conftest import (
 from tests.pin_prompt.terminal import PROGRAM, Call, Terminal, call, command
 from tests.support.patience import patience
 
-CANCELLED = "USER_CANCELLED"
+CANCELLED, DECLINED = "USER_CANCELLED", "declined"
 At = Callable[..., Terminal]
 
 
@@ -111,6 +111,21 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"yes": "agreed", "": CANCELLED},
     ),
     (
+        pin1(tries_left=1, can_activate=True),
+        ["If you have no PIN yet, type no.", "Type yes"],
+        {"no": DECLINED, " Nej ": DECLINED, "": CANCELLED, "1234": CANCELLED},
+    ),
+    (
+        pin1(pin_pad=True, can_activate=True),
+        ["If you have no PIN yet, type no.", "Type yes"],
+        {"EI": DECLINED, "yes": ""},
+    ),
+    (
+        call("offer_activation", ActivationQuestion(False, undecided=True)),
+        ["if you have no PINs yet", "Tried with test cards only", "Type yes"],
+        {"yes": "agreed", "no": CANCELLED},
+    ),
+    (
         call("offer_activation", ActivationQuestion(True)),
         ["was not finished", "Tried with test cards only", "Type yes"],
         {"yes": "agreed"},
@@ -171,6 +186,24 @@ def test_whom_what_and_to_whom_stand_before_the_question(at: At) -> None:
     assert terminal.result() == "1234"
     assert terminal.echoes
     assert "1234" not in terminal.seen
+
+
+@EACH_LANGUAGE
+def test_who_has_no_pin_yet_says_so_in_place_of_it(at: At, language: str) -> None:
+    text = texts.load(language)
+    terminal = at(pin1(can_activate=True), language=language)
+    terminal.wait_for("PIN1): ")
+    assert text("no_pin.more") in terminal.seen
+    assert text("terminal.no_pin") in terminal.seen
+    terminal.type(f"{text('terminal.no')}\n")
+    assert terminal.result() == DECLINED
+
+
+def test_a_word_in_place_of_a_pin_that_must_be_there_is_not_taken(at: At) -> None:
+    terminal = at(pin1())
+    terminal.answer(("PIN1): ", "no"), ("PIN1): ", "1234"))
+    assert terminal.result() == "1234"
+    assert "Type digits only." in terminal.seen
 
 
 @EACH_LANGUAGE

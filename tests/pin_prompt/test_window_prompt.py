@@ -94,6 +94,8 @@ assert answer('agreed')['question']['partly'] is True
 asked = answer('agreed')
 assert (asked['type'], asked['number']) == ('offer-unlock', 5)
 assert answer('declined')['question']['can_decline']
+assert answer('declined')['question']['can_activate']
+assert answer('declined')['question']['undecided']
 answer('codes', values=['1234567', '2580', '739146'])
 asked = hear()
 assert asked['question']['satu'] == '99902038C'
@@ -113,6 +115,10 @@ say(type='pin', number=asked['number'], digits='1234')
         await prompt.offer_unlock(UnlockQuestion("PIN1", "SPECIMEN-A", "1"))
         with pytest.raises(DeclinedError):
             await prompt.ask_codes(a_codes_question(can_decline=True))
+        with pytest.raises(DeclinedError):
+            await prompt.ask_pin(a_question(can_activate=True))
+        with pytest.raises(DeclinedError):
+            await prompt.offer_activation(ActivationQuestion(False, undecided=True))
         codes = await prompt.ask_codes(a_codes_question())
         expected = [b"1234567", b"2580", b"739146"]
         assert codes == dict(
@@ -170,6 +176,7 @@ agreed = ('agreed', {})
 answer(('pin', {'digits': '1111'}), agreed)
 answer(agreed, ('pin', {'digits': '2222'}))
 answer(('codes', {'values': ['1234567']}), ('declined', {}), agreed)
+answer(('declined', {}), ('pin', {'digits': '2222'}))
 first, second = hear(), hear()
 say(type='pin', number=first['number'], digits='1111')
 say(type='pin', number=second['number'], digits='2222')
@@ -178,6 +185,7 @@ say(type='pin', number=second['number'], digits='2222')
         assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
         assert await prompt.ask_pin(a_question()) == b"2222"
         assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
+        assert await prompt.ask_pin(a_question()) == b"2222"
         given_up = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
         given_up.cancel()

@@ -66,6 +66,27 @@ async def test_a_login_ends_with_what_it_was_for(
     await server.cancel(signing)
 
 
+@pytest.mark.parametrize(
+    ("left", "puk", "value"),
+    [
+        (5, 5, None),  # it may be set, so it is tried
+        (0, 5, CKR.USER_PIN_NOT_INITIALIZED),
+        (0, 0, CKR.PIN_LOCKED),
+    ],
+)
+async def test_a_pin_of_which_the_card_says_that_it_was_never_set(
+    client: Client, folder: Path, left: int, puk: int, value: CKR | None
+) -> None:
+    with MockCardState.open(folder).update() as card:
+        card.pin1.changed, card.pin1.tries, card.puk.tries = False, left, puk
+    session = await client.open_session()
+    if value is None:
+        await client.log_in(session)
+    else:
+        with refusal(value):
+            await client.log_in(session)
+
+
 async def test_what_is_no_pin_costs_no_try(client: Client, folder: Path) -> None:
     session = await client.open_session()
     for user, pin, value in (

@@ -24,7 +24,7 @@ def a_card(**changes: Any) -> Any:
         "tries": {"PIN1": 5, "PIN2": 5, "PUK": 5},
         "pinsSet": {"PIN1": True, "PIN2": True},
         "activation": "active",
-        "activationCodeLengths": [8],
+        "activationProblem": None,
     }
     return card | changes
 
@@ -50,5 +50,10 @@ def failed(code: str, kind: str = "") -> Any:
 
 
 PARTLY = {"activation": "partly", "pinsSet": {"PIN1": True, "PIN2": False}}
-BLOCKED = {**NEW, **tries(0, 0), "activationCodeLengths": [7]}
+UNDECIDED: dict[str, Any] = {
+    "activation": "unknown",
+    "pinsSet": {"PIN1": None, "PIN2": None},
+}
+BLOCKED = {**NEW, **tries(0, 0), "activationProblem": "ACTIVATION_BLOCKED"}
+LOST = {**NEW, **tries(0, 0, 0), "activationProblem": "PUK_BLOCKED"}
 READABLE = a_card()["certificates"][0]

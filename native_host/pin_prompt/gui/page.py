@@ -261,7 +261,7 @@ class YesNoPage(QuestionPage):
         """Add the end of the page, with the words on the two buttons."""
         self.column.addStretch()
         # A stray Enter must do no harm.
-        self.initial_focus = self.add_button(no, self.cancelled.emit)
+        self.initial_focus = self.add_button(no, self.dismiss)
         self.confirm = self.add_button(yes, lambda: self.answer(kind), confirms=True)
 
 

@@ -269,11 +269,19 @@ class ActivationOfferPage(YesNoPage):
             self._never.clicked.connect(lambda _checked: self.answer("declined"))
             self.column.addWidget(ButtonLine(self._never))
             self.column.addWidget(muted(text("offer.never.more")))
-        no = text("offer.later" if question.unasked else "cancel")
-        self.add_answers(no, text("offer.yes"))
+        self._undecided = question.undecided
+        no = "offer.later" if question.unasked else "cancel"
+        self.add_answers(text("back" if self._undecided else no), text("offer.yes"))
         self.announcement.add(f"{heading}.", needed=1)
         self.announce_holder()
         self.announcement.add(f"{body} {unproven}")
+
+    def dismiss(self) -> None:
+        """See ``Page``. Where nobody knows, it goes back to the PIN."""
+        if self._undecided:
+            self.answer("declined")
+        else:
+            super().dismiss()
 
     def set_guarded(self, active: bool) -> None:
         """See ``Page``."""

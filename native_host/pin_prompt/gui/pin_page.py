@@ -4,9 +4,9 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.buttons import HoldButton, WrappingCheckBox
+from native_host.gui.buttons import Button, HoldButton, WrappingCheckBox
 from native_host.gui.labels import TriesLabel, label, muted
-from native_host.gui.panels import Kind, Notice
+from native_host.gui.panels import ButtonLine, Kind, Notice
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.document_list import DocumentList
@@ -50,11 +50,38 @@ class BasePinPage(ConfirmPage):
         self._add_consent()
         self._late_at = self.column.count()
         self._add_news()
+        self._no_pin: Button | None = None
         self._add_input()
 
     def _add_input(self) -> None:
         """Add what the person types into, and the end of the page."""
         raise NotImplementedError
+
+    def _add_no_pin(self) -> None:
+        """Add the button of a person who has no PIN yet, where that may be so."""
+        if not self.question.can_activate:
+            return
+        self._no_pin = Button(self.text("no_pin"), height=36)
+        more = self.text("no_pin.more")
+        self._no_pin.setAccessibleDescription(more)
+        self._no_pin.clicked.connect(lambda _checked: self._decline())
+        rows = QVBoxLayout()
+        rows.setSpacing(0)
+        rows.addWidget(muted(more))
+        rows.addWidget(ButtonLine(self._no_pin))
+        self.column.addLayout(rows)
+        if not self._is_heard:
+            self.announcement.add(more, needed=1)
+
+    def _decline(self) -> None:
+        self.clear_digits()
+        self.answer("declined")
+
+    def set_guarded(self, active: bool) -> None:
+        """See ``Page``."""
+        super().set_guarded(active)
+        if self._no_pin is not None:
+            self._no_pin.setEnabled(not active)
 
     def clear_digits(self) -> None:
         """Wipe the typed digits."""
@@ -91,14 +118,19 @@ class BasePinPage(ConfirmPage):
         question, consent = self.question, self.text.pin_consent(self.question)
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        heard = question.wrong or question.repeated or question.unsent
-        if not (heard or question.pad_problem):
-            # Otherwise the person has heard it before the last PIN.
+        if not self._is_heard:
             self.announcement.add(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
             self.announcement.add(self.text("check"), needed=1)
             self.column.addWidget(label(self.text("check"), bold=True))
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether the person has heard what stays the same, before the last PIN."""
+        question = self.question
+        heard = question.wrong or question.repeated or question.unsent
+        return heard or bool(question.pad_problem)
 
     def _add_news(self) -> None:
         """Add the result of the last PIN and the number of tries."""
@@ -123,6 +155,7 @@ class PinPadPage(BasePinPage):
         hint = self.text("pin_pad.hint")
         self.announcement.add(hint, needed=0 if self.last_try_box else 1)
         self.column.addWidget(label(hint, bold=True))
+        self._add_no_pin()
         self.add_end(self.text("pin_pad.confirm"), stretch=self.documents is None)
 
 
@@ -183,6 +216,7 @@ class PinPage(BasePinPage):
             self.allow_box.setChecked(question.ticked)
             rows.addWidget(self.allow_box)
         self.column.addLayout(rows)
+        self._add_no_pin()
         self.initial_focus = self.field
         self.add_end(self.text("confirm"), stretch=self.documents is None)
 

@@ -103,6 +103,8 @@ class Texts:
     def activation_offer(self, question: model.ActivationQuestion) -> tuple[str, str]:
         """Return the heading and the body of an offer to activate the card."""
         offer = "offer.partly" if question.partly else "offer"
+        if question.undecided:
+            offer = "offer.undecided"
         heading, body = self(f"{offer}.heading"), self(f"{offer}.body")
         if question.unasked:  # nothing comes after it
             return heading, body
