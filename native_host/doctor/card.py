@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kortilla.common import own_python
 from native_host import unused_pads
 from native_host.card.errors import (
     CardError,
@@ -55,7 +56,7 @@ async def check_card(place: Place) -> list[Finding]:
     if place.card == "pcsc" and importlib.util.find_spec("smartcard") is None:
         return [error("PYSCARD_MISSING")]
     printed = await output_of(
-        *(sys.executable, "-I", "-m", "native_host.cli"),
+        *own_python("-m", "native_host.cli"),
         *("card", "status", "--json", "--card", place.card),
         # An empty file: one that is broken is another finding.
         environment={"KORTILLA_CONFIG": os.devnull} if place.config_broken else None,
