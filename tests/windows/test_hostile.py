@@ -15,18 +15,18 @@ from tests.windows.wine import Person, Wine
 
 @pytest.fixture
 def host(wine: Wine) -> Iterator[HostProcess]:
-    with sound(wine, interpreter=wine.interpreter) as host:
+    with sound(wine, installed=wine.host) as host:
         yield host
 
 
 def programs(wine: Wine) -> list[str]:
     """Return the command lines of Kortilla's programs that run in this prefix."""
     prefix = f"WINEPREFIX={wine.environment['WINEPREFIX']}".encode()
-    found = []
+    found, program = [], b"kortilla-host.exe"
     for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (each / "cmdline").read_bytes()
-            if b"native_host" in words and prefix in (each / "environ").read_bytes():
+            if program in words and prefix in (each / "environ").read_bytes():
                 found.append(words.decode())
     return found
 
@@ -55,7 +55,7 @@ def test_a_client_that_goes_takes_the_window_with_it(
     wine: Wine, insert: Insert, person: Person
 ) -> None:
     card = insert()
-    with running(wine.environment, interpreter=wine.interpreter) as host:
+    with running(wine.environment, installed=wine.host) as host:
         host.begin_login("1")
         host.begin_login("2")  # at once
         busy = host.answer()

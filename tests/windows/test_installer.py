@@ -34,7 +34,7 @@ WAITS = "print(1, flush=True); input()"
 pytestmark = pytest.mark.timeout(1800)
 
 
-def build(folder: Path, sources: Path = REPOSITORY) -> Path:
+def build(folder: Path, sources: Path) -> Path:
     """Build the installer, with the settings of pip that this user has."""
     home = pwd.getpwuid(os.getuid()).pw_dir
     command = [sources / "packaging/windows/build", folder]
@@ -45,12 +45,12 @@ def build(folder: Path, sources: Path = REPOSITORY) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("installer"))
+def installer() -> Path:
+    return Path(os.environ["INSTALLER"])
 
 
 @pytest.fixture(scope="module")
-def older(installer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The installer of version 0.0.9, which had a module that is gone now."""
     folder = tmp_path_factory.mktemp("older")
     sources = folder / "sources"
@@ -71,8 +71,7 @@ class Computer:
 
     def __init__(self, wine: Wine, screen: Screen, installer: Path) -> None:
         self._wine, self._screen, self._installer = wine, screen, installer
-        self.local = wine.home / "AppData/Local"
-        self.program = self.local / "Programs/Kortilla"
+        self.program, self.data = wine.program, wine.data
         self.shortcut = (
             wine.home
             / "AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Kortilla.lnk"
@@ -159,9 +158,22 @@ class Computer:
         return self._wine.home.parents[1].joinpath(*rest.split("\\"))
 
 
+@pytest.fixture(scope="module")
+def before(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wine]:
+    """A Wine prefix of its own, where nobody has installed Kortilla."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    environment = screen.environment | {"WINEPREFIX": str(prefix)}
+    try:
+        subprocess.run(["wineboot", "--init"], env=environment, check=True)
+        yield Wine(environment)
+    finally:
+        subprocess.run(["wineserver", "--kill"], env=environment, check=False)
+
+
 @pytest.fixture
-def computer(wine: Wine, screen: Screen, installer: Path) -> Computer:
-    return Computer(wine, screen, installer)
+def computer(before: Wine, screen: Screen, installer: Path) -> Computer:
+    shutil.rmtree(before.data, ignore_errors=True)
+    return Computer(before, screen, installer)
 
 
 @pytest.fixture
@@ -211,6 +223,7 @@ def test_removal_leaves_registry_and_files_as_they_were(
 def test_browsers_find_the_host_and_start_it(
     installed: Computer, tmp_path: Path
 ) -> None:
+    assert installed.program.parts[-5] == "Matti Mäkelä"
     keys = {each["windows_key"] for each in table().values()}
     assert len(keys) == 6
     programs = set()
@@ -233,31 +246,6 @@ def test_browsers_find_the_host_and_start_it(
     assert hello(answer.read_bytes()) == VERSION
 
 
-@pytest.fixture
-def matti(screen: Screen, installer: Path, tmp_path: Path) -> Iterator[Computer]:
-    """A computer whose user's name has a space and an ä."""
-    (tmp_path / "prefix").mkdir()
-    names = {"USER": "Matti Mäkelä", "LC_ALL": "C.UTF-8"}
-    environment = screen.environment | names | {"WINEPREFIX": str(tmp_path / "prefix")}
-    try:
-        subprocess.run(["wineboot", "--init"], env=environment, check=True)
-        python = Path(os.environ["WINDOWS_PYTHON"])
-        yield Computer(Wine(python, environment), screen, installer)
-    finally:
-        subprocess.run(["wineserver", "--kill"], env=environment, check=False)
-
-
-def test_a_users_name_may_have_a_space_and_more_than_ascii(matti: Computer) -> None:
-    assert matti.install() == 0
-    assert matti.program.parts[-5] == "Matti Mäkelä"
-    name = matti.value(key_of("Mozilla", HOST)) or ""
-    program = json.loads(matti.here(name).read_bytes())["path"]
-    assert matti.here(program).parent == matti.program
-    with matti.start(program, *STARTED_BY[1]) as host:
-        said, _ = host.communicate(timeout=patience())
-    assert (hello(said), host.returncode) == (VERSION, 0)
-
-
 def table() -> dict[str, dict[str, str]]:
     return tomllib.loads((REPOSITORY / "manifests/browsers.toml").read_text())
 
@@ -278,7 +266,7 @@ def test_an_upgrade_closes_the_window_and_keeps_settings(
     assert (modules / "older.pyc").is_file()
     assert computer.value(APPS, "DisplayVersion") == OLDER
     before = computer.registry(tmp_path)
-    config = computer.local / "kortilla/config.toml"
+    config = computer.data / "config.toml"
     config.write_text('language = "sv"\n')
     foreign = computer.program / "SPECIMEN.txt"
     foreign.write_text("somebody's")

@@ -29,7 +29,7 @@ def test_own_files_are_signed_and_checked(
     pdf.write_bytes(make_pdf("Sopimus"))
     text.write_text("muistio")
     files = [windows_path(each) for each in (pdf, text)]
-    with wine.kortilla("sign", *files, "--lang", "en", "--json") as signing:
+    with wine.start("sign", *files, "--lang", "en", "--json") as signing:
         person.see("sign")
         person.type("123456")
         said, errors = signing.communicate()
@@ -40,7 +40,7 @@ def test_own_files_are_signed_and_checked(
     assert pdfsig(made[0])[-1] == "Signature is Valid."
     options = ("--offline", "--json", "--trust")
     words = ("verify", *files, *options, windows_path(trust))
-    with wine.kortilla(*words) as checking:
+    with wine.start(*words) as checking:
         said, errors = checking.communicate()
         checked = json.loads(said)
         assert errors == ""
@@ -81,7 +81,7 @@ def test_a_signing_that_the_desktop_window_stops_says_what_it_has_done(
     text, stop = tmp_path / "SPECIMEN-muistio.txt", tmp_path / "stop"
     text.write_text("muistio")
     paths = (windows_path(text), windows_path(stop))
-    with wine.python("-c", _SIGN, *paths) as signing:
+    with wine.start("-I", "-c", _SIGN, *paths) as signing:
         person.see("sign")
         stop.touch()
         error = json.loads(signing.communicate()[0])["error"]
@@ -97,12 +97,12 @@ def test_an_own_file_is_encrypted_and_opened(
     letter.write_text("Hei!")
     closed = windows_path(letter.with_name("SPECIMEN-kirje.txt.p7m"))
     words = ("--own-card", "--unchecked", "--json")
-    with wine.kortilla("encrypt", windows_path(letter), *words) as encrypting:
+    with wine.start("encrypt", windows_path(letter), *words) as encrypting:
         said, errors = encrypting.communicate()
         assert encrypting.returncode == 0, errors
     assert [each["file"] for each in json.loads(said)["files"]] == [closed]
     letter.unlink()
-    with wine.kortilla("decrypt", closed, "--lang", "en", "--json") as opening:
+    with wine.start("decrypt", closed, "--lang", "en", "--json") as opening:
         person.see("decrypt")
         person.type("1234")
         said, errors = opening.communicate()
@@ -117,7 +117,7 @@ def test_the_desktop_window_shows_each_page(
     insert()
     said = Texts(language)
     words = ("open", "--lang", language, "--json")
-    with wine.kortilla(*words) as program:
+    with wine.start(*words) as program:
         person.screen.find_in_front("Kortilla$")
         for number, name in enumerate(PAGES, 1):
             person.screen.press(f"ctrl+{number}")
@@ -126,7 +126,7 @@ def test_the_desktop_window_shows_each_page(
             )
             person.picture(f"{name}-{language}", window)
         # A second start brings it to the front.
-        raised = wine.run("-m", "native_host.cli", *words)
+        raised = wine.run(*words)
         assert json.loads(raised.stdout) == {"open": "raised"}
         person.screen.press("alt+F4")
         printed, errors = program.communicate()

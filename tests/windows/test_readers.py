@@ -27,7 +27,6 @@ from tests.windows.conftest import Insert
 from tests.windows.wine import Person, Wine, windows_path
 
 PIN1, WRONG_CAN = "1234", "111111"
-KORTILLA = ("-m", "native_host.cli")
 _LOG = """
 from native_host.pin_prompt.window import WindowPrompt
 send = WindowPrompt._send
@@ -69,7 +68,7 @@ class Console(Terminal):
     def __init__(self, wine: Wine, *words: str) -> None:
         super().__init__()
         self.process = subprocess.Popen(
-            [*wine.interpreter, "-I", *KORTILLA, *words],
+            [*wine.command, *words],
             env=wine.environment | {"TERM": "xterm"},
             stdin=self._theirs,
             stdout=self._theirs,
@@ -83,9 +82,7 @@ def shown(wine: Wine, tmp_path: Path) -> Iterator[Shown]:
     """A host that asks for a login in its window, and ends within the test."""
     log = tmp_path / "shown.log"
     prelude = _LOG.format(path=windows_path(log))
-    with running(
-        wine.environment, prelude=prelude, interpreter=wine.interpreter
-    ) as host:
+    with running(wine.environment, prelude=prelude, installed=wine.host) as host:
         yield Shown(host, log)
         host.end_input()
         assert host.wait() == 0
@@ -131,7 +128,7 @@ def test_the_number_of_a_contactless_card_is_asked_for_and_remembered(
     shown.host.begin_login()
     log_in(shown, person)  # it is not asked for again
     forget = "import asyncio; from native_host import remembered_can as can; "
-    wine.run("-c", forget + "assert asyncio.run(can.forget())")
+    wine.run("-I", "-c", forget + "assert asyncio.run(can.forget())")
     assert not kept.exists()
 
 
@@ -156,7 +153,7 @@ def test_without_a_reader_windows_runs_no_service_and_the_reader_is_asked_for(
     """Windows 8 and later start the service with the first reader, and stop it."""
     pcscd.stop_service()
     try:
-        assert json.loads(wine.run(*KORTILLA, "card", "status", "--json").stdout) == {
+        assert json.loads(wine.run("card", "status", "--json").stdout) == {
             "readers": []
         }
         shown.host.begin_login()
@@ -227,7 +224,7 @@ def test_a_report_of_the_card_is_the_same_as_on_linux(
     insert()
     words = ("doctor", "--lang", "en", "--card-report")
     path = tmp_path / "report.json"
-    wine.run(*KORTILLA, *words, windows_path(path))
+    wine.run(*words, windows_path(path))
     own = tmp_path / "own.json"
     subprocess.run([*commands.KORTILLA, *words, str(own)], check=True)
     assert json.loads(path.read_text()) == json.loads(own.read_text())
