@@ -32,7 +32,7 @@ ELSEWHERE = {
     },
     "native_host/install/nss.py": {"/proc"},
     "native_host/install/p11_kit.py": {"getuid"},
-    "native_host/install/registry.py": {"winreg"},
+    "native_host/install/registry.py": {"winreg", "WinDLL"},
     # p11-kit
     "native_host/pkcs11/connection.py": {
         *("add_reader", "add_writer", "readv", "set_blocking")
