@@ -97,9 +97,27 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
     ),
 }
 if sys.platform == "win32":  # which runs the service only while there is a reader
+    from native_host.platform import windows_card_service
+
     _ERRORS |= dict.fromkeys(
         _NO_SERVICE, (CardRemovedError, "There is no card reader.")
     )
+    _REASONS = {
+        "disabled": (
+            PcscUnavailableError,
+            "Windows' smart card service (SCardSvr) is disabled on this computer.",
+        ),
+        "stopped": (
+            PcscUnavailableError,
+            "Windows' smart card service (SCardSvr) can't be reached, though there is "
+            "a card reader.",
+        ),
+        "remote": (
+            PcscDeniedError,
+            "Remote Desktop gives this session no card reader of the computer that the "
+            "person sits at.",
+        ),
+    }
 
 
 @cache
@@ -130,15 +148,22 @@ def check(result: int, step: str) -> None:
 def establish_context() -> int:
     """Return a new context, which the caller releases.
 
-    Raises ``PcscUnavailableError``, or ``PcscDeniedError`` if the service refuses, and
-    ``CardRemovedError`` on Windows without a reader.
+    Raises ``PcscUnavailableError``, with a reason on Windows, or ``PcscDeniedError`` if
+    the service refuses, and ``CardRemovedError`` on Windows without a reader.
     """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     code = code_of(result)
     if code == Code.OK:
         return int(context)
     if sys.platform == "win32" and code in _NO_SERVICE:
-        check(code, "SCardEstablishContext")
+        reason = windows_card_service.obstacle()
+        if reason is None:
+            check(code, "SCardEstablishContext")
+        else:
+            kind, sentence = _REASONS[reason]
+            error = kind(f"{sentence} (SCardEstablishContext: {code:08X})")
+            error.reason = reason
+            raise error
     if code in {Code.NO_SERVICE, Code.SECURITY_VIOLATION} and _refuses():
         raise PcscDeniedError(
             "The smart card service, on Linux pcscd, does not let this session use the "

@@ -49,6 +49,12 @@ _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
 _PINS = ("PIN1", "PIN2")
 _READER_ERRORS = {"CARD_MUTE", "CARD_BUSY"}
+#: Why Windows' service can't be used (PROTOCOL.md §3, ``card-status``).
+_OBSTACLES = {
+    "disabled": "CARD_SERVICE_DISABLED",
+    "remote": "CARD_SERVICE_REMOTE",
+    "stopped": "CARD_SERVICE_STOPPED",
+}
 _KINDS = {each.name for each in CardKind}
 
 
@@ -66,7 +72,8 @@ async def check_card(place: Place) -> list[Finding]:
     for product in unused_pads.products():
         found.append(info("READER_KEYS_UNUSED", reader=reader_name(product)))
     if "error" in result:
-        return [*found, _service(result["error"]["code"], place)]
+        told: Failure = result["error"]
+        return [*found, _service(told["code"], told.get("reason"), place)]
     return [*found, *findings_in_readers(result["readers"], datetime.now(UTC))]
 
 
@@ -117,20 +124,20 @@ def reader_name(name: str) -> str:
 
 def finding_of(problem: CardError) -> Finding:
     if isinstance(problem, PcscUnavailableError):
-        return _service(problem.code, Place())
+        return _service(problem.code, problem.reason, Place())
     told: Failure = {"code": problem.code, "message": str(problem)}
     if isinstance(problem, UnsupportedCardError):
         told["kind"] = CardKind(problem.kind).name
     return _unusable(told)
 
 
-def _service(code: str, place: Place) -> Finding:
+def _service(code: str, reason: str | None, place: Place) -> Finding:
+    if reason in _OBSTACLES:
+        return error(_OBSTACLES[reason])
     if code == "PCSC_DENIED":
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":
         return error("CARD_UNREADABLE", code=code)
-    if sys.platform == "win32":
-        return error("CARD_SERVICE_STOPPED")
     folders = ("usr/sbin", "usr/bin", "sbin", "usr/local/sbin")
     path = ":".join(str(place.root / each) for each in folders)
     if sys.platform == "linux" and shutil.which("pcscd", path=path) is None:
