@@ -153,6 +153,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     from native_host.install.changes import launcher_path
     from native_host.paths import last_folder_file
     from native_host.private_files import delete_private
+    from native_host.recipients import address_book
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))
@@ -171,7 +172,8 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         presence.stop()
         presence.forget()
         forget_folder = partial(delete_private, last_folder_file())
-        for remove in (history.switch_off, unused_pads.forget, forget_folder):
+        kept = (history.switch_off, unused_pads.forget, address_book.forget_all)
+        for remove in (*kept, forget_folder):
             with suppress(OSError):
                 remove()
         if not asyncio.run(remembered_can.forget()):

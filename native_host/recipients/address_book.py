@@ -22,7 +22,7 @@ from kortilla.common.locks import lock_file
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
 from native_host.paths import user_state_folder
-from native_host.private_files import open_private
+from native_host.private_files import delete_private, open_private
 from native_host.recipients.person import Person, RecipientRefusedError
 
 #: The oldest go first.
@@ -76,6 +76,12 @@ def remove(person: Person) -> None:
     """Remove one certificate; it may be gone already. Raises ``AddressBookError``."""
     with _changed() as known:
         known.pop(person.certificate, None)
+
+
+def forget_all() -> None:
+    """Delete the file, as an uninstallation does. Raises ``OSError``."""
+    for path in (_path(), _path().with_suffix(".lock")):
+        delete_private(path)
 
 
 def matching(name: str, among: Iterable[Person]) -> list[Person]:
