@@ -20,6 +20,7 @@ from tests.windows.wine import Wine, windows_path
 REPOSITORY = Path(__file__).parents[2]
 APPS = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\Kortilla"
 PERSON = "HKEY_CURRENT_USER"
+PATH = (r"HKCU\Environment", "/v", "Path")
 RUN = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Run"
 OLDER = "0.0.9"
 HOST, WEB_EID = "fi.kortilla.host", "eu.webeid"
@@ -28,6 +29,9 @@ STARTED_BY = (
     ("chrome-extension://eeofbendeddpgakkpoeccckfnfplkhcb/", "--parent-window=0"),
     (r"C:\manifest.json", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"),
 )
+#: Leaves a history and an address book, the second without anybody.
+USED = "from native_host import history; history.switch_on(); "
+USED += "from native_host.recipients import address_book; address_book.remember([])"
 #: A command that waits for a key.
 WAITS = "print(1, flush=True); input()"
 #: The first build takes a minute and a half of processor time.
@@ -198,6 +202,26 @@ def test_the_installer_is_small(installer: Path) -> None:
     assert installer.stat().st_size < 30_000_000
 
 
+def is_signed(program: Path) -> bool:
+    """Whether a program or a library has an Authenticode signature (PE, §3.4.3)."""
+    content = program.read_bytes()
+    header = int.from_bytes(content[0x3C:0x40], "little")
+    size_of_certificates = header + 24 + 112 + 4 * 8 + 4
+    return any(content[size_of_certificates:][:4])
+
+
+def test_the_page_says_what_has_to_be_signed(installed: Computer) -> None:
+    files = (each for each in installed.program.rglob("*") if each.is_file())
+    programs = [each for each in files if each.suffix in {".exe", ".dll", ".pyd"}]
+    assert len(programs) > 70
+    unsigned = [each for each in programs if not is_signed(each)]
+    libraries = [each for each in unsigned if each.suffix == ".pyd"]
+    said = (REPOSITORY / "docs/windows.md").read_text()
+    assert f" {len(libraries)} `.pyd` " in said
+    names = {each.name for each in unsigned} - {each.name for each in libraries}
+    assert names == {"kortilla.exe", "kortilla-host.exe", "uninstall.exe"}
+
+
 def test_removal_leaves_registry_and_files_as_they_were(
     computer: Computer, tmp_path: Path
 ) -> None:
@@ -205,6 +229,8 @@ def test_removal_leaves_registry_and_files_as_they_were(
     others.write_text(json.dumps({"name": WEB_EID, "path": r"C:\web-eid.exe"}))
     taken, others_name = key_of(r"Google\Chrome", WEB_EID), windows_path(others)
     computer.run("reg", "add", taken, "/ve", "/d", others_name, "/f")
+    own = (*PATH, "/t", "REG_EXPAND_SZ", "/d", r"%USERPROFILE%\bin")
+    computer.run("reg", "add", *own, "/f")
     before = computer.registry(tmp_path), computer.files()
 
     assert computer.install() == 0
@@ -213,11 +239,17 @@ def test_removal_leaves_registry_and_files_as_they_were(
     assert computer.value(taken) == others_name
     agent = computer.value(RUN, "kortilla-agent")
     assert agent is not None and agent.endswith(" -I -m native_host.cli agent")
+    typed = computer.run("cmd", "/d", "/c", "kortilla --version").decode()
+    assert typed.strip() == VERSION
+    # What the person's use has left, with the names of others.
+    computer.run(str(computer.program / "kortilla.exe"), "-I", "-c", USED)
+    assert (computer.data / "recipients.json").is_file()
 
     computer.remove()
     assert computer.registry(tmp_path) ^ before[0] == set()
     assert computer.files() ^ before[1] == set()
     computer.run("reg", "delete", r"HKCU\Software\Google", "/f")
+    computer.run("reg", "delete", *PATH, "/f")
 
 
 def test_browsers_find_the_host_and_start_it(
