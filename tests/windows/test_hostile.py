@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.process import HostProcess, running
+from tests.host.test_manage import PAGE
 from tests.windows.conftest import Insert
 from tests.windows.test_walks import sound
 from tests.windows.wine import Person, Wine
@@ -38,6 +39,12 @@ def test_bad_messages_have_an_error_each_and_the_host_lives_on(
         host.send(message)
         assert host.answer()["error"]["code"] == "INVALID_MESSAGE", message[:9]
     assert host.ask("format-disk")["error"]["code"] == "UNKNOWN_COMMAND"
+
+
+def test_the_extension_is_told_that_windows_has_no_token(host: HostProcess) -> None:
+    for command, more in (("token-status", {}), ("token-switch", {"on": True})):
+        error = host.ask(command, page=PAGE, **more)["error"]
+        assert error["code"] == "SYSTEM_UNSUPPORTED"
 
 
 @pytest.mark.parametrize(

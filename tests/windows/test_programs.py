@@ -39,11 +39,18 @@ def test_own_files_are_signed_and_checked(
     assert [each["file"] for each in json.loads(said)["files"]] == files
     assert pdfsig(made[0])[-1] == "Signature is Valid."
     options = ("--offline", "--json", "--trust")
-    words = ("verify", *files, *options, windows_path(trust))
-    with wine.start(*words) as checking:
-        said, errors = checking.communicate()
-        checked = json.loads(said)
-        assert errors == ""
+    # By its path, as the window starts it, and typed in a console.
+    for command in (
+        wine.command,
+        (*wine.host, "-I", "-m", "native_host.cli"),
+        ("wine", "cmd", "/d", "/c", "kortilla"),
+    ):
+        wine.command = command
+        words = ("verify", *files, *options, windows_path(trust))
+        checking = wine.run(*words, check=False)
+        checked = json.loads(checking.stdout)
+        assert checking.stderr == ""
+        assert [len(each["signatures"]) for each in checked["files"]] == [1, 1]
     own = subprocess.run(
         [*KORTILLA, "verify", *map(str, made), *options, str(trust)],
         stdout=subprocess.PIPE,
@@ -108,6 +115,46 @@ def test_an_own_file_is_encrypted_and_opened(
         said, errors = opening.communicate()
         assert opening.returncode == 0, errors
     assert letter.read_text() == "Hei!"
+
+
+_SWEEP = "from native_host.operations import documents as d; d.sweep_leftovers()"
+
+
+def test_a_signing_that_is_killed_leaves_nothing(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    insert()
+    text = tmp_path / "SPECIMEN-muistio.txt"
+    text.write_text("muistio")
+    before = {*tmp_path.iterdir()}
+    with wine.start("sign", windows_path(text), "--lang", "en") as signing:
+        person.see("sign")
+        assert {*tmp_path.iterdir()} > before  # the room that is reserved
+        signing.kill()
+        person.screen.wait_until(lambda: {*tmp_path.iterdir()} == before)
+    # The next one deletes the copy that was shown.
+    wine.run("-I", "-c", _SWEEP)
+
+
+def test_the_help_names_what_works_on_windows(wine: Wine) -> None:
+    commands = wine.run("--help").stdout.partition("Commands:")[2].splitlines()
+    found = {each.split()[0] for each in commands if each[:3].strip()}
+    assert {"decrypt", "encrypt", "open", "sign", "verify"} < found
+    assert not found & {"demo", "pkcs11"}
+
+
+def test_the_start_menu_opens_the_window(wine: Wine, person: Person) -> None:
+    shortcut = wine.home.joinpath(
+        "AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Kortilla.lnk"
+    )
+    # Explorer opens it so: by ShellExecuteEx.
+    open_it = ["wine", "start", "/unix", str(shortcut)]
+    for _ in range(2):  # the second start brings it to the front
+        subprocess.run(open_it, env=wine.environment, check=True)
+        window = person.screen.find_in_front("Kortilla$")
+    assert person.screen.ids("Kortilla$") == [window]
+    person.screen.press("alt+F4")
+    person.screen.wait_until(lambda: not person.screen.ids("Kortilla$"))
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])

@@ -42,6 +42,51 @@ WindowPrompt._send = log
 """
 
 
+#: How the service starts: SERVICE_DISABLED and SERVICE_DEMAND_START.
+_DISABLED, _ON_DEMAND = "4", "3"
+#: Sets how the service starts. "plugged" says that there is the device of a reader.
+_SERVICE = r"""
+import ctypes, sys, winreg
+from contextlib import suppress
+from ctypes import wintypes
+start, *plugged = sys.argv[1:]
+services = ctypes.WinDLL("advapi32")
+services.OpenSCManagerW.restype = services.OpenServiceW.restype = wintypes.HANDLE
+manager = wintypes.HANDLE(services.OpenSCManagerW(None, None, 1))
+service = wintypes.HANDLE(services.OpenServiceW(manager, "SCardSvr", 2))
+same = wintypes.DWORD(0xFFFFFFFF)
+names = [None] * 7
+assert services.ChangeServiceConfigW(service, same, int(start), same, *names)
+kind = "{50DD5230-BA8A-11D1-BF5D-0000F805F530}"
+root = r"System\CurrentControlSet"
+device = rf"{root}\Enum\ROOT\READER"
+interface = rf"{root}\Control\DeviceClasses\{kind}"
+own = rf"{interface}\##?#ROOT#READER#0000#{kind}"
+values = {
+    device: (), rf"{device}\0000": ("ClassGUID", 0, 1, kind), interface: (),
+    own: ("DeviceInstance", 0, 1, r"ROOT\READER\0000"),
+    rf"{own}\#": ("SymbolicLink", 0, 1, rf"\\?\ROOT#READER#0000#{kind}"),
+    rf"{own}\#\Control": ("Linked", 0, winreg.REG_DWORD, 1),
+}
+for key, value in values.items() if plugged else ():
+    made = winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, key)
+    if value:
+        winreg.SetValueEx(made, *value)
+for key in () if plugged else reversed(values):
+    with suppress(OSError):  # it was not there
+        winreg.DeleteKey(winreg.HKEY_LOCAL_MACHINE, key)
+"""
+#: The command line where Windows says that the session is a remote one: it says so in
+#: place of that there is a mouse, SM_MOUSEPRESENT.
+_REMOTE = """
+import sys
+from native_host.cli import main
+from native_host.platform import windows_card_service
+windows_card_service._REMOTE_SESSION = 19
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 class Shown:
     """What a host has had its window show, a line for each message."""
 
@@ -173,6 +218,42 @@ def test_without_a_reader_windows_runs_no_service_and_the_reader_is_asked_for(
         pcscd.start_service()
     pcscd.insert(card)
     log_in(shown, person)
+
+
+def test_what_keeps_windows_service_away_is_said(
+    wine: Wine, shown: Shown, pcscd: Pcscd
+) -> None:
+    """Wine has the service, and no devices but those of its registry."""
+    status = ("card", "status", "--json")
+
+    def found() -> str:
+        return wine.run("doctor", "--json", check=False).stdout
+
+    pcscd.stop_service()
+    try:
+        wine.run("-I", "-c", _SERVICE, _DISABLED)
+        assert refusal(wine, *status) == ["PCSC_UNAVAILABLE", "disabled"]
+        assert "CARD_SERVICE_DISABLED" in found()
+        wine.run("-I", "-c", _SERVICE, _ON_DEMAND, "plugged")
+        assert refusal(wine, "-I", "-c", _REMOTE, *status) == ["PCSC_DENIED", "remote"]
+        assert refusal(wine, *status) == ["PCSC_UNAVAILABLE", "stopped"]
+        assert "CARD_SERVICE_STOPPED" in found()
+        shown.host.begin_login()
+        shown.wait_for("Show waiting-for-reader PCSC_UNAVAILABLE")
+        pcscd.start_service()
+        shown.wait_for("Show waiting-for-card")
+    finally:
+        wine.run("-I", "-c", _SERVICE, _ON_DEMAND)
+        pcscd.stop_service()
+        pcscd.start_service()
+
+
+def refusal(wine: Wine, *words: str) -> list[str]:
+    """Return code and reason of the error with which a command ends."""
+    finished = wine.run(*words, check=False)
+    assert finished.returncode == 1
+    error = json.loads(finished.stdout)["error"]
+    return [error["code"], error["reason"]]
 
 
 def test_of_two_cards_the_person_chooses_one(

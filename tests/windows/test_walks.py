@@ -54,7 +54,7 @@ def host(wine: Wine) -> Iterator[HostProcess]:
 
 def test_login(wine: Wine, insert: Insert, person: Person) -> None:
     card = insert()
-    manifest = wine.data / "chromium/fi.kortilla.host.json"
+    manifest = wine.data / "host/chromium/fi.kortilla.host.json"
     host = json.loads(manifest.read_text())["path"]
     with (
         wine.browser() as browser,

@@ -48,7 +48,7 @@ class Wine:
         )
         local = self.home / "AppData/Local"
         self.program, self.data = local / "Programs/Kortilla", local / "kortilla"
-        self.command = ("wine", str(self.program / "kortilla.exe"))
+        self.command: tuple[str, ...] = ("wine", str(self.program / "kortilla.exe"))
         self.host = ("wine", str(self.program / "kortilla-host.exe"))
 
     @property
