@@ -12,7 +12,6 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from copy import copy
 from typing import ParamSpec, TypeVar
 
 from native_host.card.errors import (
@@ -76,7 +75,7 @@ class _Watch:
         Raises ``PcscUnavailableError`` if the thread has ended.
         """
         if self.failure:
-            raise copy(self.failure)
+            raise type(self.failure)(str(self.failure))
         return self.readers or ()
 
     def hear(self, report: Readers | PcscUnavailableError) -> None:

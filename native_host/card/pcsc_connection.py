@@ -102,7 +102,7 @@ if sys.platform == "win32":  # which runs the service only while there is a read
     _ERRORS |= dict.fromkeys(
         _NO_SERVICE, (CardRemovedError, "There is no card reader.")
     )
-    _REASONS = {
+    _OBSTACLES = {
         "disabled": (
             PcscUnavailableError,
             "Windows' smart card service (SCardSvr) is disabled on this computer.",
@@ -148,22 +148,19 @@ def check(result: int, step: str) -> None:
 def establish_context() -> int:
     """Return a new context, which the caller releases.
 
-    Raises ``PcscUnavailableError``, with a reason on Windows, or ``PcscDeniedError`` if
-    the service refuses, and ``CardRemovedError`` on Windows without a reader.
+    Raises ``PcscUnavailableError``, or ``PcscDeniedError`` if the service refuses, and
+    ``CardRemovedError`` on Windows without a reader.
     """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     code = code_of(result)
     if code == Code.OK:
         return int(context)
     if sys.platform == "win32" and code in _NO_SERVICE:
-        reason = windows_card_service.obstacle()
-        if reason is None:
+        if (obstacle := windows_card_service.obstacle()) is None:
             check(code, "SCardEstablishContext")
         else:
-            kind, sentence = _REASONS[reason]
-            error = kind(f"{sentence} (SCardEstablishContext: {code:08X})")
-            error.reason = reason
-            raise error
+            kind, sentence = _OBSTACLES[obstacle]
+            raise kind(f"{sentence} (SCardEstablishContext: {code:08X})")
     if code in {Code.NO_SERVICE, Code.SECURITY_VIOLATION} and _refuses():
         raise PcscDeniedError(
             "The smart card service, on Linux pcscd, does not let this session use the "

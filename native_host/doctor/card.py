@@ -37,6 +37,9 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
+if sys.platform == "win32":
+    from native_host.platform import windows_card_service
+
 if TYPE_CHECKING:
     from native_host.operations.card_status import (
         CardStatus,
@@ -49,7 +52,7 @@ _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
 _PINS = ("PIN1", "PIN2")
 _READER_ERRORS = {"CARD_MUTE", "CARD_BUSY"}
-#: Why Windows' service can't be used (PROTOCOL.md §3, ``card-status``).
+#: What is said of an obstacle before Windows' service.
 _OBSTACLES = {
     "disabled": "CARD_SERVICE_DISABLED",
     "remote": "CARD_SERVICE_REMOTE",
@@ -72,8 +75,7 @@ async def check_card(place: Place) -> list[Finding]:
     for product in unused_pads.products():
         found.append(info("READER_KEYS_UNUSED", reader=reader_name(product)))
     if "error" in result:
-        told: Failure = result["error"]
-        return [*found, _service(told["code"], told.get("reason"), place)]
+        return [*found, _service(result["error"]["code"], place)]
     return [*found, *findings_in_readers(result["readers"], datetime.now(UTC))]
 
 
@@ -124,16 +126,16 @@ def reader_name(name: str) -> str:
 
 def finding_of(problem: CardError) -> Finding:
     if isinstance(problem, PcscUnavailableError):
-        return _service(problem.code, problem.reason, Place())
+        return _service(problem.code, Place())
     told: Failure = {"code": problem.code, "message": str(problem)}
     if isinstance(problem, UnsupportedCardError):
         told["kind"] = CardKind(problem.kind).name
     return _unusable(told)
 
 
-def _service(code: str, reason: str | None, place: Place) -> Finding:
-    if reason in _OBSTACLES:
-        return error(_OBSTACLES[reason])
+def _service(code: str, place: Place) -> Finding:
+    if sys.platform == "win32" and code in ("PCSC_DENIED", "PCSC_UNAVAILABLE"):
+        return error(_OBSTACLES[windows_card_service.obstacle() or "stopped"])
     if code == "PCSC_DENIED":
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":

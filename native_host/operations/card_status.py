@@ -29,11 +29,10 @@ Activation = Literal["active", "new", "partly", "unknown"]
 
 
 class Failure(TypedDict):
-    """An error's code, its message, its reason, and the kind of an unsupported card."""
+    """An error's code, its message, and the kind of an unsupported card."""
 
     code: str
     message: str
-    reason: NotRequired[str]
     kind: NotRequired[str]
 
 
