@@ -170,7 +170,6 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     # On Windows the launcher is the installer's.
     if not dry_run and (browser is None if windows else launcher in removed):
         presence.stop()
-        presence.forget()
         forget_folder = partial(delete_private, last_folder_file())
         kept = (history.switch_off, unused_pads.forget, address_book.forget_all)
         for remove in (*kept, forget_folder):
@@ -178,6 +177,7 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
                 remove()
         if not asyncio.run(remembered_can.forget()):
             last = _CAN_STAYS[windows]
+        presence.forget()  # the last: then the folder of all of them may be empty
     _show(report, token=token.report if token else None, last=last)
 
 

@@ -252,9 +252,7 @@ def test_removal_leaves_registry_and_files_as_they_were(
     computer.run("reg", "delete", *PATH, "/f")
 
 
-def test_browsers_find_the_host_and_start_it(
-    installed: Computer, tmp_path: Path
-) -> None:
+def test_browsers_find_the_host_and_start_it(installed: Computer) -> None:
     assert installed.program.parts[-5] == "Matti Mäkelä"
     keys = {each["windows_key"] for each in table().values()}
     assert len(keys) == 6
@@ -270,12 +268,13 @@ def test_browsers_find_the_host_and_start_it(
         with installed.start(program, *words) as host:
             said, _ = host.communicate(timeout=patience())
         assert (hello(said), host.returncode) == (VERSION, 0)
-    # Older Chromium starts it through the shell, which redirects.
-    question, answer = tmp_path / "question", tmp_path / "answer"
-    question.touch()
-    redirected = ("<", windows_path(question), ">", windows_path(answer))
+    # Older Chromium starts it through the shell, which redirects to pipes. Their names
+    # need no quotes, so that the program's are the only ones.
+    question, answer = r"C:\windows\temp\question", r"C:\windows\temp\answer"
+    installed.here(question).touch()
+    redirected = ("<", question, ">", answer)
     installed.run("cmd", "/d", "/c", program, *STARTED_BY[0], *redirected)
-    assert hello(answer.read_bytes()) == VERSION
+    assert hello(installed.here(answer).read_bytes()) == VERSION
 
 
 def table() -> dict[str, dict[str, str]]:
