@@ -7,7 +7,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,9 +150,8 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     from native_host.install import host
     from native_host.install import token as pkcs11
     from native_host.install.changes import launcher_path
-    from native_host.paths import last_folder_file
+    from native_host.paths import last_folder_file, recipients_file
     from native_host.private_files import delete_private
-    from native_host.recipients import address_book
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))
@@ -170,11 +168,13 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     # On Windows the launcher is the installer's.
     if not dry_run and (browser is None if windows else launcher in removed):
         presence.stop()
-        forget_folder = partial(delete_private, last_folder_file())
-        kept = (history.switch_off, unused_pads.forget, address_book.forget_all)
-        for remove in (*kept, forget_folder):
+        lock = recipients_file().with_suffix(".lock")
+        for remove in (history.switch_off, unused_pads.forget):
             with suppress(OSError):
                 remove()
+        for file in (last_folder_file(), recipients_file(), lock):
+            with suppress(OSError):
+                delete_private(file)
         if not asyncio.run(remembered_can.forget()):
             last = _CAN_STAYS[windows]
         presence.forget()  # the last: then the folder of all of them may be empty
