@@ -95,3 +95,9 @@ class BrowserConfinedError(KortillaError):
     """The browser comes from a flatpak or snap, and can't have the card as a token."""
 
     code = "BROWSER_CONFINED"
+
+
+class SystemUnsupportedError(KortillaError):
+    """What is asked for is not there on this operating system."""
+
+    code = "SYSTEM_UNSUPPORTED"

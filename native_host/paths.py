@@ -64,6 +64,11 @@ def last_folder_file() -> Path:
     return user_state_folder() / "last-folder"
 
 
+def recipients_file() -> Path:
+    """Return the file with the people to whom was encrypted. Beside it is its lock."""
+    return user_state_folder() / "recipients.json"
+
+
 def session_folder() -> Path | None:
     """Return ``$XDG_RUNTIME_DIR``, which ends with the session.
 

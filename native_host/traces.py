@@ -17,11 +17,11 @@ from native_host.paths import (
     last_folder_file,
     lists_folder,
     own_folder,
+    recipients_file,
     stamping_folder,
     user_state_folder,
 )
 from native_host.private_files import delete_private
-from native_host.recipients import address_book
 
 
 def files() -> list[Path]:
@@ -29,7 +29,7 @@ def files() -> list[Path]:
 
     They name sites, documents, other people with their SATUs, and readers.
     """
-    people = address_book.file_path()
+    people = recipients_file()
     return _there(
         history.file_path(),
         people,

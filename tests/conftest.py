@@ -29,7 +29,7 @@ _QT_TESTS = (
     "pin_prompt",
 )
 #: Folders whose tests need a computer, and the variable that says where it is.
-_OF_COMPUTERS = {"booted": "BOOTED_BASE", "vm": "VM_WORK", "windows": "WINDOWS_PYTHON"}
+_OF_COMPUTERS = {"booted": "BOOTED_BASE", "vm": "VM_WORK", "windows": "INSTALLER"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
 _PR_SET_DUMPABLE = 4  # of prctl(2)

@@ -52,6 +52,7 @@ const MESSAGES = Object.freeze({
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",
   SIGNING_INTERRUPTED: "Some were signed, and then something failed.",
+  SYSTEM_UNSUPPORTED: "This is not there on this operating system.",
   TOOL_MISSING: "A program or a library that is needed is not there.",
   UNKNOWN_COMMAND: "This version does not know the action.",
   UNSUPPORTED_CARD: "The card is not a Finnish citizen card.",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The switch of the card login of Suomi.fi, in the popup and in the options.
+// The switch of the card login of Suomi.fi, in the popup, in the options and on the first
+// page. Where no browser can have the card, the part of the page with it is not shown.
 
 import { toCodedError } from "./coded_error.js";
 import { build, buildHeading, text } from "./texts.js";
@@ -22,6 +23,8 @@ const OBSTACLES = Object.freeze({
   TOOL_MISSING: "loginToolMissing",
   UNKNOWN_COMMAND: "tooOldExplanation",
 });
+
+const ABSENT = "SYSTEM_UNSUPPORTED";
 
 /**
  * Build the switch, and keep it up to date with what the person does.
@@ -70,6 +73,7 @@ export async function showLoginSwitch(element, onState = () => {}) {
       // What was done before the failure counts.
       state = wanted === null ? null : await tokenState().catch(() => null);
     }
+    element.closest("details, section")?.classList.toggle("absent", code === ABSENT);
     isBusy = false;
     input.removeAttribute("aria-busy");
     input.checked = state?.isOn === true;

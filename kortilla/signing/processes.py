@@ -26,7 +26,7 @@ from multiprocessing.spawn import get_executable
 from queue import Empty, PriorityQueue
 from typing import BinaryIO, cast
 
-from kortilla.common import JsonObject
+from kortilla.common import JsonObject, own_python
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -124,9 +124,10 @@ class _Process:
     def _start(self) -> subprocess.Popen[bytes]:
         # The new Python does not have this service's sys.path.
         folders = [each for each in sys.path if isinstance(each, str)]
+        words = ("-c", _PROGRAM, *self._limits, *folders)
         try:
             self._popen = subprocess.Popen(  # noqa: S603 - this very Python
-                [get_executable(), "-c", _PROGRAM, *self._limits, *folders],
+                own_python(*words, program=get_executable()),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )

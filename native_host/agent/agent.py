@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from kortilla.common import own_python
 from native_host.card.atr import identify, is_contactless
 from native_host.card.errors import (
     CardBusyError,
@@ -45,7 +46,7 @@ from native_host.operations.card_pins import PINS, Activation, read_pins
 
 logger = logging.getLogger(__name__)
 
-_KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+_KORTILLA = own_python("-m", "native_host.cli")
 _WINDOW = (
     *_KORTILLA,
     *("card", "activate", "--unasked", "--prompt", "window", "--card", "pcsc"),

@@ -101,9 +101,27 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
     ),
 }
 if sys.platform == "win32":  # which runs the service only while there is a reader
+    from native_host.platform import windows_card_service
+
     _ERRORS |= dict.fromkeys(
         _NO_SERVICE, (CardRemovedError, "There is no card reader.")
     )
+    _OBSTACLES = {
+        "disabled": (
+            PcscUnavailableError,
+            "Windows' smart card service (SCardSvr) is disabled on this computer.",
+        ),
+        "stopped": (
+            PcscUnavailableError,
+            "Windows' smart card service (SCardSvr) can't be reached, though there is "
+            "a card reader.",
+        ),
+        "remote": (
+            PcscDeniedError,
+            "Remote Desktop gives this session no card reader of the computer that the "
+            "person sits at.",
+        ),
+    }
 
 
 @cache
@@ -169,7 +187,11 @@ def establish_context() -> int:
     if code == Code.OK:
         return int(context)
     if sys.platform == "win32" and code in _NO_SERVICE:
-        check(code, "SCardEstablishContext")
+        if (obstacle := windows_card_service.obstacle()) is None:
+            check(code, "SCardEstablishContext")
+        else:
+            kind, sentence = _OBSTACLES[obstacle]
+            raise kind(f"{sentence} (SCardEstablishContext: {code:08X})")
     if code in {Code.NO_SERVICE, Code.SECURITY_VIOLATION} and _refuses():
         raise PcscDeniedError(
             "The smart card service, on Linux pcscd, does not let this session use the "

@@ -168,9 +168,9 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         found = traces.files()
         if not dry_run:
             presence.stop()
-            presence.forget()
             if not asyncio.run(traces.remove()):
                 last = [_CAN_STAYS[windows]]
+            presence.forget()  # the last: then the folder of all may be empty
         left = [] if dry_run else traces.files()
         gone = [Change(str(path), "removed") for path in found if path not in left]
         report = replace(report, changes=(*report.changes, *gone))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -247,7 +248,10 @@ def serve(port: int, plain_reader: bool, contactless: bool) -> None:
     raise NoVirtualReaderError("The virtual reader went away.")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    hidden=sys.platform == "win32",  # no checkout's demo runs there
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def _elsewhere(words: tuple[str, ...]) -> None:
     """Log in and sign at a demo service; runs in a checkout of Kortilla's repository.

@@ -92,7 +92,7 @@ _DATABASES = {
 }
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, hidden=sys.platform == "win32")
 @click.option(
     "--listen",
     is_flag=True,

@@ -9,12 +9,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from kortilla.common import JsonObject
+from kortilla.common import JsonObject, own_python
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
@@ -123,7 +122,7 @@ class Command:
         failed: JsonObject = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-I", "-m", self._module, *self.words],
+                own_python("-m", self._module, *self.words),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

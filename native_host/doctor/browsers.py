@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kortilla.common import JsonObject
+from kortilla.common import JsonObject, own_python
 from native_host import VERSION, WEB_EID_VERSION
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
@@ -82,7 +82,7 @@ async def check_host(place: Place) -> list[Finding]:
             found.append(info("HOST_WORKS"))
     if sys.platform == "linux" and not is_closed_from_start():
         found.append(info("MEMORY_OPEN_AT_START"))
-    if await output_of(sys.executable, "-I", "-c", _PROBE) == b"False\n":
+    if await output_of(*own_python("-c", _PROBE)) == b"False\n":
         found.append(info("NETWORK_STAYS_OPEN"))
     return found
 
@@ -374,7 +374,7 @@ def _judge_token(found: JsonObject, shown: frozenset[Family]) -> Iterator[Findin
 
 async def _ask(library: str, family: Family, *, root: bool) -> Finding:
     printed = await output_of(
-        *(sys.executable, "-I", "-m", "native_host.doctor.token_probe"),
+        *own_python("-m", "native_host.doctor.token_probe"),
         *(library, programs(family)[0]),
     )
     slots = json.loads(printed)["slots"] if printed else 0

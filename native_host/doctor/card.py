@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kortilla.common import own_python
 from native_host import unused_pads
 from native_host.card.errors import (
     CardError,
@@ -36,6 +37,9 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
+if sys.platform == "win32":
+    from native_host.platform import windows_card_service
+
 if TYPE_CHECKING:
     from native_host.operations.card_status import (
         CardStatus,
@@ -48,6 +52,12 @@ _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
 _PINS = ("PIN1", "PIN2")
 _READER_ERRORS = {"CARD_MUTE", "CARD_BUSY"}
+#: What is said of an obstacle before Windows' service.
+_OBSTACLES = {
+    "disabled": "CARD_SERVICE_DISABLED",
+    "remote": "CARD_SERVICE_REMOTE",
+    "stopped": "CARD_SERVICE_STOPPED",
+}
 _KINDS = {each.name for each in CardKind}
 
 
@@ -55,7 +65,7 @@ async def check_card(place: Place) -> list[Finding]:
     if place.card == "pcsc" and importlib.util.find_spec("smartcard") is None:
         return [error("PYSCARD_MISSING")]
     printed = await output_of(
-        *(sys.executable, "-I", "-m", "native_host.cli"),
+        *own_python("-m", "native_host.cli"),
         *("card", "status", "--json", "--card", place.card),
         # An empty file: one that is broken is another finding.
         environment={"KORTILLA_CONFIG": os.devnull} if place.config_broken else None,
@@ -124,12 +134,12 @@ def finding_of(problem: CardError) -> Finding:
 
 
 def _service(code: str, place: Place) -> Finding:
+    if sys.platform == "win32" and code in ("PCSC_DENIED", "PCSC_UNAVAILABLE"):
+        return error(_OBSTACLES[windows_card_service.obstacle() or "stopped"])
     if code == "PCSC_DENIED":
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":
         return error("CARD_UNREADABLE", code=code)
-    if sys.platform == "win32":
-        return error("CARD_SERVICE_STOPPED")
     folders = ("usr/sbin", "usr/bin", "sbin", "usr/local/sbin")
     path = ":".join(str(place.root / each) for each in folders)
     if sys.platform == "linux" and shutil.which("pcscd", path=path) is None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from kortilla.common import JsonObject
+from kortilla.common import JsonObject, own_python
 from native_host import VERSION
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import Config, load_config
@@ -169,7 +169,7 @@ def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
     Its questions and errors come through, unless it is ``detached``. Then it asks
     nothing, and goes on when this process ends.
     """
-    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:], "--json"]
+    command = own_python("-m", "native_host.cli", *words[1:], "--json")
     try:
         done = subprocess.run(  # noqa: S603 - words of our own
             command,

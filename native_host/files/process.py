@@ -4,8 +4,8 @@
 ``sign_files`` signs what a ``Wish`` says, and ``decrypt_files`` decrypts what a
 ``DecryptWish`` says. The commands call them. The desktop program has a toolkit in its
 process, where no PIN may be. It decrypts by the command. To sign, it has ``serve`` run
-in a process of its own, which reads a ``request`` and writes lines of JSON: one for each
-progress, and one with the result. A signing goes on if the program's window closes.
+in a process of its own, which reads a ``request`` and writes lines of JSON: one for
+each progress, and one with the result. A signing goes on if that window closes.
 """
 
 import json

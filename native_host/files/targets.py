@@ -3,9 +3,10 @@
 
 No file is ever overwritten. The content goes into a file without a name in the same
 folder, which gets its name when it is complete and on the disk. So a program that is
-killed, or a power cut, leaves nothing behind. Where the file system has no such files,
-a hidden file is used; one that was left behind is deleted when the next file is made
-there.
+killed, or a power cut, leaves nothing behind. On Windows it has a hidden name, which
+goes as the file is closed. Where the file system has no such files, a hidden file is
+used. What a killed program or, on Windows, a power cut left behind is deleted when the
+next file is made there.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ class Target:
     def __init__(self, path: Path, part: Path | None, descriptor: int) -> None:
         #: Where the file will be; another program may take this name meanwhile.
         self.path = path
-        self._part = part  # None for a file without a name
+        self._part = part  # None for a file without a name of its own
         self._descriptor = descriptor
 
     @classmethod
@@ -63,11 +64,14 @@ class Target:
         taken.add(path)
         _sweep(path.parent)
         try:
-            descriptor = system.open_unnamed(path.parent, mode)
-            part = None
+            part, hidden = None, _hidden_name(path.parent)
+            descriptor = system.open_unnamed(hidden, mode)
             if descriptor is None:
                 part, descriptor = _open_hidden(path.parent, mode)
-                system.copy_mark(sources, part)
+                hidden = part
+            else:
+                _lock(descriptor)
+            system.copy_mark(sources, hidden)
             target = cls(path, part, descriptor)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -139,13 +143,21 @@ def _open_hidden(folder: Path, mode: int) -> tuple[Path, int]:
     ``_sweep`` of another process may delete it before it is locked.
     """
     while True:
-        part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        part = _hidden_name(folder)
         descriptor = system.open_file(part, _NEW, mode)
-        with contextlib.suppress(OSError):  # some file systems have no locks
-            lock_file(descriptor)
+        _lock(descriptor)
         if part.exists():
             return part, descriptor
         os.close(descriptor)
+
+
+def _hidden_name(folder: Path) -> Path:
+    return folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+
+
+def _lock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # some file systems have no locks
+        lock_file(descriptor)
 
 
 def _sweep(folder: Path) -> None:

@@ -4,6 +4,7 @@
 Nothing here needs an administrator.
 """
 
+import ctypes
 import sys
 import winreg
 from dataclasses import dataclass
@@ -13,14 +14,20 @@ from native_host.errors import InstallError
 assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
 
 _USER = "HKEY_CURRENT_USER\\"
+#: Of SendMessageTimeoutW: all windows, WM_SETTINGCHANGE, SMTO_ABORTIFHUNG, a second.
+_ALL, _SETTING_CHANGE, _ABORT_IF_HUNG, _WITHIN = 0xFFFF, 0x1A, 2, 1000
 
 
 @dataclass(frozen=True)
 class Value:
-    """A text in a key below HKEY_CURRENT_USER; without a name the key's own."""
+    """A text in a key below HKEY_CURRENT_USER; without a name the key's own.
+
+    With ``expands``, the text may name variables, and stays what it is.
+    """
 
     key: str
     name: str = ""
+    expands: bool = False
 
     def __str__(self) -> str:
         return _USER + (f"{self.key}\\{self.name}" if self.name else self.key)
@@ -51,7 +58,8 @@ class Value:
         made = [_USER + each for each in keys if not _is_there(each)]
         try:
             with winreg.CreateKeyEx(winreg.HKEY_CURRENT_USER, self.key) as key:
-                winreg.SetValueEx(key, self.name, 0, winreg.REG_SZ, text)
+                kind = winreg.REG_EXPAND_SZ if self.expands else winreg.REG_SZ
+                winreg.SetValueEx(key, self.name, 0, kind, text)
         except OSError as error:
             raise InstallError(f"{self}: {error.strerror}.") from error
         return made
@@ -68,6 +76,13 @@ class Value:
             pass
         except OSError as error:
             raise InstallError(f"{self}: {error.strerror}.") from error
+
+
+def announce_variables() -> None:
+    """Tell programs, as the desktop, that variables of the environment have changed."""
+    ctypes.WinDLL("user32").SendMessageTimeoutW(
+        *(_ALL, _SETTING_CHANGE, None, "Environment"), _ABORT_IF_HUNG, _WITHIN, None
+    )
 
 
 def is_key(name: str) -> bool:

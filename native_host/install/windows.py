@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What Kortilla has in Windows' registry: where browsers find the host, and the agent.
+"""What Kortilla has in Windows' registry: where browsers find the host, the agent, and
+where a console finds ``kortilla``.
 
 A browser's key below ``NativeMessagingHosts`` has the path of the manifest. The keys of
 all known browsers are written, so that one that comes later finds the host too.
@@ -8,6 +9,7 @@ all known browsers are written, so that one that comes later finds the host too.
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -24,6 +26,7 @@ from native_host.install.tables import Browser, HostName, host_names, own_files
 assert sys.platform == "win32"  # noqa: S101 - mypy reads on only for Windows
 
 _AGENT = "kortilla-agent"
+_PATH = registry.Value("Environment", "Path", expands=True)
 
 
 def manifest_named(browser: Browser, host: HostName) -> Path | None:
@@ -34,7 +37,10 @@ def manifest_named(browser: Browser, host: HostName) -> Path | None:
 
 
 def add_to(plan: Plan, chosen: Iterable[Browser]) -> None:
-    """Tell browsers of their manifests, which the plan writes, and start the agent."""
+    """Tell browsers of their manifests, which the plan writes, and start the agent.
+
+    A console that is opened then finds ``kortilla``.
+    """
     for browser in _first(chosen):
         for host in host_names():
             manifest = str(browser.place / f"{host.name}.json")
@@ -46,10 +52,14 @@ def add_to(plan: Plan, chosen: Iterable[Browser]) -> None:
             else:
                 _write(plan, value, manifest, browser=browser.name, host=host.name)
     _write(plan, *_agent())
+    folders = _folders()
+    if _own_folder() not in folders:
+        _write(plan, _PATH, ";".join([*folders, _own_folder()]))
+        plan.then(registry.announce_variables)
 
 
 def remove_from(plan: Plan, chosen: Iterable[Browser], *, every: bool) -> None:
-    """Remove what ``add_to`` wrote; with ``every`` also the agent's start."""
+    """Remove what ``add_to`` wrote; with ``every`` also what is for no browser."""
     for browser in _first(chosen):
         for host in host_names():
             value = _value(browser, host)
@@ -59,6 +69,11 @@ def remove_from(plan: Plan, chosen: Iterable[Browser], *, every: bool) -> None:
     value, command = _agent()
     if every and value.read() == command:
         plan.add(Change(str(value), "removed"), value.remove)
+    if every and _own_folder() in (folders := _folders()):
+        left = ";".join(each for each in folders if each != _own_folder())
+        remove = partial(_PATH.write, left) if left else _PATH.remove
+        plan.add(Change(str(_PATH), "removed"), remove)
+        plan.then(registry.announce_variables)
 
 
 def starts_agent() -> bool:
@@ -90,6 +105,16 @@ def _value(browser: Browser, host: HostName) -> registry.Value:
     return registry.Value(
         rf"Software\{browser.windows_key}\NativeMessagingHosts\{host.name}"
     )
+
+
+def _folders() -> list[str]:
+    """Return where a console of this person looks for commands, besides Windows'."""
+    text = _PATH.read()
+    return text.split(";") if text else []
+
+
+def _own_folder() -> str:
+    return str(launcher_path("user").parent)
 
 
 def _agent() -> tuple[registry.Value, str]:

@@ -8,13 +8,13 @@ imported late: a person waits while each host starts.
 import importlib.util
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from kortilla.common import own_python
 from kortilla.common.imports import missing_words
 from native_host.card.keys import PinRole
 from native_host.config import load_config
@@ -29,7 +29,7 @@ from native_host.pin_prompt.spawn import has_screen, window_environment
 from native_host.platform import system
 from native_host.results import Reply
 
-_WINDOW = (sys.executable, "-I", "-m", "native_host.cli", "open")
+_WINDOW = own_python("-m", "native_host.cli", "open")
 #: The environment variables that the window gets beside those of a PIN window: the
 #: settings, the card service, and the proxies for questions about revocation.
 _PASSED = (

@@ -7,6 +7,7 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ from native_host.errors import (
     KortillaError,
     RequestCancelledError,
     RequestExpiredError,
+    SystemUnsupportedError,
 )
 from native_host.languages import choose_language
 from native_host.log import log_unexpected
@@ -186,9 +188,12 @@ class Dispatcher:
                 command = own_command(request.command, request.arguments, self._caller)
                 if self._active and not self._active.responder.answered:
                     raise BusyError("Another request is under way on this port.")
-                if request.command in TOKEN_COMMANDS and is_sandboxed(
-                    self._starter, self._stdin
-                ):
+                is_of_token = request.command in TOKEN_COMMANDS
+                if is_of_token and sys.platform == "win32":
+                    raise SystemUnsupportedError(
+                        "No browser on Windows has the card as a token."
+                    )
+                if is_of_token and is_sandboxed(self._starter, self._stdin):
                     raise BrowserConfinedError(
                         "The browser comes from a flatpak or snap, which can't load "
                         "the card's module."

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
+from kortilla.common import own_python
+
+COMMAND = own_python("-m", "native_host.pin_prompt")
 
 #: The environment variables that the window's process inherits. Variables of a
 #: browser may load code into the window, draw it elsewhere or log its keys. Input

@@ -137,13 +137,16 @@ def delete_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def open_unnamed(folder: Path, mode: int) -> int | None:
-    """Open a file without a name, or return None where that is impossible."""
+def open_unnamed(path: Path, mode: int) -> int | None:
+    """Open a file without a name, or return None where that is impossible.
+
+    It is in the folder of ``path``, the name that it has on other systems.
+    """
     flag = getattr(os, "O_TMPFILE", 0)  # Linux has it
     if not flag or not Path("/proc/self/fd").is_dir():  # `give_name` needs it
         return None
     try:
-        return os.open(folder, os.O_RDWR | flag | os.O_CLOEXEC, mode)
+        return os.open(path.parent, os.O_RDWR | flag | os.O_CLOEXEC, mode)
     except OSError:
         return None
 

@@ -31,9 +31,11 @@ _READ, _WRITE = 0x8000_0000, 0x4000_0000
 #: Access by O_RDONLY, O_WRONLY and O_RDWR.
 _ACCESS = {0: _READ, 1: _WRITE | _READ_CONTROL, 2: _READ | _WRITE}
 _BACKUP_SEMANTICS, _OPEN_REPARSE_POINT = 0x200_0000, 0x20_0000
+_DELETE_ON_CLOSE = 0x400_0000
 _SHARING_VIOLATION = 32
 _BASIC_INFO = 0
 _NO_HANDLE = ctypes.c_void_p(-1).value
+_LONGEST_PATH = 32768  # characters
 
 _OWNER_AND_DACL = 1 | 4
 _TRIES, _PAUSE = 5, 0.02  # seconds
@@ -244,14 +246,32 @@ def delete_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def open_unnamed(_folder: Path, _mode: int) -> int | None:
-    """Open a file without a name, or return None: Windows has none."""
+def open_unnamed(path: Path, _mode: int) -> int | None:
+    """Open a file that goes when it is closed, also as its program is killed.
+
+    It has the name ``path``. Return None where that is impossible. Closing removes
+    the name, and the file stays if it has got another one ([MS-FSA] §2.1.5.5).
+    """
+    with suppress(OSError):
+        access = _READ | _WRITE | _DELETE
+        handle = _create(path, access, _SHARE_ALL, _CREATE_NEW, _DELETE_ON_CLOSE)
+        name = ctypes.create_unicode_buffer(_LONGEST_PATH)
+        _kernel.GetVolumeInformationByHandleW(
+            handle, None, 0, None, None, None, name, len(name)
+        )
+        if name.value == "NTFS":  # which has second names
+            return msvcrt.open_osfhandle(handle.value or 0, 0)
+        _kernel.CloseHandle(handle)
     return None
 
 
-def give_name(_descriptor: int, _path: Path) -> None:
-    """Give a name to a file without one: Windows has none."""
-    raise OSError(errno.ENOTSUP, "Windows has no files without a name")
+def give_name(descriptor: int, path: Path) -> None:
+    """Give a name to a file that ``open_unnamed`` opened. Raises ``OSError``."""
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    name = ctypes.create_unicode_buffer(_LONGEST_PATH)
+    if not _kernel.GetFinalPathNameByHandleW(handle, name, len(name), 0):
+        raise ctypes.WinError(ctypes.get_last_error())
+    os.link(name.value, path)
 
 
 def reserve(descriptor: int, size: int) -> None:

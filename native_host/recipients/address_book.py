@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO
 
 from kortilla.clock import utc_now
@@ -21,7 +20,7 @@ from kortilla.common.files import write_file
 from kortilla.common.locks import lock_file
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
-from native_host.paths import user_state_folder
+from native_host.paths import recipients_file
 from native_host.private_files import open_private
 from native_host.recipients.person import Person, RecipientRefusedError
 
@@ -114,13 +113,9 @@ def known_names(identities: Iterable[str], *, others: bool = True) -> list[str]:
     ]
 
 
-def file_path() -> Path:
-    return user_state_folder() / "recipients.json"
-
-
 def _all() -> list[Person]:
     try:
-        with os.fdopen(open_private(file_path(), os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_private(recipients_file(), os.O_RDONLY), "rb") as file:
             return _read(file)
     except FileNotFoundError:
         return []
@@ -134,7 +129,7 @@ def _changed() -> Iterator[dict[bytes, Person]]:
 
     A power cut or a full disk leaves the people from before.
     """
-    path = file_path()
+    path = recipients_file()
     lock = path.with_suffix(".lock")
     try:
         with os.fdopen(open_private(lock, os.O_RDWR | os.O_CREAT), "rb") as held:
@@ -155,7 +150,7 @@ def _written(people: Sequence[Person]) -> bytes:
 
 
 def _failed(error: OSError) -> AddressBookError:
-    return AddressBookError(f"{file_path()}: {error.strerror}.")
+    return AddressBookError(f"{recipients_file()}: {error.strerror}.")
 
 
 def _fields(person: Person) -> dict[str, str | None]:

@@ -57,8 +57,8 @@ COLD = (
     "import sys, time; time.sleep(6); from native_host.__main__ import main; "
     "sys.exit(main())"
 )
-#: Answers each request as the host does for a browser out of a flatpak.
-CONFINED = f"""
+#: Answers each request with an error, as the host does for a browser out of a flatpak.
+REFUSES = f"""
 import json, struct, sys
 def write(message):
     body = json.dumps(message).encode()
@@ -67,8 +67,7 @@ def write(message):
 write({{"version": "2.9.0+kortilla.{VERSION}"}})
 while head := sys.stdin.buffer.read(4):
     asked = json.loads(sys.stdin.buffer.read(struct.unpack("=I", head)[0]))
-    error = {{"code": "BROWSER_CONFINED", "message": "It comes from a flatpak."}}
-    write({{"id": asked["id"], "error": error}})
+    write({{"id": asked["id"], "error": {{"code": "CODE", "message": "It can't."}}}})
 """
 TOO_OLD = speak({"version": "2.9.0+kortilla.0.0.9"})
 
@@ -213,10 +212,24 @@ async def test_in_a_flatpak_the_switch_says_that_it_can_t_help(
     browser: Browser, open_tab: OpenTab
 ) -> None:
     """``tests/packaging/proxy.py`` has a real flatpak."""
-    browser.user_home.put_host(CONFINED)
+    browser.user_home.put_host(REFUSES.replace("CODE", "BROWSER_CONFINED"))
     tab = await open_tab(OPTIONS)
     await shows(tab, "loginImpossible")
     assert await tab.text("#token p") == text("loginConfined")
+    browser.user_home.serve()
+
+
+@only_in_firefox
+async def test_on_a_system_without_the_switch_no_page_shows_it(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    for code, is_shown in (("SYSTEM_UNSUPPORTED", False), ("BROWSER_CONFINED", True)):
+        browser.user_home.put_host(REFUSES.replace("CODE", code))
+        for page, part in ((POPUP, "suomi-fi"), (OPTIONS, "login"), (WELCOME, "login")):
+            tab = await open_tab(page)
+            await shows(tab, "loginImpossible")
+            visible = f"document.getElementById({part!r}).checkVisibility()"
+            assert await tab.evaluate(visible) is is_shown, (code, page)
     browser.user_home.serve()
 
 

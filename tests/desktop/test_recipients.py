@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 
 from native_host.config import Config
+from native_host.paths import recipients_file
 from native_host.recipients import address_book, directory
 from native_host.recipients.person import Person, read_person
 from tests.desktop.conftest import (
@@ -67,7 +68,7 @@ def test_an_earlier_recipient_is_removed_and_put_back(
     assert "Undo the removal" not in buttons(page)
     assert unnamed(window) == []
     # What can't be written is there still.
-    path = address_book.file_path()
+    path = recipients_file()
     path.unlink()
     path.mkdir()
     buttons(page)[remove].click()

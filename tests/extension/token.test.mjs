@@ -96,6 +96,7 @@ for (const [name, onHost, code] of /** @type {const} */ ([
   ["nonsense", answering({ result: { shown: "yes" } }), "HOST_CRASHED"],
   ["no answer to speak of", answering({ result: null }), "HOST_CRASHED"],
   ["a file in the way", answering({ error: { code: "INSTALL_FAILED" } }), "INSTALL_FAILED"],
+  ["Windows", answering({ error: { code: "SYSTEM_UNSUPPORTED" } }), "SYSTEM_UNSUPPORTED"],
 ])) {
   test(`${name} is an error, and Firefox is left alone`, async () => {
     fake.onHost = onHost;

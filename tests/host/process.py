@@ -33,8 +33,8 @@ class HostProcess:
 
     ``prelude`` is Python that runs in the host's process first. ``under`` is the
     command of a program that starts the host. With ``anew`` the process starts as the
-    browser starts it, with ``interpreter`` too, which is the command of another Python.
-    Without, it has all imports done.
+    browser starts it, with ``installed`` too, which is the command of an installed
+    host. Without, it has all imports done.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class HostProcess:
         prelude: str = "",
         anew: bool = False,
         under: Sequence[str] = (),
-        interpreter: Sequence[str] = (),
+        installed: Sequence[str] = (),
     ) -> None:
         command = None if prompt_command is None else list(prompt_command)
         code = (
@@ -54,9 +54,11 @@ class HostProcess:
             f"sys.exit(main(prompt_command={command!r}))"
         )
         self.process: warm.WarmProcess | subprocess.Popen[bytes]
-        if anew or under or interpreter:
-            python = [*(interpreter or [sys.executable]), "-I", "-c", code]
-            host = python if anew or interpreter else relay_command(code)
+        if anew or under or installed:
+            python = [*(installed or [sys.executable]), "-I", "-c", code]
+            host = python if anew or installed else relay_command(code)
+            if installed and not prelude:
+                host = [*installed]
             self.process = subprocess.Popen(
                 [*under, *host, *caller],
                 stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
 """What only one system has is used in one room, ``native_host/platform/``."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ ELSEWHERE = {
     },
     "native_host/install/nss.py": {"/proc"},
     "native_host/install/p11_kit.py": {"getuid"},
-    "native_host/install/registry.py": {"winreg"},
+    "native_host/install/registry.py": {"winreg", "WinDLL"},
     # p11-kit
     "native_host/pkcs11/connection.py": {
         *("add_reader", "add_writer", "readv", "set_blocking")
@@ -69,6 +70,23 @@ def test_the_program_uses_what_one_system_has_in_one_room(root: Path) -> None:
         if file.parent.name != "platform"
     }
     assert {name: found for name, found in used.items() if found} == ELSEWHERE
+
+
+def test_our_own_python_is_started_by_one_function(root: Path) -> None:
+    """It puts ``-I`` first. ``contents.py`` writes files that start a Python."""
+    found = {
+        str(file.relative_to(root))
+        for folder in ("native_host", "kortilla")
+        for file in (root / folder).rglob("*.py")
+        if re.search(r"\b(sys\.|get_)executable\b", file.read_text())
+    }
+    assert found == {
+        "kortilla/common/__init__.py",
+        "kortilla/signing/processes.py",  # as the service wants it, of multiprocessing
+        "native_host/cli/session.py",  # a new version in the same process
+        "native_host/hardening.py",
+        "native_host/install/contents.py",
+    }
 
 
 def test_the_room_is_where_they_are_used(root: Path) -> None:

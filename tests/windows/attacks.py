@@ -319,7 +319,6 @@ def can() -> list[object]:
 
 def capture() -> list[bool]:
     """Return whether the window for PINs is hidden, before and after a switch."""
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication, QCheckBox  # noqa: PLC0415
 
     from native_host.config import config_path, load_config  # noqa: PLC0415

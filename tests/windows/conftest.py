@@ -34,18 +34,27 @@ def pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pcscd]:
         yield pcscd
 
 
+@pytest.fixture(scope="session")
+def as_installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the installer has written into the person's data."""
+    copy = tmp_path_factory.mktemp("installed") / "kortilla"
+    shutil.copytree(Wine(os.environ).data, copy)
+    return copy
+
+
 @pytest.fixture
-def wine(pcscd: Pcscd, screen: Screen) -> Iterator[Wine]:
-    """Wine beside the reader, for a person who has not used Kortilla yet.
+def wine(pcscd: Pcscd, screen: Screen, as_installed: Path) -> Iterator[Wine]:
+    """Wine beside the reader, for a person who has only installed Kortilla yet.
 
     Each test leaves nothing in the folder Temp.
 
     ``winscard.c`` stands before Wine's own, and does more of what Windows' does.
     """
-    wine = Wine(Path(os.environ["WINDOWS_PYTHON"]), screen.environment)
+    wine = Wine(screen.environment)
     wine.environment["WINEDLLOVERRIDES"] += ";winscard=native,builtin"
     before = {*wine.temp.iterdir()}
-    shutil.rmtree(wine.temp.with_name("kortilla"), ignore_errors=True)
+    shutil.rmtree(wine.data)
+    shutil.copytree(as_installed, wine.data)
     yield wine
     assert {*wine.temp.iterdir()} - before == set()
 

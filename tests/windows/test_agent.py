@@ -5,11 +5,9 @@ It uses the processor all the time, as Wine's SCardGetStatusChange never waits.
 """
 
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -45,7 +43,7 @@ def run(wine: Wine, *command: str) -> str:
 
 
 def kortilla(wine: Wine, *words: str) -> str:
-    return run(wine, *wine.interpreter, "-I", "-m", "native_host.cli", *words)
+    return run(wine, *wine.command, *words)
 
 
 def findings(wine: Wine) -> set[str]:
@@ -58,12 +56,13 @@ def is_running(wine: Wine) -> bool:
     return bool(json.loads(kortilla(wine, "agent", "--status", "--json"))["running"])
 
 
+def stop(wine: Wine) -> None:
+    kortilla(wine, "-I", "-c", _STOP)
+
+
 @pytest.fixture
 def installed(wine: Wine) -> Iterator[Wine]:
-    """Kortilla, which the person has installed. The launcher is Python's own."""
-    python = Path(wine.interpreter[1])
-    launcher = python.with_name("kortilla-host.exe")
-    shutil.copy(python.with_name("pythonw.exe"), launcher)
+    """Kortilla with its agent, which ``uninstall`` ends."""
     try:
         kortilla(wine, "install")
         yield wine
@@ -71,15 +70,15 @@ def installed(wine: Wine) -> Iterator[Wine]:
         assert not is_running(wine)
         assert findings(wine) == {"AGENT_NOT_INSTALLED"}
     finally:
-        run(wine, *wine.interpreter, "-I", "-c", _STOP)
-        launcher.unlink()
+        kortilla(wine, "install")
+        stop(wine)
 
 
 def test_it_opens_the_window_for_a_new_card_and_ends_at_removal(
     installed: Wine, insert: Insert, person: Person
 ) -> None:
     person.screen.wait_until(lambda: is_running(installed))  # from the beginning
-    run(installed, *installed.interpreter, "-I", "-c", _STOP)
+    stop(installed)
     assert findings(installed) == {"AGENT_NOT_RUNNING"}
     run(installed, "wineboot")
     person.screen.wait_until(lambda: is_running(installed))

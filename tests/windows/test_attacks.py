@@ -25,7 +25,7 @@ ATTACKS = windows_path(Path(__file__).with_name("attacks.py"))
 
 def attack(wine: Wine, name: str, *words: str) -> Any:
     """Run an attack, and return its result."""
-    return json.loads(wine.run(ATTACKS, name, *words).stdout)
+    return json.loads(wine.run("-I", ATTACKS, name, *words).stdout)
 
 
 def test_memory_and_handles_are_closed_to_other_programs(wine: Wine) -> None:
@@ -41,7 +41,7 @@ def test_a_host_with_all_protections_imports_and_starts_programs(wine: Wine) -> 
 def test_the_host_makes_no_memory_executable(wine: Wine) -> None:
     """Windows would refuse it, and Wine does not: Wine says what is asked for."""
     wine.environment["WINEDEBUG"] = "+virtual"
-    log = wine.run(ATTACKS, "hardened").stderr
+    log = wine.run("-I", ATTACKS, "hardened").stderr
     before, after = (
         {int(each, 16) & _EXECUTABLE for each in _PROTECTION.findall(part)}
         for part in log.split("protected", 1)
@@ -103,13 +103,16 @@ def test_a_can_is_encrypted_and_forgotten(wine: Wine) -> None:
 
 
 def test_a_program_that_is_no_browser_is_named(wine: Wine) -> None:
-    assert attack(wine, "by_browser") == "python"
-    assert attack(wine, "by_browser", "cmd.exe", "/d", "/c") == "python"
+    command = wine.command
+    with wine.browser("other") as wine.command:
+        assert attack(wine, "by_browser") == "other"
+        assert attack(wine, "by_browser", "cmd.exe", "/d", "/c") == "other"
+    wine.command = command
     assert attack(wine, "who_asks") == UNKNOWN  # a program of Linux
 
 
 def test_a_known_browser_is_not_warned_of(wine: Wine) -> None:
-    with wine.browser() as wine.interpreter:
+    with wine.browser() as wine.command:
         assert attack(wine, "by_browser") == ""
         assert attack(wine, "by_browser", "cmd.exe", "/d", "/c") == ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.process import HostProcess, running
+from tests.host.test_manage import PAGE
 from tests.windows.conftest import Insert
 from tests.windows.test_walks import sound
 from tests.windows.wine import Person, Wine
@@ -15,18 +16,18 @@ from tests.windows.wine import Person, Wine
 
 @pytest.fixture
 def host(wine: Wine) -> Iterator[HostProcess]:
-    with sound(wine, interpreter=wine.interpreter) as host:
+    with sound(wine, installed=wine.host) as host:
         yield host
 
 
 def programs(wine: Wine) -> list[str]:
     """Return the command lines of Kortilla's programs that run in this prefix."""
     prefix = f"WINEPREFIX={wine.environment['WINEPREFIX']}".encode()
-    found = []
+    found, program = [], b"kortilla-host.exe"
     for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (each / "cmdline").read_bytes()
-            if b"native_host" in words and prefix in (each / "environ").read_bytes():
+            if program in words and prefix in (each / "environ").read_bytes():
                 found.append(words.decode())
     return found
 
@@ -38,6 +39,12 @@ def test_bad_messages_have_an_error_each_and_the_host_lives_on(
         host.send(message)
         assert host.answer()["error"]["code"] == "INVALID_MESSAGE", message[:9]
     assert host.ask("format-disk")["error"]["code"] == "UNKNOWN_COMMAND"
+
+
+def test_the_extension_is_told_that_windows_has_no_token(host: HostProcess) -> None:
+    for command, more in (("token-status", {}), ("token-switch", {"on": True})):
+        error = host.ask(command, page=PAGE, **more)["error"]
+        assert error["code"] == "SYSTEM_UNSUPPORTED"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +62,7 @@ def test_a_client_that_goes_takes_the_window_with_it(
     wine: Wine, insert: Insert, person: Person
 ) -> None:
     card = insert()
-    with running(wine.environment, interpreter=wine.interpreter) as host:
+    with running(wine.environment, installed=wine.host) as host:
         host.begin_login("1")
         host.begin_login("2")  # at once
         busy = host.answer()

@@ -45,7 +45,7 @@ def test_an_idle_transaction_ends_after_five_seconds(
     wine: Wine, insert: Insert, seconds: str, code: Code
 ) -> None:
     insert()
-    assert int(wine.run("-c", _WAIT, seconds).stdout) == code
+    assert int(wine.run("-I", "-c", _WAIT, seconds).stdout) == code
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,7 @@ def test_a_person_types_for_eight_seconds(
 ) -> None:
     """A host that holds the card is noticed: the card is reset."""
     card = insert()
-    with running(
-        wine.environment, prelude=prelude, interpreter=wine.interpreter
-    ) as host:
+    with running(wine.environment, prelude=prelude, installed=wine.host) as host:
         host.begin_login()
         person.see("authenticate")
         seen = len(card.log)

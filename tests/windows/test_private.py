@@ -77,7 +77,7 @@ PASSWORD = PasswordRecipient("ABCD-EFGH-JKLM-NPQR-STUV")
 
 
 def run(wine: Wine, script: str, *words: str) -> Any:
-    return json.loads(wine.run("-c", script, *words).stdout)
+    return json.loads(wine.run("-I", "-c", script, *words).stdout)
 
 
 def test_copies_for_a_viewer_are_deleted(wine: Wine) -> None:
@@ -108,7 +108,7 @@ def test_what_is_decrypted_has_the_mark_of_the_encrypted_file(
 def test_a_process_that_reads_hostile_data_gets_no_pipe_of_the_window(
     wine: Wine,
 ) -> None:
-    assert wine.run("-c", _PIPES).stdout.strip() == "ran"
+    assert wine.run("-I", "-c", _PIPES).stdout.strip() == "ran"
 
 
 def test_what_others_have_made_is_shown_and_never_run(wine: Wine) -> None:

@@ -29,7 +29,7 @@ def test_own_files_are_signed_and_checked(
     pdf.write_bytes(make_pdf("Sopimus"))
     text.write_text("muistio")
     files = [windows_path(each) for each in (pdf, text)]
-    with wine.kortilla("sign", *files, "--lang", "en", "--json") as signing:
+    with wine.start("sign", *files, "--lang", "en", "--json") as signing:
         person.see("sign")
         person.type("123456")
         said, errors = signing.communicate()
@@ -39,11 +39,18 @@ def test_own_files_are_signed_and_checked(
     assert [each["file"] for each in json.loads(said)["files"]] == files
     assert pdfsig(made[0])[-1] == "Signature is Valid."
     options = ("--offline", "--json", "--trust")
-    words = ("verify", *files, *options, windows_path(trust))
-    with wine.kortilla(*words) as checking:
-        said, errors = checking.communicate()
-        checked = json.loads(said)
-        assert errors == ""
+    # By its path, as the window starts it, and typed in a console.
+    for command in (
+        wine.command,
+        (*wine.host, "-I", "-m", "native_host.cli"),
+        ("wine", "cmd", "/d", "/c", "kortilla"),
+    ):
+        wine.command = command
+        words = ("verify", *files, *options, windows_path(trust))
+        checking = wine.run(*words, check=False)
+        checked = json.loads(checking.stdout)
+        assert checking.stderr == ""
+        assert [len(each["signatures"]) for each in checked["files"]] == [1, 1]
     own = subprocess.run(
         [*KORTILLA, "verify", *map(str, made), *options, str(trust)],
         stdout=subprocess.PIPE,
@@ -81,7 +88,7 @@ def test_a_signing_that_the_desktop_window_stops_says_what_it_has_done(
     text, stop = tmp_path / "SPECIMEN-muistio.txt", tmp_path / "stop"
     text.write_text("muistio")
     paths = (windows_path(text), windows_path(stop))
-    with wine.python("-c", _SIGN, *paths) as signing:
+    with wine.start("-I", "-c", _SIGN, *paths) as signing:
         person.see("sign")
         stop.touch()
         error = json.loads(signing.communicate()[0])["error"]
@@ -97,17 +104,57 @@ def test_an_own_file_is_encrypted_and_opened(
     letter.write_text("Hei!")
     closed = windows_path(letter.with_name("SPECIMEN-kirje.txt.p7m"))
     words = ("--own-card", "--unchecked", "--json")
-    with wine.kortilla("encrypt", windows_path(letter), *words) as encrypting:
+    with wine.start("encrypt", windows_path(letter), *words) as encrypting:
         said, errors = encrypting.communicate()
         assert encrypting.returncode == 0, errors
     assert [each["file"] for each in json.loads(said)["files"]] == [closed]
     letter.unlink()
-    with wine.kortilla("decrypt", closed, "--lang", "en", "--json") as opening:
+    with wine.start("decrypt", closed, "--lang", "en", "--json") as opening:
         person.see("decrypt")
         person.type("1234")
         said, errors = opening.communicate()
         assert opening.returncode == 0, errors
     assert letter.read_text() == "Hei!"
+
+
+_SWEEP = "from native_host.operations import documents as d; d.sweep_leftovers()"
+
+
+def test_a_signing_that_is_killed_leaves_nothing(
+    wine: Wine, insert: Insert, person: Person, tmp_path: Path
+) -> None:
+    insert()
+    text = tmp_path / "SPECIMEN-muistio.txt"
+    text.write_text("muistio")
+    before = {*tmp_path.iterdir()}
+    with wine.start("sign", windows_path(text), "--lang", "en") as signing:
+        person.see("sign")
+        assert {*tmp_path.iterdir()} > before  # the room that is reserved
+        signing.kill()
+        person.screen.wait_until(lambda: {*tmp_path.iterdir()} == before)
+    # The next one deletes the copy that was shown.
+    wine.run("-I", "-c", _SWEEP)
+
+
+def test_the_help_names_what_works_on_windows(wine: Wine) -> None:
+    commands = wine.run("--help").stdout.partition("Commands:")[2].splitlines()
+    found = {each.split()[0] for each in commands if each[:3].strip()}
+    assert {"decrypt", "encrypt", "open", "sign", "verify"} < found
+    assert not found & {"demo", "pkcs11"}
+
+
+def test_the_start_menu_opens_the_window(wine: Wine, person: Person) -> None:
+    shortcut = wine.home.joinpath(
+        "AppData/Roaming/Microsoft/Windows/Start Menu/Programs/Kortilla.lnk"
+    )
+    # Explorer opens it so: by ShellExecuteEx.
+    open_it = ["wine", "start", "/unix", str(shortcut)]
+    for _ in range(2):  # the second start brings it to the front
+        subprocess.run(open_it, env=wine.environment, check=True)
+        window = person.screen.find_in_front("Kortilla$")
+    assert person.screen.ids("Kortilla$") == [window]
+    person.screen.press("alt+F4")
+    person.screen.wait_until(lambda: not person.screen.ids("Kortilla$"))
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
@@ -117,7 +164,7 @@ def test_the_desktop_window_shows_each_page(
     insert()
     said = Texts(language)
     words = ("open", "--lang", language, "--json")
-    with wine.kortilla(*words) as program:
+    with wine.start(*words) as program:
         person.screen.find_in_front("Kortilla$")
         for number, name in enumerate(PAGES, 1):
             person.screen.press(f"ctrl+{number}")
@@ -126,7 +173,7 @@ def test_the_desktop_window_shows_each_page(
             )
             person.picture(f"{name}-{language}", window)
         # A second start brings it to the front.
-        raised = wine.run("-m", "native_host.cli", *words)
+        raised = wine.run(*words)
         assert json.loads(raised.stdout) == {"open": "raised"}
         person.screen.press("alt+F4")
         printed, errors = program.communicate()

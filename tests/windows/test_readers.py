@@ -27,7 +27,6 @@ from tests.windows.conftest import Insert
 from tests.windows.wine import Person, Wine, windows_path
 
 PIN1, WRONG_CAN = "1234", "111111"
-KORTILLA = ("-m", "native_host.cli")
 _LOG = """
 from native_host.pin_prompt.window import WindowPrompt
 send = WindowPrompt._send
@@ -40,6 +39,51 @@ def log(self, message):
         print(*filter(None, words), file=file)
     send(self, message)
 WindowPrompt._send = log
+"""
+
+
+#: How the service starts: SERVICE_DISABLED and SERVICE_DEMAND_START.
+_DISABLED, _ON_DEMAND = "4", "3"
+#: Sets how the service starts. "plugged" says that there is the device of a reader.
+_SERVICE = r"""
+import ctypes, sys, winreg
+from contextlib import suppress
+from ctypes import wintypes
+start, *plugged = sys.argv[1:]
+services = ctypes.WinDLL("advapi32")
+services.OpenSCManagerW.restype = services.OpenServiceW.restype = wintypes.HANDLE
+manager = wintypes.HANDLE(services.OpenSCManagerW(None, None, 1))
+service = wintypes.HANDLE(services.OpenServiceW(manager, "SCardSvr", 2))
+same = wintypes.DWORD(0xFFFFFFFF)
+names = [None] * 7
+assert services.ChangeServiceConfigW(service, same, int(start), same, *names)
+kind = "{50DD5230-BA8A-11D1-BF5D-0000F805F530}"
+root = r"System\CurrentControlSet"
+device = rf"{root}\Enum\ROOT\READER"
+interface = rf"{root}\Control\DeviceClasses\{kind}"
+own = rf"{interface}\##?#ROOT#READER#0000#{kind}"
+values = {
+    device: (), rf"{device}\0000": ("ClassGUID", 0, 1, kind), interface: (),
+    own: ("DeviceInstance", 0, 1, r"ROOT\READER\0000"),
+    rf"{own}\#": ("SymbolicLink", 0, 1, rf"\\?\ROOT#READER#0000#{kind}"),
+    rf"{own}\#\Control": ("Linked", 0, winreg.REG_DWORD, 1),
+}
+for key, value in values.items() if plugged else ():
+    made = winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, key)
+    if value:
+        winreg.SetValueEx(made, *value)
+for key in () if plugged else reversed(values):
+    with suppress(OSError):  # it was not there
+        winreg.DeleteKey(winreg.HKEY_LOCAL_MACHINE, key)
+"""
+#: The command line where Windows says that the session is a remote one: it says so in
+#: place of that there is a mouse, SM_MOUSEPRESENT.
+_REMOTE = """
+import sys
+from native_host.cli import main
+from native_host.platform import windows_card_service
+windows_card_service._REMOTE_SESSION = 19
+sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -69,7 +113,7 @@ class Console(Terminal):
     def __init__(self, wine: Wine, *words: str) -> None:
         super().__init__()
         self.process = subprocess.Popen(
-            [*wine.interpreter, "-I", *KORTILLA, *words],
+            [*wine.command, *words],
             env=wine.environment | {"TERM": "xterm"},
             stdin=self._theirs,
             stdout=self._theirs,
@@ -83,9 +127,7 @@ def shown(wine: Wine, tmp_path: Path) -> Iterator[Shown]:
     """A host that asks for a login in its window, and ends within the test."""
     log = tmp_path / "shown.log"
     prelude = _LOG.format(path=windows_path(log))
-    with running(
-        wine.environment, prelude=prelude, interpreter=wine.interpreter
-    ) as host:
+    with running(wine.environment, prelude=prelude, installed=wine.host) as host:
         yield Shown(host, log)
         host.end_input()
         assert host.wait() == 0
@@ -131,7 +173,7 @@ def test_the_number_of_a_contactless_card_is_asked_for_and_remembered(
     shown.host.begin_login()
     log_in(shown, person)  # it is not asked for again
     forget = "import asyncio; from native_host import remembered_can as can; "
-    wine.run("-c", forget + "assert asyncio.run(can.forget())")
+    wine.run("-I", "-c", forget + "assert asyncio.run(can.forget())")
     assert not kept.exists()
 
 
@@ -156,7 +198,7 @@ def test_without_a_reader_windows_runs_no_service_and_the_reader_is_asked_for(
     """Windows 8 and later start the service with the first reader, and stop it."""
     pcscd.stop_service()
     try:
-        assert json.loads(wine.run(*KORTILLA, "card", "status", "--json").stdout) == {
+        assert json.loads(wine.run("card", "status", "--json").stdout) == {
             "readers": []
         }
         shown.host.begin_login()
@@ -176,6 +218,44 @@ def test_without_a_reader_windows_runs_no_service_and_the_reader_is_asked_for(
         pcscd.start_service()
     pcscd.insert(card)
     log_in(shown, person)
+
+
+def test_what_keeps_windows_service_away_is_said(
+    wine: Wine, shown: Shown, pcscd: Pcscd
+) -> None:
+    """Wine has the service, and no devices but those of its registry."""
+    status = ("card", "status", "--json")
+
+    def found() -> str:
+        return wine.run("doctor", "--json", check=False).stdout
+
+    pcscd.stop_service()
+    try:
+        wine.run("-I", "-c", _SERVICE, _DISABLED)
+        assert "disabled" in refusal(wine, "PCSC_UNAVAILABLE", *status)
+        assert "CARD_SERVICE_DISABLED" in found()
+        wine.run("-I", "-c", _SERVICE, _ON_DEMAND, "plugged")
+        remote = ("-I", "-c", _REMOTE, *status)
+        assert "Remote Desktop" in refusal(wine, "PCSC_DENIED", *remote)
+        assert "can't be reached" in refusal(wine, "PCSC_UNAVAILABLE", *status)
+        assert "CARD_SERVICE_STOPPED" in found()
+        shown.host.begin_login()
+        shown.wait_for("Show waiting-for-reader PCSC_UNAVAILABLE")
+        pcscd.start_service()
+        shown.wait_for("Show waiting-for-card")
+    finally:
+        wine.run("-I", "-c", _SERVICE, _ON_DEMAND)
+        pcscd.stop_service()
+        pcscd.start_service()
+
+
+def refusal(wine: Wine, code: str, *words: str) -> str:
+    """Return the message of the error with this code, with which a command ends."""
+    finished = wine.run(*words, check=False)
+    assert finished.returncode == 1
+    error = json.loads(finished.stdout)["error"]
+    assert error.keys() == {"code", "message"} and error["code"] == code
+    return str(error["message"])
 
 
 def test_of_two_cards_the_person_chooses_one(
@@ -227,7 +307,7 @@ def test_a_report_of_the_card_is_the_same_as_on_linux(
     insert()
     words = ("doctor", "--lang", "en", "--card-report")
     path = tmp_path / "report.json"
-    wine.run(*KORTILLA, *words, windows_path(path))
+    wine.run(*words, windows_path(path))
     own = tmp_path / "own.json"
     subprocess.run([*commands.KORTILLA, *words, str(own)], check=True)
     assert json.loads(path.read_text()) == json.loads(own.read_text())

@@ -135,7 +135,7 @@ said["deaf"] = child.wait()
 
 
 def say(wine: Wine, script: str) -> dict[str, Any]:
-    finished = wine.run("-c", f"{_SAY}{script}print(json.dumps(said))")
+    finished = wine.run("-I", "-c", f"{_SAY}{script}print(json.dumps(said))")
     said: dict[str, Any] = json.loads(finished.stdout)
     return said
 
@@ -186,7 +186,7 @@ def test_a_process_that_is_asked_to_end_says_what_it_has_done(wine: Wine) -> Non
 
 
 def test_the_self_check_asks_for_nothing_that_only_linux_has(wine: Wine) -> None:
-    finished = wine.run("-m", "native_host.cli", "doctor", "--json", check=False)
+    finished = wine.run("doctor", "--json", check=False)
     told = json.loads(finished.stdout)
     found = {each["code"] for each in told["findings"]}
     assert "AGENT_NOT_INSTALLED" in found or "AGENT_NOT_RUNNING" in found

@@ -32,20 +32,24 @@ _SIDE, _HEAD, _POINTER = 260, 130, 40
 
 
 class Wine:
-    """A Wine prefix with the interpreter in ``python``, a folder of this system.
+    """A Wine prefix in which a person has installed Kortilla, or will.
 
-    ``environment`` is that of all programs in it.
+    ``environment`` is that of all programs in it. ``command`` is ``kortilla``, and
+    ``host`` what browsers start. With ``-I`` first, either is Python.
     """
 
-    def __init__(self, python: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
-        self.interpreter = ("wine", str(python / "python.exe"))
         prefix = Path(environment["WINEPREFIX"])
         (self.home,) = (
             each
             for each in (prefix / "drive_c/users").iterdir()
             if each.name != "Public"
         )
+        local = self.home / "AppData/Local"
+        self.program, self.data = local / "Programs/Kortilla", local / "kortilla"
+        self.command: tuple[str, ...] = ("wine", str(self.program / "kortilla.exe"))
+        self.host = ("wine", str(self.program / "kortilla-host.exe"))
 
     @property
     def temp(self) -> Path:
@@ -55,9 +59,9 @@ class Wine:
     def run(
         self, *words: str, check: bool = True
     ) -> "subprocess.CompletedProcess[str]":
-        """Run Python with these arguments to its end."""
+        """Run ``kortilla`` with these words to its end."""
         return subprocess.run(
-            [*self.interpreter, "-I", *words],
+            [*self.command, *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -68,27 +72,20 @@ class Wine:
         )
 
     @contextmanager
-    def browser(self) -> Iterator[tuple[str, str]]:
-        """Yield the interpreter under the name of a known browser."""
-        python = Path(self.interpreter[1])
-        browser = python.with_name("chrome.exe")
-        shutil.copy(python, browser)
+    def browser(self, name: str = "chrome") -> Iterator[tuple[str, str]]:
+        """Yield Python under the name of a known browser, or another one."""
+        program = self.program / f"{name}.exe"
+        shutil.copy(self.command[1], program)
         try:
-            yield "wine", str(browser)
+            yield "wine", str(program)
         finally:
-            browser.unlink()
+            program.unlink()
 
     @contextmanager
-    def kortilla(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Run a command of ``kortilla``, which is ended at exit."""
-        with self.python("-m", "native_host.cli", *words) as process:
-            yield process
-
-    @contextmanager
-    def python(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        """Run Python with these arguments. It is ended at exit."""
+    def start(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run ``kortilla`` with these words. It is ended at exit."""
         process = subprocess.Popen(
-            [*self.interpreter, "-I", *words],
+            [*self.command, *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -8,7 +8,6 @@ number is checked.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from kortilla.common import own_python
 from kortilla.common.corners import CORNERS, Corner, corner_box
 from kortilla.common.escaping import escape_name
 from native_host.desktop.file_dialogs import choose_folder
@@ -40,7 +40,7 @@ from native_host.gui.tokens import LIGHT, tokens_for
 
 _PAGES = {"last": -1, "first": 0}
 _PREVIEW = 260  # height in pixels where body text has 15
-_PROGRAM = [sys.executable, "-I", "-m", "native_host.desktop.page_picture"]
+_PROGRAM = own_python("-m", "native_host.desktop.page_picture")
 #: Milliseconds until it is killed. Its own limit counts processor time.
 _WITHIN = 20_000
 _MOST_BYTES = HEAD.size + 3 * (LONGEST + 1) ** 2

@@ -8,7 +8,6 @@ is checked. The system's viewer gets a PDF as a private copy.
 
 import os
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -24,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
+from kortilla.common import own_python
 from kortilla.common.escaping import escape_name, escape_text
 from native_host.gui.labels import WrappingLabel, label, wrapping_policy
 from native_host.gui.limited_process import LimitedProcess
@@ -45,7 +45,7 @@ _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
 _CHECKS = QColor("#8a8a8a")
 _IMAGES = (DocumentKind.PNG, DocumentKind.JPEG)
 #: The decoder. Its arguments are the image's format and the number of this process.
-_PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
+_PROGRAM = own_python("-m", "native_host.pin_prompt.decode")
 #: Milliseconds until the decoder is killed. The decoder's own limit is less, and counts
 #: processor time.
 _WITHIN = 30_000
