@@ -81,7 +81,7 @@ async def desktop(pcscd: Pcscd) -> AsyncIterator[Desktop]:
     with open_session_bus() as address, open_notifications(address) as service:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = address
         async with windows() as activation, windows() as program:
-            agent_module.OPEN = (*program.command,)  # type: ignore[assignment]
+            agent_module.OPEN = (*program.command,)
             yield Desktop(service, activation, program)
 
 
