@@ -11,6 +11,7 @@ many others come, and the end of a bus counts as the person's leaving.
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -77,6 +78,7 @@ async def _hear(
     question = next(connection.outgoing_serial)
     # On the session's bus nobody has that name.
     await connection.send(new_method_call(manager, "ListSessions"), serial=question)
+    me = sys.platform != "win32" and os.getuid()  # no token is there
     own: set[str] = set()
     while True:
         message: Message = await connection.receive()
@@ -84,7 +86,7 @@ async def _hear(
         if fields.get(HeaderFields.reply_serial) == question:
             match body:
                 case ([*sessions],):
-                    own = {path for _, uid, *_, path in sessions if uid == os.getuid()}
+                    own = {path for _, uid, *_, path in sessions if uid == me}
         elif _tells(fields, body, own):
             logger.info("The person leaves.")
             leaves()
