@@ -96,8 +96,15 @@ class CardPins:
         return self.pins[role]
 
     def is_set(self, role: PinRole) -> bool | None:
-        """Whether a PIN was ever set; None if nobody knows."""
-        return is_set(self.pins.get(role), self.scheme)
+        """Whether a PIN was ever set; None if nobody knows.
+
+        One without tries has been locked, or is set like the others, where another one
+        may work: to activate the card would overwrite that.
+        """
+        found = {each: is_set(self.pins.get(each), self.scheme) for each in PINS}
+        if found[role] is False and None in found.values():
+            return None
+        return found[role]
 
     def usable(self, role: PinRole) -> UsablePin:
         """Return a PIN that may be asked for.
@@ -110,9 +117,7 @@ class CardPins:
         if info.tries_left == 0 and self._is_puk_spent:
             raise _puk_blocked()
         # Checked first: a new card may have blocked PINs, and must then be activated.
-        # If another PIN may work, one without tries has been locked, or is set alike.
-        is_new = info.tries_left > 0 or self.activation != "unknown"
-        if self.is_set(role) is False and is_new:
+        if self.is_set(role) is False:
             raise CardNotActivatedError("The card has not been activated.")
         if info.tries_left == 0:
             raise PinBlockedError(f"{role.name} has no tries left.")

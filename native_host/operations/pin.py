@@ -12,6 +12,7 @@ from native_host.card.errors import (
     CardNotActivatedError,
     PinBlockedError,
     PinNotEnteredError,
+    PukBlockedError,
     WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinRole
@@ -177,7 +178,7 @@ class PinTries:
         card, run = self.held_card.card, self.held_card.run
         try:
             now = await self.prompt.watch(run(usable_pin, card, self.role))
-        except (CardNotActivatedError, PinBlockedError):
+        except (CardNotActivatedError, PinBlockedError, PukBlockedError):
             return False
         except BaseException:
             await attempt.wipe()

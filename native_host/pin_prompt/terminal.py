@@ -189,11 +189,12 @@ class TerminalPrompt(Prompt):
         self._write_question(question)
         if question.pin_pad:
             self._write(text("pin_pad.hint"))
+        elif question.tries_left == 1:
+            await self._ask_to_go_on()
         if question.can_activate:
             self._write(f"{text('no_pin.more')} {text('terminal.no_pin')}")
-        if question.pin_pad or question.tries_left == 1:
-            await self._ask_to_go_on(can_decline=question.can_activate)
         if question.pin_pad:
+            await self._ask_to_go_on(can_decline=question.can_activate)
             return bytearray()
         while True:
             pin = await self._ask_hidden(text(f"pin.{question.role}"))

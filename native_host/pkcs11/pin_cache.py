@@ -21,6 +21,7 @@ from native_host.card.errors import (
     CardRemovedError,
     CardResetError,
     PinBlockedError,
+    PukBlockedError,
     WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinRole
@@ -327,7 +328,7 @@ class PinCache:
                 raise CardRemovedError("Another card is in the reader.")
             try:
                 info = await self._source.run(usable_pin, card, PinRole.PIN1)
-            except PinBlockedError:
+            except (PinBlockedError, PukBlockedError):
                 self._refusals.meet(found, 0)
                 raise
             return connection, card, info.tries_left

@@ -4,8 +4,9 @@
 logind says it on the system's bus (org.freedesktop.login1(5)), and screen lockers on
 the session's (``ActiveChanged``, which all desktops send in their own names). On the
 system's bus only the owner of logind's name is heard. On the session's, any program of
-the person may send that signal: it ends PINs earlier, no more. None is dropped, however
-many others come, and the end of a bus counts as the person's leaving.
+the person may send that signal, or an odd message: it ends PINs earlier, no more. None
+is dropped, however many others come. The end of a bus counts as the person's leaving,
+and so does a message that can't be read.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ async def watch(leaves: Callable[[], None]) -> None:
     """
     try:
         await race(*(_listen(bus, leaves) for bus in _RULES))
-    except _UNAVAILABLE as error:
+    except Exception as error:  # any, by a message of somebody else
         logger.info("A bus has ended: %s", type(error).__name__)
         leaves()
 
@@ -76,20 +77,25 @@ async def _hear(
         await connection.send(message_bus.AddMatch(rule))
     manager = DBusAddress(_PATH, _LOGIND, _Interface.MANAGER)
     question = next(connection.outgoing_serial)
-    # On the session's bus nobody has that name.
+    # On the session's bus nobody has that name, or a program that pretends.
     await connection.send(new_method_call(manager, "ListSessions"), serial=question)
     me = sys.platform != "win32" and os.getuid()  # no token is there
     own: set[str] = set()
     while True:
         message: Message = await connection.receive()
         fields, body = message.header.fields, message.body
-        if fields.get(HeaderFields.reply_serial) == question:
-            match body:
-                case ([*sessions],):
-                    own = {path for _, uid, *_, path in sessions if uid == me}
-        elif _tells(fields, body, own):
-            logger.info("The person leaves.")
-            leaves()
+        try:
+            if fields.get(HeaderFields.reply_serial) == question:
+                match body:
+                    case ([*sessions],):
+                        own = {path for _, uid, *_, path in sessions if uid == me}
+                continue
+            if not _tells(fields, body, own):
+                continue
+        except (TypeError, ValueError):  # an odd message of somebody else
+            logger.info("A message can't be read.")
+        logger.info("The person leaves.")
+        leaves()
 
 
 def _tells(

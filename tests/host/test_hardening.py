@@ -59,6 +59,7 @@ ENTRY_POINTS = (
 #: Tells which modules were imported when the memory has just been closed.
 WATCHED = """
 import os, runpy, sys  # -m has the second
+import ctypes, resource, collections.abc  # what they bring depends on the Python
 from native_host import hardening
 at_start, close_memory = {*sys.modules}, hardening.harden
 def harden():
@@ -69,8 +70,7 @@ hardening.harden = harden
 """
 #: What an entry point needs to close its memory, and the hello of a host.
 FEW = {
-    *("ctypes", "ctypes._endian", "_ctypes", "struct", "_struct", "resource"),
-    *("collections.abc", "gc"),
+    "gc",
     *("native_host.platform", "native_host.platform.posix_protection"),
     *("native_host.cli", "native_host.files", "native_host.pin_prompt"),
     "native_host.languages",

@@ -34,7 +34,7 @@ from native_host.operations.card_access import secure_channel
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.card_access.secure_channel import (
-    SILENT_AFTER,
+    MUTE_AFTER,
     SLOW_AFTER,
     connect_unasked,
 )
@@ -478,8 +478,8 @@ async def test_a_card_that_takes_longest_is_said_not_to_answer_and_still_waited_
     folder: Path, reached: Reached, delays: Delays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the person ends a run of PACE: an end by us makes the next one slower."""
-    assert SLOW_AFTER < 45 < SILENT_AFTER < PATIENCE  # the doctor's, too
-    monkeypatch.setattr(secure_channel, "SILENT_AFTER", 0.0)
+    assert SLOW_AFTER < 45 < MUTE_AFTER < PATIENCE  # the doctor's, too
+    monkeypatch.setattr(secure_channel, "MUTE_AFTER", 0.0)
     async with a_source(folder) as source:
         with source._state.update() as card:
             card.wrong_cans = 9

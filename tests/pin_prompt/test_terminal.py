@@ -111,14 +111,15 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"yes": "agreed", "": CANCELLED},
     ),
     (
+        # That nobody has a PIN is said at the PIN: here "no" is about the last try.
         pin1(tries_left=1, can_activate=True),
-        ["If you have no PIN yet, type no.", "Type yes"],
-        {"no": DECLINED, " Nej ": DECLINED, "": CANCELLED, "1234": CANCELLED},
+        ["This is the last try.", "Type yes"],
+        {"no": CANCELLED, " Nej ": CANCELLED, "1234": CANCELLED},
     ),
     (
         pin1(pin_pad=True, can_activate=True),
         ["If you have no PIN yet, type no.", "Type yes"],
-        {"EI": DECLINED, "yes": ""},
+        {"EI": DECLINED, " Nej ": DECLINED, "yes": ""},
     ),
     (
         call("offer_activation", ActivationQuestion(False, undecided=True)),

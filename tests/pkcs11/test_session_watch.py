@@ -28,11 +28,18 @@ LOGIND = "org.freedesktop.login1"
 PATH = "/org/freedesktop/login1"
 OWN, OTHERS = f"{PATH}/session/_31", f"{PATH}/session/_32"
 
+SESSIONS: list[object] = [
+    ("1", os.getuid(), "specimen", "seat0", OWN),
+    ("2", os.getuid() + 1, "another", "seat0", OTHERS),
+]
+
 
 class Desktop:
     """A program on one bus. As logind it also says which sessions there are."""
 
     def __init__(self, address: str, *, logind: bool) -> None:
+        #: What it answers, by D-Bus's types.
+        self.signature, self.sessions = "a(susso)", SESSIONS
         self.bus: DBusConnection = open_dbus_connection(bus=address)
         #: Is set once a token listens: it asks this last.
         self.asked = threading.Event()
@@ -49,15 +56,12 @@ class Desktop:
         self.bus.close()
 
     def _answer(self) -> None:
-        sessions = [
-            ("1", os.getuid(), "specimen", "seat0", OWN),
-            ("2", os.getuid() + 1, "another", "seat0", OTHERS),
-        ]
         with suppress(OSError):  # the end
             while True:
                 call = self.bus.receive()
                 if call.header.fields.get(HeaderFields.member) == "ListSessions":
-                    self.bus.send(new_method_return(call, "a(susso)", (sessions,)))
+                    said = (self.sessions,)
+                    self.bus.send(new_method_return(call, self.signature, said))
                     self.asked.set()
 
     def tell(
@@ -224,6 +228,17 @@ async def test_nothing_else_is_taken_for_it_and_no_flood_hides_it(
     assert left.empty()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_false_logind_on_the_sessions_bus_stops_no_watch(
+    desktops: Desktops, signer: TlsLogin
+) -> None:
+    desktops.locker.signature, desktops.locker.sessions = "ai", [1]
+    await prepared(signer)
+    await desktops.listened()
+    kept = await prepared(signer)
+    desktops.locker.lock()
+    assert await is_wiped(signer, kept)
 
 
 async def test_without_a_bus_it_is_kept(

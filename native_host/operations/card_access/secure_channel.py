@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until the person is told that a card is slow, and until it is one that does
 #: not answer: 45 have been seen (docs/reference/card.md, "Contactless").
-SLOW_AFTER, SILENT_AFTER = 5.0, 60.0
+SLOW_AFTER, MUTE_AFTER = 5.0, 60.0
 
 _UNKNOWN = "The card lies on a contactless reader, and nobody was asked for its CAN."
 
@@ -85,7 +85,7 @@ class SecureChannels:
         loop = asyncio.get_running_loop()
         timers = []
         if self._prompt.attended:
-            timers.append(loop.call_later(SILENT_AFTER, say, "CARD_MUTE"))
+            timers.append(loop.call_later(MUTE_AFTER, say, "CARD_MUTE"))
             if not shown:
                 timers.append(loop.call_later(SLOW_AFTER, say, "CARD_SLOW"))
         try:
