@@ -50,10 +50,20 @@ const PREPARED_MS = 120_000;
 /** @typedef {{host: NativeHost, release: () => void}} PreparedHost */
 
 /**
- * The turns of a document's requests, by action. Each resolves with the error of the
- * request before it, or null after its success.
+ * A request's turn. It resolves with the error of the request before it, or null after
+ * its success. `giveWay` ends a request without a click that has no yes of the person
+ * yet, and returns whether it does.
  *
- * @typedef {Map<string, PromiseWithResolvers<CodedError | null>>} Turns
+ * @typedef {PromiseWithResolvers<CodedError | null> & {giveWay?: () => boolean}} Turn
+ */
+
+/** The turns of a document's requests, by action. @typedef {Map<string, Turn>} Turns */
+
+/**
+ * @typedef {object} RunOptions
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {AbortSignal} [expired]
+ * @property {Turn} [turn] of the request, if its document's requests have turns
  */
 
 /**
@@ -89,7 +99,7 @@ export class OperationQueue {
    * @template T
    * @param {PageRequest} request
    * @param {PageTask<T>} task
-   * @param {{onProgress?: (progress: Progress) => void, expired?: AbortSignal}} [options]
+   * @param {RunOptions} [options]
    * @returns {Promise<T>}
    * @throws {CodedError} REQUEST_CANCELLED, BUSY, RATE_LIMITED, ACTIVATION_REQUIRED,
    *   REQUEST_EXPIRED, or the host's
@@ -127,22 +137,36 @@ export class OperationQueue {
    * @template T
    * @param {PageRequest} request
    * @param {PageTask<T>} task
-   * @param {{onProgress?: (progress: Progress) => void, expired?: AbortSignal}} [options]
+   * @param {RunOptions} [options]
    * @returns {Promise<T>}
    * @throws {CodedError} as `run`, but for BUSY
    */
-  async #runUnprompted(request, task, { onProgress, ...options } = {}) {
+  async #runUnprompted(request, task, { onProgress, turn, ...options } = {}) {
     const { origin } = task.arguments;
-    const isOver = AbortSignal.timeout(QUESTION_MS);
-    const isAllowed = await allowUnprompted(origin);
+    /** @type {Operation<T> | null} */
+    let operation = null;
+    const replaced = new AbortController();
+    if (turn) {
+      turn.giveWay = () => {
+        if (operation?.isAsking !== false) replaced.abort();
+        return replaced.signal.aborted;
+      };
+    }
+    const isOver = AbortSignal.any([
+      AbortSignal.timeout(QUESTION_MS),
+      replaced.signal,
+    ]);
+    const isAllowed = await allowUnprompted(origin, () => this.#current === null);
     const end = Promise.race([
       rejection(isOver, "ACTIVATION_REQUIRED"),
       rejection(request.cancelled, "REQUEST_CANCELLED"),
       rejection(request.disconnected, "REQUEST_CANCELLED"),
       ...(options.expired ? [rejection(options.expired, "REQUEST_EXPIRED")] : []),
     ]);
-    if (!isAllowed || this.#current || isGone(request)) return stayAwake(end);
-    const operation = this.#start(task, {
+    if (!isAllowed || this.#current || isOver.aborted || isGone(request)) {
+      return stayAwake(end);
+    }
+    const asking = this.#start(task, {
       ...options,
       openHost: connectHost,
       asks: true,
@@ -152,17 +176,18 @@ export class OperationQueue {
       },
       chunks: request.chunks,
     });
+    operation = asking;
     isOver.addEventListener("abort", () => {
-      if (operation.isAsking) operation.withdraw();
+      if (asking.isAsking) asking.withdraw();
     });
     const answer = Promise.race([
-      this.#serve(request, task, operation).catch((error) => {
+      this.#serve(request, task, asking).catch((error) => {
         const { code } = toCodedError(error);
-        if (operation.isAsking && !TOLD_AT_ONCE.has(code)) return end;
+        if (asking.isAsking && !TOLD_AT_ONCE.has(code)) return end;
         throw error;
       }),
       end.catch((error) => {
-        if (operation.isAsking) throw error;
+        if (asking.isAsking) throw error;
         return new Promise(() => {}); // the operation goes on
       }),
     ]);
@@ -193,6 +218,7 @@ export class OperationQueue {
    *
    * The click of a request that has waited counts for five seconds, or after a success:
    * the person has just agreed in the host's window. A cancellation ends all that wait.
+   * A click ends the document's requests without one that have no yes of the person yet.
    *
    * @template T
    * @param {PageRequest} request
@@ -206,8 +232,14 @@ export class OperationQueue {
     /** @type {Turns} */
     const turns = this.#lines.get(document) ?? new Map();
     this.#lines.set(document, turns);
+    const [running] = turns.values();
+    if (task.arguments.userActivation && running?.giveWay?.()) {
+      const ended = new CodedError("ACTIVATION_REQUIRED");
+      for (const each of turns.values()) each.resolve(ended);
+      turns.clear();
+    }
     if (turns.has(request.action)) throw new CodedError("BUSY");
-    /** @type {PromiseWithResolvers<CodedError | null>} */
+    /** @type {Turn} */
     const turn = Promise.withResolvers();
     if (turns.size === 0) turn.resolve(null);
     turns.set(request.action, turn);
@@ -224,15 +256,17 @@ export class OperationQueue {
       if (before && Date.now() - askedAt >= CLICK_MS) {
         task.arguments.userActivation = false;
       }
-      return await this.run(request, task, { expired });
+      return await this.run(request, task, { expired, turn });
     } catch (error) {
       failure = toCodedError(error);
       throw failure;
     } finally {
-      const isRunning = turns.keys().next().value === request.action;
-      turns.delete(request.action);
-      if (isRunning) turns.values().next().value?.resolve(failure);
-      if (turns.size === 0) this.#lines.delete(document);
+      if (turns.get(request.action) === turn) {
+        const isRunning = turns.keys().next().value === request.action;
+        turns.delete(request.action);
+        if (isRunning) turns.values().next().value?.resolve(failure);
+        if (turns.size === 0) this.#lines.delete(document);
+      }
     }
   }
 

@@ -23,14 +23,16 @@ let lastChange = Promise.resolve();
  * Count a request without a click. A page learns only of its own site's limit.
  *
  * @param {string} origin
+ * @param {() => boolean} isFree whether there is a place for its window
  * @returns {Promise<boolean>} whether what other sites do leaves it a window; one that
  *   gets none does not count against them
  * @throws {CodedError} RATE_LIMITED
  */
-export function allowUnprompted(origin) {
+export function allowUnprompted(origin, isFree) {
   return count("unprompted", origin, 1, (recent, last) => {
     const isQuiet = last.length === 0 || last[0]?.site === siteOf(origin);
-    return isQuiet && recent.filter(({ isAllowed }) => isAllowed).length < MAX_WINDOWS;
+    const windows = recent.filter(({ isAllowed }) => isAllowed).length;
+    return isQuiet && isFree() && windows < MAX_WINDOWS;
   });
 }
 

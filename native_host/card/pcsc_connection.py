@@ -142,7 +142,7 @@ def _printing_errors() -> Iterator[None]:
 
     Where the system's library is missing, pyscard says so on standard output, which is
     for a command's one line of JSON. C keeps it until the end of the process, if that
-    is no terminal.
+    is no terminal. What another thread prints meanwhile goes there, too.
     """
     if sys.platform == "win32":  # whose library is always there
         yield

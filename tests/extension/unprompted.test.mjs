@@ -24,6 +24,11 @@ useFreshBrowser(() => {
 });
 
 const QUESTION_MS = 60_000;
+const WEB_EID_CERTIFICATE = {
+  action: "web-eid:get-signing-certificate",
+  libraryVersion: "2.0.2",
+};
+const HASH = { certificate: "AA==", hash: "AA==", hashFunction: "SHA-256" };
 const other = () => new Page({ tab: 2, origin: "https://other.example" });
 
 /** A page that nobody has clicked asks. */
@@ -89,6 +94,57 @@ for (const [name, start] of started) {
     assert.equal(fake.hosts[1]?.disconnected, false);
   });
 }
+
+for (const held of [false, true]) {
+  const what = held ? "that is held" : "whose window asks";
+  test(`a click ends a Web eID request of its document ${what}`, async () => {
+    if (held) {
+      other().ask(authenticate());
+      await settle();
+    }
+    const { page, port } = await unclicked(WEB_EID_CERTIFICATE);
+    const waiting = page.ask({ ...WEB_EID_CERTIFICATE, action: "web-eid:sign", ...HASH });
+    if (held) {
+      fake.hosts[0]?.say({ id: "1", result: TOKEN });
+      fake.hosts[0]?.leave();
+      await settle();
+    }
+    const before = fake.hosts.length;
+    const login = new Page().ask(webEidAuthenticate());
+    await settle();
+    for (const each of [port, waiting]) {
+      assert.equal(codeOf(each.sent[0]), "ERR_WEBEID_USER_CANCELLED");
+    }
+    assert.equal(fake.hosts.length, before + 1);
+    fake.hosts.at(-1)?.say({ id: "1", result: TOKEN });
+    await settle();
+    assert.equal(login.sent.at(-1)?.action, "web-eid:authenticate-success");
+  });
+}
+
+test("a request that the person has said yes to does not end by a click", async () => {
+  const { port } = await unclicked(WEB_EID_CERTIFICATE);
+  sayYes(fake.hosts[0]);
+  new Page().ask(webEidAuthenticate());
+  await settle();
+  assert.deepEqual([port.sent, fake.hosts.length], [[], 1]);
+});
+
+test("a request that gets no window does not count against other sites", async () => {
+  const login = other().ask(authenticate());
+  await settle();
+  for (const tab of [3, 4, 5]) {
+    const origin = `https://site${tab}.example`;
+    new Page({ tab, origin, isActive: false }).ask(authenticate());
+    await settle();
+  }
+  fake.hosts[0]?.say({ id: "1", result: TOKEN });
+  await pass(1000); // the host ends
+  await pass(10_000);
+  assert.equal(login.sent.at(-1)?.signature, TOKEN.signature);
+  await unclicked();
+  assert.equal(fake.hosts.length, 2);
+});
 
 test("a page that nobody has clicked gets no answer for a minute during a login", async () => {
   other().ask(authenticate());
