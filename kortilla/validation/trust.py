@@ -341,11 +341,12 @@ def load_ca(name: str, content: bytes) -> x509.Certificate:
     try:
         content = certificate_der(content)
         certificate: x509.Certificate = ExactCertificate.load(content, strict=True)
-        # CA certificates are strict DER, unlike leaves: cryptography can parse them.
-        cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
         usage = certificate.key_usage_value
         may_sign = usage is None or "key_cert_sign" in usage.native
         is_ca = bool(certificate.ca) and may_sign
+        if is_ca:
+            # CA certificates are strict DER, unlike leaves: cryptography parses them.
+            cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
     except (ValueError, TypeError) as error:
         raise TrustConfigurationError(
             f"The CA file {name} is not one certificate in DER or PEM."
