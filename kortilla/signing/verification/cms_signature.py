@@ -6,16 +6,18 @@ They are in a PDF or container, or a ``.p7s`` of a file.
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 from asn1crypto import cms, parser, pem, x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pyhanko.sign.general import extract_signer_info
+from pyhanko.sign.general import check_ess_certid, extract_signer_info
+from pyhanko.sign.validation.errors import CMSAlgorithmProtectionError
 from pyhanko.sign.validation.generic_cms import (
     extract_self_reported_ts,
+    validate_algorithm_protection,
     validate_sig_integrity,
 )
+from pyhanko.sign.validation.utils import extract_message_digest
 
 from kortilla.signing.verification.findings import (
     Finding,
@@ -119,6 +121,10 @@ def _examine_signer(
         finding.problems.append(Found(code, ", ".join(sorted(names))))
     if certificate is None:
         raise RefusedError("CERTIFICATE_UNREADABLE")
+    _check_algorithms(signer, names)
+    if not _names(signer, certificate):
+        finding.intact = False
+        raise RefusedError("CERTIFICATE_SWAPPED")
     try:
         load_der_public_key(certificate.public_key.dump())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -135,10 +141,11 @@ def _examine_signer(
     if not genuine:
         finding.problems.append(Found("SIGNATURE_BROKEN"))
     elif not same:
+        other = _function_of(extract_message_digest(signer), digest_of)
+        if other:
+            finding.intact = None
+            raise RefusedError("ALGORITHMS_DIFFER", f"{function}, {other}")
         finding.problems.append(Found("DIGEST_MISMATCH"))
-    if not _names(signer, certificate.dump()):
-        finding.intact = False
-        finding.problems.append(Found("CERTIFICATE_SWAPPED"))
     _read_unsigned(signer, finding)
     finding.kept.append(kept_in_cms(signed, signer))
 
@@ -153,6 +160,36 @@ def _functions(signer: cms.SignerInfo) -> set[str]:
         except ValueError as error:
             raise RefusedError("UNSUPPORTED", str(error)) from error
     return names
+
+
+def _check_algorithms(signer: cms.SignerInfo, names: set[str]) -> None:
+    """Refuse a signature whose hash functions contradict each other.
+
+    One function is of the content and of the attributes: the digest algorithm names it,
+    and the signature algorithm does so unless it is plain RSA (RFC 5652 §5.3 and §11.2,
+    RFC 5754 §3.2, RFC 8933 §3). A verifier that follows the one field calls valid what
+    a verifier that follows the other calls broken. An attribute may name both, too
+    (RFC 6211 §2).
+    """
+    if len(names) > 1:
+        raise RefusedError("ALGORITHMS_DIFFER", ", ".join(sorted(names)))
+    try:
+        validate_algorithm_protection(
+            signer["signed_attrs"],
+            claimed_digest_algorithm_obj=signer["digest_algorithm"],
+            claimed_signature_algorithm_obj=signer["signature_algorithm"],
+            claimed_mac_algorithm_obj=None,
+        )
+    except CMSAlgorithmProtectionError as error:
+        raise RefusedError("ALGORITHMS_DIFFER", error.failure_message) from error
+
+
+def _function_of(value: bytes, digest_of: Callable[[str], bytes]) -> str:
+    """Return the hash function that a digest of the content is by, or an empty text."""
+    for each in sorted(_SAFE_HASHES):
+        if hashlib.new(each).digest_size == len(value) and digest_of(each) == value:
+            return each
+    return ""
 
 
 def _with_sorted_attributes(signer: cms.SignerInfo) -> cms.SignerInfo:
@@ -183,7 +220,7 @@ def _certificate(
         else:
             fits = certificate.key_identifier == wanted.native
         # Certificates of one issuer and serial number may be forged beside the real.
-        if fits and (own is None or _names(signer, der)):
+        if fits and (own is None or _names(signer, certificate)):
             own = certificate
     if own is not None:
         finding.certificate = own.dump()
@@ -203,26 +240,19 @@ def _certificates(signed: cms.SignedData) -> list[bytes]:
     return found
 
 
-def _names(signer: cms.SignerInfo, certificate: bytes) -> bool:
-    """Return whether the signed attributes allow a certificate.
+def _names(
+    signer: cms.SignerInfo, certificate: x509.Certificate, *, at_all: bool = False
+) -> bool:
+    """Return whether the signed attributes allow a certificate (RFC 5035 §5.4).
 
-    A signature of an old kind names none.
+    A signature of an old kind names none, unless it has to name it ``at_all``.
     """
-    for attribute in signer["signed_attrs"]:
-        kind = attribute["type"].native
-        if kind not in {"signing_certificate", "signing_certificate_v2"}:
-            continue
-        [value] = attribute["values"]
-        identified: Any = value["certs"][0]
-        function = (
-            "sha1"
-            if kind == "signing_certificate"
-            else identified["hash_algorithm"]["algorithm"].native
-        )
-        digest = hashlib.new(function, certificate).digest()
-        if identified["cert_hash"].native != digest:
-            return False
-    return True
+    named = [
+        check_ess_certid(certificate, attribute["values"][0]["certs"][0])
+        for attribute in signer["signed_attrs"]
+        if attribute["type"].native in {"signing_certificate", "signing_certificate_v2"}
+    ]
+    return all(named) and (bool(named) or not at_all)
 
 
 def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
@@ -261,7 +291,7 @@ def examine_stamp(
         )
         found = imprint["hashed_message"].native == digest_of(function)
         time = stamped["gen_time"].native
-        named = _names(signer, certificate.dump())
+        named = _names(signer, certificate)
         return Stamp(
             intact=bool(same and genuine and found and named and time.tzinfo),
             time=time,

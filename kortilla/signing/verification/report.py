@@ -95,6 +95,10 @@ _CANT_SAY = {
     "NOT_A_SIGNED_FORMAT": "The file has no signature that is recognised.",
     "NO_CONTENT": "The signature is of another file, which is needed to check it.",
     "UNSUPPORTED": "The signature is of a kind that can't be checked here.",
+    "ALGORITHMS_DIFFER": (
+        "The signature states two ways in which it was made, and they contradict each "
+        "other."
+    ),
     "WEAK_ALGORITHM": "The signature was made in a way that is no longer safe.",
     "UNSAFE_NAME": "A file in the container has a name that is not safe.",
     "DUPLICATE_NAME": "Two files in the container have the same name.",
