@@ -5,7 +5,10 @@ They are in a PDF or container, or a ``.p7s`` of a file.
 """
 
 import hashlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
 
 from asn1crypto import cms, parser, pem, x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,6 +34,11 @@ from kortilla.signing.verification.proofs.kept import kept_in_cms
 from kortilla.validation.leaf import ExactCertificate
 
 _MAX_SIGNERS = 100
+_MAX_STAMPS = 20  # of one signature, besides archive timestamps
+#: How far a timestamp's time may be off, as it says itself. ETSI EN 319 421 §7.7.2
+#: demands a second. Authorities that state more, such as for a clock without a second
+#: source, stay far below a minute.
+_ACCURACY = timedelta(minutes=1)
 #: The hash functions, by asn1crypto's names, whose collisions nobody can make.
 _SAFE_HASHES = frozenset(
     f"{family}{bits}" for family in ("sha", "sha3_") for bits in (256, 384, 512)
@@ -256,12 +264,22 @@ def _names(
 
 
 def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
+    tokens = [
+        token
+        for attribute in signer["unsigned_attrs"] or ()
+        if attribute["type"].native == "signature_time_stamp_token"
+        for token in attribute["values"]
+    ]
     value = signer["signature"].native
-    for attribute in signer["unsigned_attrs"] or ():
-        if attribute["type"].native == "signature_time_stamp_token":
-            for token in attribute["values"]:
-                if finding.stamp is None:
-                    finding.stamp = examine_stamp(token, hasher(value))
+    add_stamps(finding, (examine_stamp(each, hasher(value)) for each in tokens))
+
+
+def add_stamps(finding: Finding, stamps: Iterable[Stamp]) -> None:
+    """Add the timestamps of a signature, as many as are looked at."""
+    found = [*itertools.islice(stamps, _MAX_STAMPS + 1)]
+    if len(found) > _MAX_STAMPS:
+        finding.problems.append(Found("TOO_LARGE", "timestamps"))
+    finding.stamps += found[:_MAX_STAMPS]
 
 
 def examine_stamp(
@@ -273,32 +291,60 @@ def examine_stamp(
     judged. For a malformed timestamp, the result is not intact.
     """
     try:
-        signed = token["content"]
-        stamped = signed["encap_content_info"]["content"].parsed
-        imprint = stamped["message_imprint"]
-        function = imprint["hash_algorithm"]["algorithm"].native
-        signer = extract_signer_info(signed)
-        own = signer["digest_algorithm"]["algorithm"].native
-        if not {function, *_functions(signer)} <= _SAFE_HASHES:
-            return Stamp(intact=False, place=place)
-        holder = Finding(place)
-        certificate = _certificate(signed, signer, holder)
-        if certificate is None or not signer["signed_attrs"]:
-            return Stamp(intact=False, place=place)
-        content = signed["encap_content_info"]["content"].contents
-        same, genuine = validate_sig_integrity(
-            signer, certificate, "tst_info", hashlib.new(own, content).digest()
-        )
-        found = imprint["hashed_message"].native == digest_of(function)
-        time = stamped["gen_time"].native
-        named = _names(signer, certificate)
-        return Stamp(
-            intact=bool(same and genuine and found and named and time.tzinfo),
-            time=time,
-            certificates=(certificate.dump(), *holder.chain),
-            place=place,
-            kept=kept_in_cms(signed, signer),
-        )
-    except Exception:
+        return _examine_stamp(token, digest_of, place)
+    except RefusedError as error:
+        fault = f"{error.found.code} {error.found.detail}".strip()
+    except Exception as error:
         # asn1crypto and pyHanko raise any exception on odd input.
-        return Stamp(intact=False, place=place)
+        fault = broken(error).detail
+    return Stamp(intact=False, place=place, fault=fault)
+
+
+def _examine_stamp(
+    token: cms.ContentInfo, digest_of: Callable[[str], bytes], place: str
+) -> Stamp:
+    signed = token["content"]
+    stamped = signed["encap_content_info"]["content"].parsed
+    imprint = stamped["message_imprint"]
+    function = imprint["hash_algorithm"]["algorithm"].native
+    signer = extract_signer_info(signed)
+    names = _functions(signer)
+    if not {function, *names} <= _SAFE_HASHES:
+        raise RefusedError("WEAK_ALGORITHM", ", ".join(sorted({function, *names})))
+    holder = Finding(place)
+    certificate = _certificate(signed, signer, holder)
+    if certificate is None or not signer["signed_attrs"]:
+        raise RefusedError("CERTIFICATE_UNREADABLE")
+    _check_algorithms(signer, names)
+    # RFC 3161 §2.4.2 and RFC 5816 §2.2.1 demand that it names its certificate.
+    if not _names(signer, certificate, at_all=True):
+        raise RefusedError("CERTIFICATE_SWAPPED")
+    _check_extent(stamped)
+    content = signed["encap_content_info"]["content"].contents
+    own = signer["digest_algorithm"]["algorithm"].native
+    same, genuine = validate_sig_integrity(
+        signer, certificate, "tst_info", hashlib.new(own, content).digest()
+    )
+    found = imprint["hashed_message"].native == digest_of(function)
+    time = stamped["gen_time"].native
+    return Stamp(
+        intact=bool(same and genuine and found and time.tzinfo),
+        time=time,
+        certificates=(certificate.dump(), *holder.chain),
+        place=place,
+        kept=kept_in_cms(signed, signer),
+    )
+
+
+def _check_extent(stamped: Any) -> None:
+    """Refuse a TSTInfo whose time is vague, or that says what must be understood."""
+    said = stamped["accuracy"].native or {}
+    accuracy = timedelta(
+        seconds=said.get("seconds") or 0,
+        milliseconds=said.get("millis") or 0,
+        microseconds=said.get("micros") or 0,
+    )
+    if not timedelta(0) <= accuracy <= _ACCURACY:
+        raise RefusedError("UNSUPPORTED", f"an accuracy of {accuracy}")
+    if any(each["critical"].native for each in stamped["extensions"]):
+        raise RefusedError("UNSUPPORTED", "a critical extension")

@@ -5,6 +5,7 @@ The certificate of the person has expired in all of these, so that only what the
 keeps can make it valid.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ from kortilla.signing.verification.proofs.evidence import (
     read_authorities,
     read_subject,
 )
+from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.responder import DIGITAL_SIGNATURE, NO_CHECK, OCSP_SIGNING, List
 from tests.kortilla.signed_files import with_signature
@@ -44,9 +46,10 @@ from tests.kortilla.signing.lasting_files import (
     days,
     only_about,
     renewed,
+    stamped,
 )
 from tests.kortilla.signing_parts import GOOD, FixedRevocation, b64, flipped
-from tests.kortilla.timestamps import TIME_STAMPING, stamper
+from tests.kortilla.timestamps import TIME_STAMPING, Odd, stamper
 
 VALID, NOT_VALID, CANT_SAY = Verdict.VALID, Verdict.NOT_VALID, Verdict.CANT_SAY
 NOBODY = "REVOCATION_NOT_ASKED"
@@ -63,7 +66,9 @@ def later() -> datetime:
     return datetime.now(UTC) + days(60)
 
 
-def delegate(by: CA, *, until: timedelta = WEEK, checked: bool = False) -> Leaf:
+def delegate(
+    by: CA, *, until: timedelta = WEEK, checked: bool = False, critical: bool = False
+) -> Leaf:
     """Return a responder that a CA has authorised."""
     return by.issue(
         key("P-256"),
@@ -74,7 +79,8 @@ def delegate(by: CA, *, until: timedelta = WEEK, checked: bool = False) -> Leaf:
         extended_key_usage=OCSP_SIGNING,
         subject_name=x509.Name.build({"common_name": "SPECIMEN Responder"}),
         policies=(),
-        extra=[] if checked else [NO_CHECK],
+        extra=[] if checked else [NO_CHECK, ("1.2.3.4", b"\x05\x00")],
+        extra_critical=critical,
     )
 
 
@@ -127,6 +133,11 @@ DATA: dict[str, tuple[Data, Verdict, str]] = {
         lambda lasting: ([{"signer": delegate(lasting.ca)}], []),
         VALID,
         "",
+    ),
+    "an answer of a responder with an extension that must be known": (
+        lambda lasting: ([{"signer": delegate(lasting.ca, critical=True)}], []),
+        CANT_SAY,
+        NOBODY,
     ),
     "an answer of another CA's responder": (
         lambda lasting: ([{"signer": delegate(lasting.stamping_root)}], []),
@@ -282,6 +293,12 @@ async def test_data_prove_nothing_for_a_time_that_nobody_has_proven(
 
 UNKNOWN = "TIMESTAMP_AUTHORITY_UNKNOWN"
 CODE_SIGNING = x509.ExtKeyUsageSyntax(["time_stamping", "code_signing"]).dump()
+KEY_AGREEMENT = bytes.fromhex("03020308")
+CRITICAL = {
+    "extn_id": "1.2.246.517.99.1",
+    "critical": True,
+    "extn_value": core.OctetString(b"\x05\x00"),
+}
 #: By the service that stamps: the code.
 SERVICES: dict[str, tuple[Callable[[Lasting], DummyTimeStamper], str]] = {
     "the right one": (lambda lasting: lasting.service, ""),
@@ -321,6 +338,40 @@ SERVICES: dict[str, tuple[Callable[[Lasting], DummyTimeStamper], str]] = {
         lambda lasting: stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40)),
         "CERTIFICATE_EXPIRED",
     ),
+    # RFC 5280 §4.2.1.12.
+    "a key for signatures": (
+        lambda lasting: stamper(lasting.stamping_root, key_usage=DIGITAL_SIGNATURE),
+        "",
+    ),
+    "a key for commitments": (
+        lambda lasting: stamper(lasting.stamping_root, key_usage=pki.SIGNATURE),
+        "",
+    ),
+    "a key that is not for signatures": (
+        lambda lasting: stamper(lasting.stamping_root, key_usage=KEY_AGREEMENT),
+        UNKNOWN,
+    ),
+    # RFC 3161 §2.4.2.
+    "a timestamp that does not name its certificate": (
+        lambda lasting: Odd(lasting.service, names=False),
+        "TIMESTAMP_BROKEN",
+    ),
+    "an accuracy of a second": (
+        lambda lasting: Odd(lasting.service, accuracy={"seconds": 1, "millis": 1}),
+        "",
+    ),
+    "an accuracy of ten years": (
+        lambda lasting: Odd(lasting.service, accuracy={"seconds": 315_360_000}),
+        "TIMESTAMP_BROKEN",
+    ),
+    "an accuracy below nothing": (
+        lambda lasting: Odd(lasting.service, accuracy={"seconds": -1}),
+        "TIMESTAMP_BROKEN",
+    ),
+    "an extension that must be known": (
+        lambda lasting: Odd(lasting.service, extensions=[CRITICAL]),
+        "TIMESTAMP_BROKEN",
+    ),
     "a digest that is not safe": (
         lambda lasting: _with_sha_1(stamper(lasting.stamping_root)),
         "TIMESTAMP_BROKEN",
@@ -345,6 +396,90 @@ async def test_only_a_trusted_authority_for_timestamps_proves_a_time(
         return
     assert report.verdict is CANT_SAY
     assert codes(report) == {code, "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
+
+
+#: Which signature timestamps a file has, in their order, and what is said of it when
+#: the certificate has expired.
+STAMPS: dict[str, tuple[str, Verdict, set[str]]] = {
+    "an unknown authority's first": ("unknown good", VALID, set()),
+    "a broken one first": ("broken good", VALID, {"TIMESTAMP_BROKEN"}),
+    "a broken one last": ("good broken", VALID, {"TIMESTAMP_BROKEN"}),
+    "one of another signature first": ("other good", VALID, {"TIMESTAMP_BROKEN"}),
+    "a late one first": ("late good", VALID, set()),
+    "as many as are looked at": ("unknown " * 19 + "good", VALID, set()),
+    "one more": (
+        "unknown " * 20 + "good",
+        CANT_SAY,
+        {UNKNOWN, "TOO_LARGE", "CERTIFICATE_EXPIRED", "CLAIMED_TIME"},
+    ),
+    # None of them is of the other, as an archive timestamp would be.
+    "one that has expired, and a late one": (
+        "expired late",
+        CANT_SAY,
+        {"CERTIFICATE_EXPIRED", "CLAIMED_TIME"},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        (what, kind)
+        for what, (names, *_) in STAMPS.items()
+        for kind in ("detached", "pdf", "container", "in one element")
+        if kind != "pdf" or len(names) < 99  # a PDF has room for a few only
+    ],
+)
+async def test_each_timestamp_of_a_signature_is_looked_at(
+    lasting: Lasting, what: str, kind: str
+) -> None:
+    names, verdict, codes_then = STAMPS[what]
+    services = {
+        "good": lasting.service,
+        "other": lasting.service,
+        "unknown": stamper(CA.create("SPECIMEN Stamping Root CA")),
+        "late": stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40)),
+        "expired": stamper(lasting.stamping_root, days=59),
+        "broken": None,
+    }
+    stamps = [(services[each], each == "other") for each in names.split()]
+    signed = await lasting.signed(kind.replace("in one element", "container"), "B-T")
+    made = await stamped(kind, signed, stamps)
+    report = await lasting.verified(made, at=later(), revocation=GOOD)
+    assert (report.verdict, codes(report)) == (verdict, codes_then), report
+
+
+@pytest.mark.parametrize("kind", ["pdf", "container"])
+async def test_a_later_timestamp_takes_no_proof_away(
+    lasting: Lasting, kind: str
+) -> None:
+    """The network alone proves the first, and the later one came too late to help."""
+    content, _ = await lasting.signed(kind, "B-T")
+    late = stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40))
+    reports = [
+        await lasting.verified((each, None), at=later(), revocation=GOOD)
+        for each in (content, await renewed(kind, content, late, None))
+    ]
+    for each in reports:
+        assert (each.verdict, codes(each)) == (VALID, set()), each
+    assert reports[0].signatures[0].time == reports[1].signatures[0].time
+    assert [each.trusted for each in reports[1].timestamps] == [True]
+
+
+async def test_an_archive_timestamp_proves_nothing_of_what_comes_after_it(
+    lasting: Lasting,
+) -> None:
+    content, _ = await lasting.signed("container", "B-T")
+    bare = with_signature(
+        content, lambda xml: re.sub("<xades:Signature(TimeStamp).*\\1>", "", xml)
+    )
+    late = stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40))
+    archived = await renewed("container", bare, late, None)
+    forged = stamper(lasting.stamping_root, days=59)
+    made = await stamped("container", (archived, None), [(forged, False)])
+    report = await lasting.verified(made, at=later(), revocation=GOOD)
+    assert report.verdict is CANT_SAY
+    assert codes(report) == {"TIMESTAMP_BROKEN", "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ _SKEW_SECONDS = _RULES.skew.total_seconds()
 #: The most certificates of a file, and the longest chain, that are looked at.
 _MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
 _MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
+_LEVELS: tuple[Level, ...] = ("B-B", "B-T", "B-LT", "B-LTA")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 #: Seconds of processor time for the data of one file.
@@ -349,11 +350,23 @@ def level_of(
     """
     if not finding.intact:
         return "none"
+    own = [each for each in finding.stamps if each.intact]
     archive = [each for each in finding.archive if timestamps[each].intact]
-    stamps = [] if finding.stamp is None else [finding.stamp]
-    stamps += [timestamps[each] for each in archive]
-    stamp = next((each for each in stamps if each.intact), None)
-    if stamp is None or stamp.time is None:
+    # The last archive timestamp is of the most.
+    parts = [evidence]
+    if archive and own:
+        parts.append(evidence.stamped_by(archive[-1]))
+    stamps = own or [timestamps[each] for each in archive[:1]]
+    levels = [_level_by(each, finding, parts, known) for each in stamps]
+    return max(levels, default="B-B", key=_LEVELS.index)
+
+
+def _level_by(
+    stamp: Stamp, finding: Finding, parts: Sequence[Evidence], known: Sequence[Subject]
+) -> Level:
+    """Return the level by one timestamp, and all data and those that were archived."""
+    evidence = parts[0]
+    if stamp.time is None:
         return "B-B"
     try:
         certificates = [finding.certificate or b"", stamp.certificates[0]]
@@ -366,10 +379,6 @@ def level_of(
             ]
     except (NoAnswerError, IndexError):
         return "B-T"
-    # The last archive timestamp is of the most.
-    parts = [evidence]
-    if archive and stamp is finding.stamp:
-        parts.append(evidence.stamped_by(archive[-1]))
     complete = [
         all(
             each.covers(chain, stamp.time, person=chain is chains[0])
