@@ -37,6 +37,15 @@ _BASIC_RESPONSE = bytes.fromhex("06092B0601050507300101")
 #: ecdsa-with-SHA256, and an empty signature.
 _ANY_SIGNATURE = bytes.fromhex("300A06082A8648CE3D040302 030100")
 _SUCCESSFUL, _VERSION_1 = bytes.fromhex("0A0100"), bytes.fromhex("A003020100")
+#: What may be critical in a responder's certificate (RFC 5280 §4.2).
+_KNOWN_CRITICAL = {
+    "basic_constraints",
+    "certificate_policies",
+    "extended_key_usage",
+    "key_usage",
+    "ocsp_no_check",
+    "subject_alt_name",
+}
 _FAILURES = {
     1: "malformed request",
     2: "internal error",
@@ -457,6 +466,7 @@ def _is_authorised(
         and responder.is_valid(at)
         and extended is not None
         and "ocsp_signing" in extended.native
+        and certificate.critical_extensions <= _KNOWN_CRITICAL
         and (usage is None or "digital_signature" in usage.native)
         and is_issued_by(encoded, issuer.spki)
     )

@@ -21,6 +21,7 @@ from tests.kortilla.pki import CA, NOW, SATU, SERVER_AUTH, SURNAME, Clock, key
 from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
+    NO_CHECK,
     OTHER_SERIAL,
     Chain,
     List,
@@ -231,6 +232,10 @@ DELEGATION: dict[str, dict[str, Delegation]] = {
     "responder-not-authorised": {
         "not for OCSP": delegated(extended_key_usage=SERVER_AUTH),
         "for nothing in particular": delegated(extended_key_usage=None),
+        # RFC 5280 §4.2.
+        "an extension that must be known": delegated(
+            extra=[NO_CHECK, ("1.2.246.517.99.1", b"\x05\x00")], extra_critical=True
+        ),
         "a person's card": lambda chain: {"signer": chain.leaf},
         "key not for signing": delegated(key_usage=bytes.fromhex("03020308")),
         "of the root": lambda chain: delegated(by=chain.root)(chain),

@@ -386,6 +386,11 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
             lambda xml: re.sub("SigningTime>20..", "SigningTime>2019", xml)
         )
     },
+    ("xml", CANT_SAY, "BROKEN"): {
+        "xml that declares another encoding than it has": lambda xml: xml.replace(
+            "UTF-8", "UTF-16", 1
+        ),
+    },
     ("xml", CANT_SAY, "FORBIDDEN_XML"): {
         "an xml bomb": lambda xml: xml.replace("<asic:", BOMB + "<asic:", 1),
         "external entities": lambda xml: xml.replace("<asic:", OUTSIDE + "<asic:", 1),
