@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asn1crypto import core, x509
+from cryptography.x509 import ReasonFlags
 from cryptography.x509.ocsp import (
     OCSPCertStatus,
     OCSPSingleResponse,
@@ -20,7 +21,7 @@ from cryptography.x509.ocsp import (
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.interface import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import is_issued_by, verify
 
 #: RFC 9654 §2.1: clients send 32 octets.
@@ -45,6 +46,12 @@ _KNOWN_CRITICAL = {
     "key_usage",
     "ocsp_no_check",
     "subject_alt_name",
+}
+_KEEPING = {
+    ReasonFlags.unspecified,
+    ReasonFlags.affiliation_changed,
+    ReasonFlags.superseded,
+    ReasonFlags.cessation_of_operation,
 }
 _FAILURES = {
     1: "malformed request",
@@ -72,13 +79,11 @@ class Rules:
 class Response:
     """The answer of a trustworthy responder.
 
-    ``revoked_at`` is when the certificate was revoked, as the CA dates it.
     ``unchecked_responder`` is the responder's certificate if its revocation must be
     checked, because it lacks id-pkix-ocsp-nocheck.
     """
 
-    revoked: bool
-    revoked_at: datetime | None
+    revoked: Revoked | None
     produced_at: datetime
     next_update: datetime | None
     unchecked_responder: x509.Certificate | None
@@ -215,14 +220,18 @@ def _response(
         raise NoAnswerError(
             Reason.UNKNOWN, "the responder does not know the certificate."
         )
-    revoked = single.certificate_status is not OCSPCertStatus.GOOD
-    if not revoked:
+    revoked = None
+    if single.certificate_status is OCSPCertStatus.GOOD:
         known_since = more.get(_ARCHIVE_CUTOFF)
         subject.check_still_known(single.this_update_utc, since=known_since)
-    dates = (single.revocation_time_utc, more.get(_INVALIDITY_DATE))
+    else:
+        dates = (single.revocation_time_utc, more.get(_INVALIDITY_DATE))
+        revoked = Revoked(
+            min((each for each in dates if each is not None), default=None),
+            single.revocation_reason in _KEEPING,
+        )
     return Response(
         revoked,
-        min((each for each in dates if each is not None), default=None),
         content.produced_at,
         single.next_update_utc,
         responder,

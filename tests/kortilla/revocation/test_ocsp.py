@@ -32,7 +32,7 @@ from tests.kortilla.responder import (
     distribution_points,
     make_ca,
 )
-from tests.kortilla.revocation_checks import Checks
+from tests.kortilla.revocation_checks import KEEPING, Checks
 
 MINUTE = timedelta(minutes=1)
 
@@ -111,9 +111,10 @@ async def test_a_responder_without_nonces_is_taken_where_asked_for(
 # --- revoked
 
 
-async def test_a_revoked_leaf_is_refused(ocsp: Checks) -> None:
-    ocsp.answer(status="revoked")
-    assert "127.0.0.1" in await ocsp.revoked()
+@pytest.mark.parametrize("reason", [None, "key_compromise", *KEEPING])
+async def test_a_revoked_leaf_is_refused(ocsp: Checks, reason: str | None) -> None:
+    ocsp.answer(status="revoked", reason=reason)
+    assert "127.0.0.1" in await ocsp.revoked(keeps=reason in KEEPING)
 
 
 async def test_being_revoked_or_unknown_is_final_whatever_the_list_says(

@@ -7,7 +7,7 @@ keeps can make it valid.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from kortilla.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
-from kortilla.revocation import ocsp
+from kortilla.revocation import CertificatePath, ocsp
 from kortilla.revocation.certificates import Subject
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
@@ -548,6 +548,87 @@ async def test_what_a_file_says_of_the_authority_counts(
         assert report.signatures[0].level == "B-T"
     else:
         assert (report.verdict, codes(report)) == (VALID, set())
+
+
+#: For each reason of a revocation, and its time: whether older timestamps stay.
+REASONS: dict[tuple[str | None, timedelta], bool] = {
+    ("unspecified", HOUR): True,
+    ("affiliation_changed", HOUR): True,
+    ("superseded", HOUR): True,
+    ("cessation_of_operation", HOUR): True,
+    ("superseded", -HOUR): False,
+    (None, HOUR): False,
+    ("key_compromise", HOUR): False,
+    ("ca_compromise", HOUR): False,
+    ("certificate_hold", HOUR): False,
+}
+
+
+@pytest.mark.parametrize("source", ["answer", "list"])
+@pytest.mark.parametrize(("reason", "after"), REASONS)
+async def test_older_timestamps_stay_when_a_service_ended_without_harm(
+    lasting: Lasting, source: str, reason: str | None, after: timedelta
+) -> None:
+    """RFC 3161 §4."""
+    then = datetime.now(UTC).replace(microsecond=0) + after
+    said: dict[str, Any] = {"at": then, "this_update": 2 * HOUR, "reason": reason}
+
+    def change(data: ValidationData) -> ValidationData:
+        if source == "list":
+            serials = [lasting.service.tsa_cert.serial_number]
+            made = List(lasting.stamping_root, serials, next_update=WEEK, **said)
+            return replace(data, crls=(made.encode(),))
+        about = lasting.of_service(status="revoked", **said)
+        return replace(data, ocsp_responses=(*data.ocsp_responses, about))
+
+    signed = await lasting.signed("pdf", "B-LT", change)
+    report = await lasting.verified(signed, at=datetime.now(UTC) + days(1))
+    assert ("TIMESTAMP_REVOKED" in codes(report)) != REASONS[reason, after], report
+    assert (report.verdict is VALID) == REASONS[reason, after]
+
+
+@dataclass
+class Ended:
+    """Says of some that they were revoked, with a reason that keeps timestamps."""
+
+    names: str
+    since: datetime | None
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        """Look at the issuer, too, if its own issuer is there."""
+        asked = [path.leaf, path.issuer] if path.root else [path.leaf]
+        if any(each.subject.native["common_name"] in self.names for each in asked):
+            raise UserCertificateRevokedError(since=self.since, keeps_timestamps=True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "after", "stays"),
+    [
+        ("SPECIMEN Timestamps", HOUR, True),
+        ("SPECIMEN Timestamps", -HOUR, False),
+        ("SPECIMEN Timestamps", None, False),
+        # The reason is the service's alone: a CA's says nothing about the service.
+        ("SPECIMEN Stamping CA", HOUR, False),
+        ("SPECIMEN Timestamps, SPECIMEN Stamping CA", HOUR, False),
+    ],
+)
+async def test_the_network_says_why_a_service_ended(
+    lasting: Lasting, ended: str, after: timedelta | None, stays: bool
+) -> None:
+    ca = CA.create("SPECIMEN Stamping CA", parent=lasting.stamping_root)
+    since = None if after is None else datetime.now(UTC) + after
+    signed = await lasting.signed(
+        "container",
+        "B-LT",
+        timestamper=stamper(ca),
+        validation_data=ValidationData((), certificates=(ca.der,)),
+    )
+    report = await lasting.verified(signed, revocation=Ended(ended, since))
+    [signature] = report.signatures
+    assert signature.timestamp
+    assert signature.timestamp.trusted == stays
+    found = [each.code for each in signature.timestamp.problems]
+    assert found == [] if stays else ["TIMESTAMP_REVOKED"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from asn1crypto import x509
 
 from kortilla.revocation import crl, ocsp
 from kortilla.revocation.certificates import MOST_NAME_OCTETS, Subject, crl_addresses
-from kortilla.revocation.interface import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import is_issued_by
 from kortilla.signing.verification.findings import Finding, Kept, Stamp
 from kortilla.signing.verification.report import Level
@@ -77,11 +77,19 @@ class Reading:
 class Status:
     """``good``: an answer says that it was not revoked. ``revoked_at``: one says when.
 
+    ``void_at``: one says so for a reason for which timestamps from before fall.
     A certificate may be good at the proven time, and revoked at a later one.
     """
 
     good: bool = False
     revoked_at: datetime | None = None
+    void_at: datetime | None = None
+
+    def was_void(self, time: datetime, *, at: datetime) -> bool:
+        """Return whether, by ``at``, a timestamp of ``time`` by it had fallen."""
+        return self.was_revoked(time) or (
+            self.void_at is not None and self.void_at <= at
+        )
 
     def was_revoked(self, at: datetime) -> bool:
         """Return whether it had been revoked by a time."""
@@ -157,11 +165,11 @@ class Evidence:
         A CRL of a ``person``'s certificate must also be from then or later. One of a
         CA's or service's must only have been valid then, as from the network.
         """
-        good, dates = False, []
+        good, found = False, list[Revoked]()
         responses = (r for kept in self._kept for r in kept.ocsp_responses)
         for response in self.reading.in_time(responses):
             try:
-                found = ocsp.judge_kept(
+                answer = ocsp.judge_kept(
                     response,
                     subject=subject,
                     issuer=issuer,
@@ -171,22 +179,26 @@ class Evidence:
                 )
             except NoAnswerError:
                 continue
-            if not self._is_sound(found, subject, issuer):
+            if not self._is_sound(answer, subject, issuer):
                 continue
-            if found.revoked:
-                dates.append(found.revoked_at or _ALWAYS)
+            if answer.revoked is not None:
+                found.append(answer.revoked)
             else:
                 good = True
         for each in self._current(subject, issuer, since):
             if each.lists(subject.serial):
-                dates.append(each.revoked_at(subject.serial) or _ALWAYS)
+                found.append(each.revoked(subject.serial))
                 continue
             try:
                 subject.check_still_known(each.this_update, since=each.expired_since)
             except NoAnswerError:
                 continue
             good |= not person or each.this_update >= since - _RULES.max_age
-        return Status(good, min(dates, default=None))
+        every, void = (
+            min((each.since or _ALWAYS for each in part), default=None)
+            for part in (found, [e for e in found if not e.keeps_timestamps])
+        )
+        return Status(good, every, void)
 
     def _is_sound(
         self, found: ocsp.Response, subject: Subject, issuer: Subject

@@ -150,25 +150,37 @@ class Timestamps:
         until: datetime,
         evidence: Evidence,
     ) -> str:
-        """Ask about an authority: the file, and for the last timestamp the network."""
+        """Ask about an authority: the file, and for the last timestamp the network.
+
+        A service that was revoked later keeps what it stamped before if the reason is
+        stated, and its key is in nobody else's hands (RFC 3161 §4).
+        """
         pairs = [*pairwise(chain)]
         found = [
             await in_thread(evidence.about, subject, issuer, since=time)
             for subject, issuer in pairs
         ]
-        if any(each.was_revoked(until) for each in found):
+        if any(each.was_void(time, at=until) for each in found[:1]) or any(
+            each.was_revoked(until) for each in found[1:]
+        ):
             return "TIMESTAMP_REVOKED"
         good = all(each.was_good(time) for each in found)
         if self._revocation is not None and until == self._at:
             above = [each.certificate for each in chain]
-            try:
-                for number in range(0, len(pairs), 2):
-                    path = CertificatePath(*(*above[number:], None)[:3])
+            number = 0
+            while number < len(pairs):
+                path = CertificatePath(*(*above[number:], None)[:3])
+                try:
                     await self._revocation.check(path, at=until)
-            except UserCertificateRevokedError:
-                return "TIMESTAMP_REVOKED"
-            except RevocationCheckFailedError:
-                return "" if good else "TIMESTAMP_UNCHECKED"
+                except UserCertificateRevokedError as error:
+                    later = error.since is not None and error.since > time
+                    if number or not later or not error.keeps_timestamps:
+                        return "TIMESTAMP_REVOKED"
+                    number = 1  # It may also have been about the next one.
+                except RevocationCheckFailedError:
+                    return "" if good else "TIMESTAMP_UNCHECKED"
+                else:
+                    number += 2
             return ""
         return "" if good else "TIMESTAMP_UNCHECKED"
 
