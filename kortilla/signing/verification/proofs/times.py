@@ -176,7 +176,7 @@ class Timestamps:
                     later = error.since is not None and error.since > time
                     if number or not later or not error.keeps_timestamps:
                         return "TIMESTAMP_REVOKED"
-                    number = 1  # It may also have been about the next one.
+                    number += 1  # It may also have been about the next one.
                 except RevocationCheckFailedError:
                     return "" if good else "TIMESTAMP_UNCHECKED"
                 else:
