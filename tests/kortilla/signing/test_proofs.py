@@ -398,6 +398,14 @@ async def test_only_a_trusted_authority_for_timestamps_proves_a_time(
     assert codes(report) == {code, "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
 
 
+def also_trusting(lasting: Lasting, service: DummyTimeStamper | None) -> TrustedCAs:
+    """Trust a service itself, too: then it needs no answer that it is not revoked."""
+    assert service
+    more = TimestampAuthority(service.tsa_cert.dump())
+    trusted = lasting.trusted
+    return replace(trusted, time_stamping=(*trusted.time_stamping, more))
+
+
 #: Which signature timestamps a file has, in their order, and what is said of it when
 #: the certificate has expired.
 STAMPS: dict[str, tuple[str, Verdict, set[str]]] = {
@@ -434,7 +442,7 @@ async def test_each_timestamp_of_a_signature_is_looked_at(
     lasting: Lasting, what: str, kind: str
 ) -> None:
     names, verdict, codes_then = STAMPS[what]
-    services = {
+    services: dict[str, DummyTimeStamper | None] = {
         "good": lasting.service,
         "other": lasting.service,
         "unknown": stamper(CA.create("SPECIMEN Stamping Root CA")),
@@ -445,7 +453,8 @@ async def test_each_timestamp_of_a_signature_is_looked_at(
     stamps = [(services[each], each == "other") for each in names.split()]
     signed = await lasting.signed(kind.replace("in one element", "container"), "B-T")
     made = await stamped(kind, signed, stamps)
-    report = await lasting.verified(made, at=later(), revocation=GOOD)
+    trusted = also_trusting(lasting, services["expired"])
+    report = await lasting.verified(made, at=later(), revocation=GOOD, trusted=trusted)
     assert (report.verdict, codes(report)) == (verdict, codes_then), report
 
 
@@ -477,7 +486,8 @@ async def test_an_archive_timestamp_proves_nothing_of_what_comes_after_it(
     archived = await renewed("container", bare, late, None)
     forged = stamper(lasting.stamping_root, days=59)
     made = await stamped("container", (archived, None), [(forged, False)])
-    report = await lasting.verified(made, at=later(), revocation=GOOD)
+    trusted = also_trusting(lasting, forged)
+    report = await lasting.verified(made, at=later(), revocation=GOOD, trusted=trusted)
     assert report.verdict is CANT_SAY
     assert codes(report) == {"TIMESTAMP_BROKEN", "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
 
