@@ -31,7 +31,7 @@ from kortilla.signing.state import HASHES, Digest
 from kortilla.signing.verification.cms_signature import (
     add_stamps,
     examine_stamp,
-    hasher,
+    read_stamp,
 )
 from kortilla.signing.verification.findings import (
     Finding,
@@ -383,11 +383,9 @@ def _own_stamps(element: Element, unsigned: Element) -> Iterator[Stamp]:
         for token in stamp.findall(_TOKEN) or [stamp]:
             try:
                 stamped = xades.canonical(value, _form_of_stamp(stamp))
-                loaded = cms.ContentInfo.load(_decoded(token))
-            except (ValueError, TypeError, RefusedError) as error:
-                yield Stamp(intact=False, fault=broken(error).detail)
-            else:
-                yield examine_stamp(loaded, hasher(stamped))
+                yield read_stamp(_decoded(token), stamped)
+            except RefusedError as error:
+                yield Stamp(intact=False, fault=error.found.detail)
 
 
 def _archive_stamps(

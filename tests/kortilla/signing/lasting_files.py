@@ -149,7 +149,8 @@ async def stamped(
 ) -> tuple[bytes, bytes | None]:
     """Return a file whose signature has these timestamps alone.
 
-    Each is a service's, or broken, and perhaps of another signature. Those of CAdES are
+    Each is a service's, or broken, and of another signature or garbage if ``True`` says
+    so. Those of CAdES are
     in two attributes. Those of XAdES are an element each, or all "in one element".
     """
     content, signature = signed
@@ -163,16 +164,17 @@ async def stamped(
     tokens = []
     for service, other in stamps:
         if service is None:
-            tokens.append(cms.ContentInfo({"content_type": "data", "content": b"a"}))
+            broken = cms.ContentInfo({"content_type": "data", "content": b"a"}).dump()
+            tokens.append(b"\x02\x01\x05" if other else broken)
         else:
             digest = Digest.of(value + b"a" * other, "SHA-256")
-            tokens.append((await request_timestamp(service, digest)).token)
+            tokens.append((await request_timestamp(service, digest)).token.dump())
     if kind in {"container", "in one element"}:
         tag = xades.XADES + "SignatureTimeStamp"
         for old in root.findall(f".//{tag}"):
             old.getparent().remove(old)
         for each in tokens:
-            xades.add_timestamp(root, each.dump())
+            xades.add_timestamp(root, each)
         first, *others = elements = root.findall(f".//{tag}")
         for number, element in enumerate(elements):
             element.set("Id", f"S0-T{number}")
@@ -183,9 +185,9 @@ async def stamped(
     # By hand: asn1crypto would sort them.
     kind_of = cms.CMSAttributeType("signature_time_stamp_token").dump()
     attributes = [
-        parser.emit(0, 1, 16, kind_of + parser.emit(0, 1, 17, b"".join(values)))
+        parser.emit(0, 1, 16, kind_of + parser.emit(0, 1, 17, b"".join(part)))
         for part in (tokens[:1], tokens[1:])
-        if (values := [each.dump() for each in part])
+        if part
     ]
     unsigned = parser.emit(0, 1, 17, b"".join(attributes))
     signer["unsigned_attrs"] = cms.CMSAttributes.load(unsigned)

@@ -398,9 +398,8 @@ async def test_only_a_trusted_authority_for_timestamps_proves_a_time(
     assert codes(report) == {code, "CERTIFICATE_EXPIRED", "CLAIMED_TIME"}
 
 
-def also_trusting(lasting: Lasting, service: DummyTimeStamper | None) -> TrustedCAs:
+def also_trusting(lasting: Lasting, service: DummyTimeStamper) -> TrustedCAs:
     """Trust a service itself, too: then it needs no answer that it is not revoked."""
-    assert service
     more = TimestampAuthority(service.tsa_cert.dump())
     trusted = lasting.trusted
     return replace(trusted, time_stamping=(*trusted.time_stamping, more))
@@ -412,6 +411,7 @@ STAMPS: dict[str, tuple[str, Verdict, set[str]]] = {
     "an unknown authority's first": ("unknown good", VALID, set()),
     "a broken one first": ("broken good", VALID, {"TIMESTAMP_BROKEN"}),
     "a broken one last": ("good broken", VALID, {"TIMESTAMP_BROKEN"}),
+    "garbage first": ("garbage good", VALID, {"TIMESTAMP_BROKEN"}),
     "one of another signature first": ("other good", VALID, {"TIMESTAMP_BROKEN"}),
     "a late one first": ("late good", VALID, set()),
     "as many as are looked at": ("unknown " * 19 + "good", VALID, set()),
@@ -442,15 +442,16 @@ async def test_each_timestamp_of_a_signature_is_looked_at(
     lasting: Lasting, what: str, kind: str
 ) -> None:
     names, verdict, codes_then = STAMPS[what]
-    services: dict[str, DummyTimeStamper | None] = {
+    services = {
         "good": lasting.service,
         "other": lasting.service,
         "unknown": stamper(CA.create("SPECIMEN Stamping Root CA")),
         "late": stamper(lasting.stamping_root, at=datetime.now(UTC) + days(40)),
         "expired": stamper(lasting.stamping_root, days=59),
-        "broken": None,
     }
-    stamps = [(services[each], each == "other") for each in names.split()]
+    stamps = [
+        (services.get(each), each in {"other", "garbage"}) for each in names.split()
+    ]
     signed = await lasting.signed(kind.replace("in one element", "container"), "B-T")
     made = await stamped(kind, signed, stamps)
     trusted = also_trusting(lasting, services["expired"])
