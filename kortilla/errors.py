@@ -94,13 +94,21 @@ class UserCertificateRevokedError(RelyingPartyError):
     """The certificate, or the issuing CA's, has been revoked.
 
     ``since`` is when, as the authority dates it; None if that is not known.
+    ``keeps_timestamps``: it states a reason for which those of a time-stamping service
+    from before stay (RFC 3161 §4).
     """
 
     code = "USER_CERTIFICATE_REVOKED"
 
-    def __init__(self, message: str = "", *, since: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        since: datetime | None = None,
+        keeps_timestamps: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.since = since
+        self.since, self.keeps_timestamps = since, keeps_timestamps
 
 
 class RevocationCheckFailedError(RelyingPartyError):

@@ -119,7 +119,7 @@ def listed_time_stampers(
 ) -> list[TimestampAuthority]:
     """Return who of the lists may have made the timestamps of a file."""
     stamps = [each for each in findings.timestamps if each.certificates]
-    stamps += [each.stamp for each in findings.signatures if each.stamp is not None]
+    stamps += [stamp for each in findings.signatures for stamp in each.stamps]
     if lists is None or not stamps:
         return []
     certificates = [der for each in stamps for der in each.certificates]

@@ -74,13 +74,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A timestamp. ``certificates`` are DER, its own first, or none if it has none."""
+    """A timestamp. ``certificates`` are DER, its own first, or none if it has none.
+
+    ``fault`` says in technical words why one is not intact, as far as that is known.
+    """
 
     intact: bool
     time: datetime | None = None
     certificates: tuple[bytes, ...] = ()
     place: str = ""
     kept: Kept = Kept()
+    fault: str = ""
 
 
 @dataclass
@@ -88,6 +92,7 @@ class Finding:
     """One signature. ``intact`` says whether it fits its key and its bytes.
 
     ``revision_length`` is the number of bytes that a PDF had when it was signed.
+    ``stamps`` are each of the signature alone, in any order.
     ``archive`` are the numbers of the ``Findings.timestamps`` that are of the signature
     and all before them, in their order.
     """
@@ -98,7 +103,7 @@ class Finding:
     certificate: bytes | None = None
     chain: tuple[bytes, ...] = ()
     claimed_time: datetime | None = None
-    stamp: Stamp | None = None
+    stamps: list[Stamp] = field(default_factory=list)
     covers: Covers = "unknown"
     files: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()

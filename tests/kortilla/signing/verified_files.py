@@ -33,7 +33,6 @@ from tests.kortilla.signing.forged_files import (
     SHOWN,
     altered,
     attributes_as_content,
-    by_sha_1,
     end_of,
     fill_in,
     in_another_alphabet,
@@ -41,6 +40,7 @@ from tests.kortilla.signing.forged_files import (
     renamed,
     revised,
     show_all,
+    signed_by,
     titled,
     two_files_of_one_name,
     with_a_hole,
@@ -120,6 +120,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
         # As DigiDoc4j and others sign.
         "a container signed over exclusive canonical xml": over_exclusive_xml,
+        "a signature that names its algorithms twice": signed_by(protected="sha384"),
     },
     ("made", VALID, "XFA_FORM"): {
         "a signed xfa form": lambda maker: by_author(maker, XFA, MDPPerm.ANNOTATE)
@@ -139,7 +140,9 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
     },
     ("made", NOT_VALID, "CERTIFICATE_SWAPPED"): {
-        "another certificate in a container": swapped
+        "another certificate in a container": swapped,
+        "a detached signature for another certificate": signed_by(other=True),
+        "a detached signature for another serial number": signed_by(serial=7),
     },
     ("made", CANT_SAY, "FORM_CHANGED"): {
         "a form filled in after it was signed": lambda maker: then(
@@ -256,7 +259,25 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     ("signature of Sopimus", CANT_SAY, "UNSUPPORTED"): {
         "a signature whose file is the attributes of another": attributes_as_content
     },
-    ("made", CANT_SAY, "WEAK_ALGORITHM"): {"a detached signature by sha 1": by_sha_1},
+    ("made", CANT_SAY, "WEAK_ALGORITHM"): {
+        "a detached signature by sha 1": signed_by("sha1", "sha1", "sha1"),
+    },
+    # RFC 5652 §5.3 and §11.2, RFC 8933 §3, RFC 6211.
+    ("made", CANT_SAY, "ALGORITHMS_DIFFER"): {
+        "a content by a shorter hash function": signed_by("sha256", "sha256"),
+        "a content by a longer hash function": signed_by("sha512", "sha512"),
+        "attributes by a shorter hash function": signed_by(of_attributes="sha256"),
+        "a content by another hash function than is named": signed_by(
+            of_content="sha256"
+        ),
+        "a content by sha 3": signed_by("sha3_384", "sha3_384"),
+        "another hash function in the attribute that protects it": signed_by(
+            protected="sha256"
+        ),
+    },
+    ("made", CANT_SAY, "ALGORITHMS_DIFFER WEAK_ALGORITHM"): {
+        "a content by sha 1": signed_by("sha1", "sha1"),
+    },
     # --------------------------------------------------------------- no signed format
     ("pdf", CANT_SAY, "NOT_A_SIGNED_FORMAT"): {
         "an empty file": lambda _: b"",
@@ -364,6 +385,11 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         "another time of signing": (
             lambda xml: re.sub("SigningTime>20..", "SigningTime>2019", xml)
         )
+    },
+    ("xml", CANT_SAY, "BROKEN"): {
+        "xml that declares another encoding than it has": lambda xml: xml.replace(
+            "UTF-8", "UTF-16", 1
+        ),
     },
     ("xml", CANT_SAY, "FORBIDDEN_XML"): {
         "an xml bomb": lambda xml: xml.replace("<asic:", BOMB + "<asic:", 1),
