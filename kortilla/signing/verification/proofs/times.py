@@ -115,13 +115,19 @@ class Timestamps:
         """Return a code for why a timestamp proves nothing, or an empty text."""
         if time > until + _SKEW:
             return "TIME_IN_FUTURE" if until == self._at else "TIMESTAMP_BROKEN"
-        anchors = [
-            each.certificate for each in self._authorities if each.counts_at(time)
-        ]
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
-        trusted = [read_trusted(each) for each in anchors]
+        trusted = [read_trusted(each.certificate) for each in self._authorities]
         chain = await in_thread(chain_of, own, others, trusted)
-        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
+        # The nearest that is listed decides, or another certificate of its key. Of
+        # several entries it is the weakest.
+        keys = {each.spki for each in trusted}
+        above = [n for n, each in enumerate(chain, start=1) if each.spki in keys]
+        chain = chain[: min(above, default=0)]
+        if not chain or not all(
+            each.counts_at(time)
+            for each, subject in zip(self._authorities, trusted, strict=True)
+            if subject.spki == chain[-1].spki
+        ):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         if not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
