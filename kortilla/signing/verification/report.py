@@ -99,6 +99,7 @@ _CANT_SAY = {
     "UNSUPPORTED": "The signature is of a kind that can't be checked here.",
     "WEAK_ALGORITHM": "The signature was made in a way that is no longer safe.",
     "UNSAFE_NAME": "A file in the container has a name that is not safe.",
+    "UNKNOWN_FILE": "The container has a file in META-INF that is no signature's.",
     "DUPLICATE_NAME": "Two files in the container have the same name.",
     "DUPLICATE_ID": "Two parts of the signature have the same identifier.",
     "FORBIDDEN_XML": "The signature has parts that could load or multiply data.",

@@ -50,7 +50,7 @@ FORM = pdf_of(
     ]
 )
 #: A name of as many letters as the one that a directory has for it.
-SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.go"
+SHOWN, LISTED = "sopimus-01.txt", "META-INF/a.tst"
 #: The name of a signed file, in the extra field for names in Unicode.
 NAME_FIELD = {
     0x7075: struct.pack("<BL", 1, zlib.crc32(LISTED.encode())) + SHOWN.encode()
@@ -316,8 +316,10 @@ def with_other_sizes(container: bytes) -> bytes:
     """Return a container whose header of ``SHOWN`` has other sizes, of ZIP64."""
     begin = container.index(SHOWN.encode()) - 30  # of the last header but one
     field = struct.pack("<HHQQ", 1, 16, 7, 7)
-    header = container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", 13, 20)
-    rest = container[begin + 43 :]
+    header = (
+        container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", len(SHOWN), 20)
+    )
+    rest = container[begin + 30 + len(SHOWN) :]
     changed = bytearray(container[:begin] + header + SHOWN.encode() + field + rest)
     # The directory says where the files are now.
     at = end = changed.index(b"PK\1\2")

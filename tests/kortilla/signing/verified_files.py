@@ -70,10 +70,16 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 TRANSFORMS = f'<ds:Transforms><ds:Transform Algorithm="{XSLT}"/></ds:Transforms>'
+NOT_CADES = b'<ASiCManifest xmlns="http://uri.etsi.org/02918/v1.2.1#"/>'
 NO_MANIFEST: dict[str, bytes | None] = {"META-INF/manifest.xml": None}
 MILLION, FOUR_BILLION, ONE = (
     each.to_bytes(4, "little") for each in (1_000_000, 4_000_000_000, 1)
 )
+
+
+def beside_signatures(name: str, content: bytes) -> Change:
+    """Return what adds a file to META-INF."""
+    return lambda signed: repacked(signed, None, (f"META-INF/{name}", content))
 
 
 async def again(maker: Maker, making: Awaitable[bytes], **more: Any) -> bytes:
@@ -105,7 +111,7 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
     "signature of Sopimus": lambda maker: maker.detached(b"Sopimus"),
     "more": lambda maker: then(
         maker.container({SHOWN: b"Sopimus"}),
-        lambda signed: repacked(signed, None, (LISTED, b"VELKA 100000")),
+        lambda signed: repacked(signed, None, (LISTED, b"0\x0cVELKA 100000")),
     ),
 }
 #: By what is changed, the verdict, and the codes: the files, and how each is made. What
@@ -269,6 +275,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     # -------------------------------------------------- a container of a.txt and ä&.txt
     ("container", VALID, ""): {
         "a container": lambda signed: signed,
+        "a container with evidence": beside_signatures(
+            "evidencerecord.xml",
+            b'<EvidenceRecord xmlns="urn:ietf:params:xml:ns:ers"/>',
+        ),
         "a container whose type comes last": lambda signed: repacked(
             signed, {"mimetype": None}, ("mimetype", b"application/vnd.etsi.asic-e+zip")
         ),
@@ -299,6 +309,17 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
         "a container with two files of one name": two_files_of_one_name,
     },
+    ("container", CANT_SAY, "UNKNOWN_FILE"): {
+        f"a container with META-INF/{name}": beside_signatures(name, content)
+        for name, content in {
+            "velka.pdf": make_pdf("Velka"),
+            "velka/": b"",
+            "velka.tst": b"VELKA 100000",
+            "container.xml": b"<a/>",
+            "evidencerecord.xml": b"<html>Velka</html>",
+            "ASiCArchiveManifest.xml": b"<html>Velka</html>",
+        }.items()
+    },
     ("container", CANT_SAY, "UNSAFE_NAME"): {
         "a container that would write elsewhere": lambda signed: repacked(
             signed, None, ("../../.bashrc", b"x")
@@ -306,7 +327,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     ("container", CANT_SAY, "UNSUPPORTED"): {
         "a container with cades": lambda signed: repacked(
-            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", b"<a/>")
+            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", NOT_CADES)
         )
     },
     ("container", CANT_SAY, "BROKEN"): {
@@ -335,7 +356,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     # --------------------------------------------- a container with one file more
     ("more", VALID, ""): {
-        "a container with a file of its program": lambda signed: signed,
+        "a container with a timestamp": lambda signed: signed,
         "a container with times and owners": lambda signed: with_fields(
             signed, {0x5455: bytes(5), 0x7875: bytes(11)}, header=True, listed=True
         ),
