@@ -123,11 +123,18 @@ def _find(file: BinaryIO) -> tuple[Headers, Iterator[bytes]]:
 
 
 def _until(file: BinaryIO, marks: set[bytes]) -> Iterator[bytes]:
-    """Read lines, or pieces of long ones, and over the first line of the marks."""
+    """Read lines, or pieces of long ones, and over the first line of the marks.
+
+    The end of the line before that belongs to it (RFC 2046 §5.1.1).
+    """
+    last = b""
     while line := file.readline(_PIECE):
         if line.startswith(b"--") and line.rstrip() in marks:
+            yield last.removesuffix(b"\n").removesuffix(b"\r")
             return
-        yield line
+        yield last
+        last = line
+    yield last
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[bytes]:
