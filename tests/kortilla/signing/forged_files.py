@@ -294,6 +294,11 @@ def with_fields(
     return output.getvalue()
 
 
+def commented(container: bytes, comment: bytes) -> bytes:
+    """Return a container with a comment after its directory."""
+    return container[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 def altered(container: bytes, at: dict[int, bytes]) -> bytes:
     """Return a container with other octets in the last place of its directory."""
     begin = container.rindex(b"PK\1\2")

@@ -34,6 +34,7 @@ from tests.kortilla.signing.forged_files import (
     altered,
     attributes_as_content,
     by_sha_1,
+    commented,
     end_of,
     fill_in,
     in_another_alphabet,
@@ -357,8 +358,20 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     # --------------------------------------------- a container with one file more
     ("more", VALID, ""): {
         "a container with a timestamp": lambda signed: signed,
+        "a container with a comment": lambda signed: commented(signed, b"obj.pdf"),
         "a container with times and owners": lambda signed: with_fields(
             signed, {0x5455: bytes(5), 0x7875: bytes(11)}, header=True, listed=True
+        ),
+    },
+    ("more", CANT_SAY, "ARCHIVE_INSIDE"): {
+        "a container with a pdf as its comment": lambda signed: commented(
+            signed, make_pdf("Velka")
+        ),
+        "a container with a pdf in a field of its header": lambda signed: with_fields(
+            signed, {0xCAFE: make_pdf("Velka")}, header=True, listed=False
+        ),
+        "a container with a pdf in a field of its directory": lambda signed: (
+            with_fields(signed, {0xCAFE: make_pdf("Velka")}, header=False, listed=True)
         ),
     },
     ("more", CANT_SAY, "IRREGULAR"): {
