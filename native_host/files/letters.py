@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import file_name
 from kortilla.common.files import read_regular
 from kortilla.encryption import (
     EncryptionError,
@@ -241,7 +241,7 @@ class Letter:
         if self._outer is None:
             return wanted
         name = plain_name(re.split(r"[/\\]", self._outer.name)[-1])
-        return wanted.with_name(escape_name(name.lstrip(". ")) or wanted.stem)
+        return wanted.with_name(file_name(name.lstrip(". ")) or wanted.stem)
 
 
 def plain_name(name: str) -> str:

@@ -363,6 +363,25 @@ def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> Non
     assert (told + outcome.lines[0]).replace("\n", "").isprintable()
 
 
+def test_what_was_signed_gets_no_hostile_name(run: Run, signed: Path) -> None:
+    for end in (".pdf", ".asice"):
+        shutil.copy(next(signed.glob(f"[ab]*{end}")), signed / f"c\u202e\x1b{end}")
+    (signed / "saved").mkdir()
+    files = ("c\u202e\x1b.pdf", "c\u202e\x1b.asice")
+    run("verify", *files, "--offline", "--save-signed", "saved", "--lang", "en")
+    run("verify", *files, "--offline", "--report", "saved/r\u202e.json")
+    made = {str(each.relative_to("saved")) for each in Path("saved").rglob("*")}
+    assert {"c__-as-signed", "c__-as-signed/b.txt", "r_.json"} <= made
+    assert all(each.isprintable() for each in made)
+
+
+def test_a_hostile_argument_is_shown_escaped(run: Run) -> None:
+    hostile = "c\x1b[2J\u202ecisa"
+    for words in (("doctor", hostile), ("verify", f"--{hostile}"), (hostile,)):
+        told = run(*words, json=False).words
+        assert told.replace("\n", "").isprintable(), words
+
+
 def test_the_authority_is_asked_about_revocation_unless_offline(
     run: Run, trust: Path, service: Services
 ) -> None:
