@@ -260,6 +260,12 @@ class NotEncryptedError(EncryptionError):
     code = "NOT_ENCRYPTED"
 
 
+class TrailingDataError(EncryptionError):
+    """Something follows the message, which nothing encrypts or protects."""
+
+    code = "TRAILING_DATA"
+
+
 class EncryptionUnsupportedError(EncryptionError):
     """The message is encrypted in a way that is not known here, or is too large."""
 

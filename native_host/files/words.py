@@ -258,7 +258,7 @@ def describe_problems(
     """Return the sentences about problems of a file or a signature."""
     # A code of a newer library has its English sentence.
     return [
-        texts.get(problem.code, problem.message)
+        texts.get(problem.code, problem.message).replace("{names}", problem.detail)
         for problem in problems
         if problem.code not in _SAID
     ]

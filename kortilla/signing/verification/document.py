@@ -2,7 +2,7 @@
 """Verifies a signed file."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,6 @@ from kortilla.signing.verification.report import (
     DocumentReport,
     Problem,
     SignatureReport,
-    TimestampReport,
-    Verdict,
 )
 from kortilla.signing.verification.shown import compare_pages
 from kortilla.signing.verification.trusted import TrustedCAs
@@ -29,11 +27,16 @@ from kortilla.threads import in_thread
 MAX_BYTES = 120_000_000
 #: The longest detached signature, which may have revocation data.
 MAX_SIGNATURE_BYTES = 10_000_000
-#: The ends of names of containers. Under another, a program opens it as another kind of
+#: The ends of names of each kind. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
-_CONTAINERS = {
-    *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+_ENDS = {
+    "pdf": {"", ".pdf"},
+    "asice": {
+        *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+    },
 }
+#: What an unsigned file is, too: nobody has to say more of it than that.
+_OF_CONTENT = {"ACTIVE_CONTENT", "SHOWN_DIFFERENTLY", "XFA_FORM"}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -81,11 +84,11 @@ async def verify_document(
     problems = [problem_of(each) for each in findings.problems]
     if judge.took_too_long:
         problems.append(Problem("TOO_SLOW", "the revocation data that the file keeps"))
-    if not signatures and all(each.code == "XFA_FORM" for each in problems):
+    if not signatures and all(each.code in _OF_CONTENT for each in problems):
         problems.append(Problem("NOT_SIGNED"))
     return DocumentReport(
         kind=findings.kind,
-        signatures=tuple(_with_marks(signatures, timestamps)),
+        signatures=tuple(map(_with_mark, signatures)),
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
@@ -107,8 +110,8 @@ async def verify_path(
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
     whose name lacks ``.p7s``, if there is one. A ``.p7m`` is read in the same way; it
-    mostly contains its file. A container with the name of another
-    kind of file is not judged.
+    mostly contains its file. A PDF or a container with the name of
+    another kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
@@ -129,25 +132,18 @@ async def verify_path(
         at=at,
         timestamp_cas=timestamp_cas,
     )
-    if report.kind == "asice" and path.suffix.lower() not in _CONTAINERS:
-        problem = Problem("IRREGULAR", f"a container with the name {path.suffix!r}")
+    end = path.suffix.lower()
+    if end not in _ENDS.get(report.kind, {end}):
+        problem = Problem("OTHER_NAME", f"{report.kind} with the name {end!r}")
         return replace(report, problems=(*report.problems, problem))
     return report
 
 
-def _with_marks(
-    signatures: list[SignatureReport], timestamps: list[TimestampReport]
-) -> Iterator[SignatureReport]:
-    """Doubt signatures after which a page got a mark that may hide what it shows."""
-    unknown = {
-        each.place
-        for each in signatures
-        if each.verdict is not Verdict.VALID and not each.lacks_revocation
-    } | {each.place for each in timestamps if not (each.intact and each.trusted)}
-    for each in signatures:
-        marks = [change for change in each.changes if change.rectangle is not None]
-        doubt = [Problem("MARK_ADDED")] * any(mark.text in unknown for mark in marks)
-        yield replace(each, problems=(*each.problems, *doubt))
+def _with_mark(signature: SignatureReport) -> SignatureReport:
+    """Note that a later signature added a visible mark: it was not signed."""
+    if not any(e.kind == "signature" and e.rectangle for e in signature.changes):
+        return signature
+    return replace(signature, problems=(*signature.problems, Problem("MARK_ADDED")))
 
 
 async def _examine(content: bytes | None, signature: bytes | None) -> Findings:

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from kortilla.common import escaping
+
 _MAX_TEXT = 500
 
 #: Left, bottom, right and top in the coordinates of a page.
@@ -131,8 +133,7 @@ def printable(text: str) -> str:
 
     It has no control characters, and none that change the direction of writing.
     """
-    shown = "".join(each if each.isprintable() else "\ufffd" for each in text)
-    return shown[:_MAX_TEXT]
+    return escaping.printable(text[:_MAX_TEXT])
 
 
 _adapter = TypeAdapter(Findings)

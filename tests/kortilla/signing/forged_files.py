@@ -53,7 +53,7 @@ FORM = pdf_of(
     ]
 )
 #: A name of as many letters as the one that a directory has for it.
-SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.go"
+SHOWN, LISTED = "sopimus-01.txt", "META-INF/a.tst"
 #: The name of a signed file, in the extra field for names in Unicode.
 NAME_FIELD = {
     0x7075: struct.pack("<BL", 1, zlib.crc32(LISTED.encode())) + SHOWN.encode()
@@ -336,6 +336,11 @@ def with_fields(
     return output.getvalue()
 
 
+def commented(container: bytes, comment: bytes) -> bytes:
+    """Return a container with a comment after its directory."""
+    return container[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 def altered(container: bytes, at: dict[int, bytes]) -> bytes:
     """Return a container with other octets in the last place of its directory."""
     begin = container.rindex(b"PK\1\2")
@@ -358,8 +363,10 @@ def with_other_sizes(container: bytes) -> bytes:
     """Return a container whose header of ``SHOWN`` has other sizes, of ZIP64."""
     begin = container.index(SHOWN.encode()) - 30  # of the last header but one
     field = struct.pack("<HHQQ", 1, 16, 7, 7)
-    header = container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", 13, 20)
-    rest = container[begin + 43 :]
+    header = (
+        container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", len(SHOWN), 20)
+    )
+    rest = container[begin + 30 + len(SHOWN) :]
     changed = bytearray(container[:begin] + header + SHOWN.encode() + field + rest)
     # The directory says where the files are now.
     at = end = changed.index(b"PK\1\2")

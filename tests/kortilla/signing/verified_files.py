@@ -33,6 +33,7 @@ from tests.kortilla.signing.forged_files import (
     SHOWN,
     altered,
     attributes_as_content,
+    commented,
     end_of,
     fill_in,
     in_another_alphabet,
@@ -70,10 +71,16 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 TRANSFORMS = f'<ds:Transforms><ds:Transform Algorithm="{XSLT}"/></ds:Transforms>'
+NOT_CADES = b'<ASiCManifest xmlns="http://uri.etsi.org/02918/v1.2.1#"/>'
 NO_MANIFEST: dict[str, bytes | None] = {"META-INF/manifest.xml": None}
 MILLION, FOUR_BILLION, ONE = (
     each.to_bytes(4, "little") for each in (1_000_000, 4_000_000_000, 1)
 )
+
+
+def beside_signatures(name: str, content: bytes) -> Change:
+    """Return what adds a file to META-INF."""
+    return lambda signed: repacked(signed, None, (f"META-INF/{name}", content))
 
 
 async def again(maker: Maker, making: Awaitable[bytes], **more: Any) -> bytes:
@@ -105,7 +112,7 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
     "signature of Sopimus": lambda maker: maker.detached(b"Sopimus"),
     "more": lambda maker: then(
         maker.container({SHOWN: b"Sopimus"}),
-        lambda signed: repacked(signed, None, (LISTED, b"VELKA 100000")),
+        lambda signed: repacked(signed, None, (LISTED, b"0\x0cVELKA 100000")),
     ),
 }
 #: By what is changed, the verdict, and the codes: the files, and how each is made. What
@@ -113,7 +120,6 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
 TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     ("made", VALID, ""): {
         "a pdf with a visible mark": lambda maker: maker.pdf(visible=True),
-        "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
         "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
         "a pdf whose author allows a second signature": lambda maker: again(
             maker, by_author(maker, make_pdf(), MDPPerm.FILL_FORMS)
@@ -122,7 +128,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         "a container signed over exclusive canonical xml": over_exclusive_xml,
         "a signature that names its algorithms twice": signed_by(protected="sha384"),
     },
-    ("made", VALID, "XFA_FORM"): {
+    ("made", VALID, "MARK_ADDED"): {
+        "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
+    },
+    ("made", CANT_SAY, "XFA_FORM"): {
         "a signed xfa form": lambda maker: by_author(maker, XFA, MDPPerm.ANNOTATE)
     },
     ("made", NOT_VALID, "CHANGED_AFTER_SIGNING"): {
@@ -288,6 +297,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     # -------------------------------------------------- a container of a.txt and ä&.txt
     ("container", VALID, ""): {
         "a container": lambda signed: signed,
+        "a container with evidence": beside_signatures(
+            "evidencerecord.xml",
+            b'<EvidenceRecord xmlns="urn:ietf:params:xml:ns:ers"/>',
+        ),
         "a container whose type comes last": lambda signed: repacked(
             signed, {"mimetype": None}, ("mimetype", b"application/vnd.etsi.asic-e+zip")
         ),
@@ -318,6 +331,17 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
         "a container with two files of one name": two_files_of_one_name,
     },
+    ("container", CANT_SAY, "UNKNOWN_FILE"): {
+        f"a container with META-INF/{name}": beside_signatures(name, content)
+        for name, content in {
+            "velka.pdf": make_pdf("Velka"),
+            "velka/": b"",
+            "velka.tst": b"VELKA 100000",
+            "container.xml": b"<a/>",
+            "evidencerecord.xml": b"<html>Velka</html>",
+            "ASiCArchiveManifest.xml": b"<html>Velka</html>",
+        }.items()
+    },
     ("container", CANT_SAY, "UNSAFE_NAME"): {
         "a container that would write elsewhere": lambda signed: repacked(
             signed, None, ("../../.bashrc", b"x")
@@ -325,7 +349,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     ("container", CANT_SAY, "UNSUPPORTED"): {
         "a container with cades": lambda signed: repacked(
-            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", b"<a/>")
+            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", NOT_CADES)
         )
     },
     ("container", CANT_SAY, "BROKEN"): {
@@ -354,9 +378,21 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     # --------------------------------------------- a container with one file more
     ("more", VALID, ""): {
-        "a container with a file of its program": lambda signed: signed,
+        "a container with a timestamp": lambda signed: signed,
+        "a container with a comment": lambda signed: commented(signed, b"obj.pdf"),
         "a container with times and owners": lambda signed: with_fields(
             signed, {0x5455: bytes(5), 0x7875: bytes(11)}, header=True, listed=True
+        ),
+    },
+    ("more", CANT_SAY, "ARCHIVE_INSIDE"): {
+        "a container with a pdf as its comment": lambda signed: commented(
+            signed, make_pdf("Velka")
+        ),
+        "a container with a pdf in a field of its header": lambda signed: with_fields(
+            signed, {0xCAFE: make_pdf("Velka")}, header=True, listed=False
+        ),
+        "a container with a pdf in a field of its directory": lambda signed: (
+            with_fields(signed, {0xCAFE: make_pdf("Velka")}, header=False, listed=True)
         ),
     },
     ("more", CANT_SAY, "IRREGULAR"): {
