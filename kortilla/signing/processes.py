@@ -19,7 +19,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
 from multiprocessing.spawn import get_executable
@@ -40,12 +40,6 @@ from kortilla.signing.exchange import (
     Placeholder,
     read_message,
     write_message,
-)
-from kortilla.signing.pages.comparison import (
-    Compared,
-    Picture,
-    Revision,
-    read_answer,
 )
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
@@ -275,25 +269,6 @@ class PdfProcesses:
         except ValueError as error:  # the file may have taken over the process
             raise DocumentNotSignableError(
                 "The process that read the file gave no findings.", reason="broken"
-            ) from error
-
-    async def compare(
-        self, content: bytes, revisions: Sequence[Revision]
-    ) -> list[tuple[Compared, tuple[Picture, ...]]]:
-        """Return how each signed revision of a PDF differs from the PDF, as drawn.
-
-        Raises as ``examine``.
-        """
-        head = {"compare": [asdict(each) for each in revisions]}
-        answer, pictures = await self._run(head, content)
-        try:
-            found = read_answer(answer, pictures)
-            if len(found) != len(revisions):
-                raise ValueError("the answer has other revisions")
-            return found
-        except ValueError as error:
-            raise DocumentNotSignableError(
-                "The process that drew the file gave no comparison.", reason="broken"
             ) from error
 
     async def read_trust_list(self, document: bytes) -> object:
