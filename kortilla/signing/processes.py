@@ -348,12 +348,24 @@ class PdfProcesses:
             del job  # and its document
 
 
+_seconds: float = SECONDS
 _shared = PdfProcesses()
 
 
 def shared_processes() -> PdfProcesses:
     """Return the pool of this process."""
     return _shared
+
+
+def set_seconds(seconds: float) -> None:
+    """Limit the processor time for one file, in place of ``SECONDS``.
+
+    A service calls it in each of its processes, before the first file comes.
+    """
+    global _seconds  # noqa: PLW0603 - a setting of the process
+    _seconds = seconds
+    _end()
+    _begin_anew()
 
 
 @atexit.register
@@ -363,7 +375,7 @@ def _end() -> None:
 
 def _begin_anew() -> None:
     global _shared  # noqa: PLW0603 - a forked process has no threads, and needs others
-    _shared = PdfProcesses()
+    _shared = PdfProcesses(seconds=_seconds)
 
 
 if sys.platform != "win32":
