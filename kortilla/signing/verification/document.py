@@ -19,7 +19,6 @@ from kortilla.signing.verification.report import (
     Problem,
     SignatureReport,
 )
-from kortilla.signing.verification.shown import compare_pages
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
@@ -79,8 +78,6 @@ async def verify_document(
         for number, finding in enumerate(findings.signatures, start=1)
     ]
     timestamps = await judge.judge_timestamps()
-    if content is not None and findings.kind == "pdf":
-        signatures = await compare_pages(content, signatures, timestamps)
     problems = [problem_of(each) for each in findings.problems]
     if judge.took_too_long:
         problems.append(Problem("TOO_SLOW", "the revocation data that the file keeps"))

@@ -258,20 +258,15 @@ def _read_changes(
         metadata := metadata_changes(reader, revision)
     ):
         changes += metadata
-        finding.problems.append(Found("METADATA_CHANGED"))
     finding.changes = tuple(changes)
-    if level == ModificationLevel.OTHER or (
-        allowed is not None and level.value > allowed.value
+    if (
+        level in {ModificationLevel.ANNOTATIONS, ModificationLevel.OTHER}
+        or (allowed is not None and level.value > allowed.value)
+        or {each.kind for each in changes} & {"form", "metadata"}
+        # In a linearized file the first revision has no root.
+        or (finding.covers != "whole-file" and redraws_form(reader, revision))
     ):
         finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
-    elif level == ModificationLevel.ANNOTATIONS:
-        finding.problems.append(Found("ANNOTATED"))
-    elif filled_in or (
-        # In a linearized file the first revision has no root.
-        finding.covers != "whole-file" and redraws_form(reader, revision)
-    ):
-        # Some programs show the values of fields, and not what is drawn in their place.
-        finding.problems.append(Found("FORM_CHANGED"))
 
 
 def _shown_at(
