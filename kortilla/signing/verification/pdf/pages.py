@@ -13,8 +13,8 @@ from typing import Any
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from kortilla.signing.verification.layout import Layout
-from kortilla.signing.verification.lexical import irregular
+from kortilla.signing.verification.pdf.layout import Layout
+from kortilla.signing.verification.pdf.lexical import irregular
 
 #: Annotations that need no appearance (§12.5.2).
 _WITHOUT_LOOKS = {"/Link", "/Popup", "/Projection"}

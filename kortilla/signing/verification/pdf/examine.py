@@ -36,14 +36,14 @@ from kortilla.signing.verification.findings import (
     printable,
 )
 from kortilla.signing.verification.form import changed_fields, redraws_form
-from kortilla.signing.verification.layout import (
+from kortilla.signing.verification.metadata import metadata_changes
+from kortilla.signing.verification.pdf.layout import (
     check_layout,
     ends_regularly,
     hybrid_irregularity,
     mixes_sections,
 )
-from kortilla.signing.verification.metadata import metadata_changes
-from kortilla.signing.verification.pages import check_pages, items_of
+from kortilla.signing.verification.pdf.pages import check_pages, items_of
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.updates import POLICY
 

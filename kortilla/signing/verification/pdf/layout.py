@@ -22,7 +22,7 @@ from pyhanko.pdf_utils.xref import (
     parse_xref_stream,
 )
 
-from kortilla.signing.verification.lexical import (
+from kortilla.signing.verification.pdf.lexical import (
     Name,
     Reference,
     Value,
