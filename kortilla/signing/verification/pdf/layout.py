@@ -66,7 +66,7 @@ class Layout:
     packs: set[int] = field(default_factory=set)
     #: The numbers of optional content groups (§8.11.2).
     groups: set[int] = field(default_factory=set)
-    references: set[Reference] = field(default_factory=set)
+    references: set[int | Reference] = field(default_factory=set)
     #: The number that a linearized file gives its first page.
     first_page: int | None = None
 
@@ -367,7 +367,8 @@ def _check_references(layout: Layout, packed: dict[int, dict[int, int]]) -> None
     for numbers in packed.values():
         for number in numbers.values():
             known.setdefault(number, set()).add(0)
-    for number, generation in layout.references:
+    for each in layout.references:
+        number, generation = (each, 0) if isinstance(each, int) else each
         if number in known and generation not in known[number]:
             raise irregular(f"a reference to another generation of {number}")
 

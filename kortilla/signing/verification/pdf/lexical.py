@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Reads the objects of a PDF as they are written (ISO 32000-2 §7.2 and §7.3).
 
-pyHanko reads what it can; other programs read the same in another way. Here only what
-can be read in one way is read at all.
+Programs read what is malformed in different ways. Here only what can be read in one way
+is read at all.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from kortilla.signing.verification.findings import RefusedError
@@ -13,20 +14,39 @@ from kortilla.signing.verification.findings import RefusedError
 #: Whitespace and comments. Nothing is tried twice, so that it stays fast.
 BLANKS = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
 _TOKEN = re.compile(
+    rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+(?:"
     rb"(?P<begin><<|\[)|(?P<end>>>|\])"
     rb"|(?P<name>/[^\0\t\n\f\r ()<>\[\]{}/%]*+)"
-    rb"|(?P<text>\()|(?P<hex><[0-9A-Fa-f\0\t\n\f\r ]*+>)"
-    rb"|(?P<word>[^\0\t\n\f\r ()<>\[\]{}/%]++)"
+    rb"|(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?=[\0\t\n\f\r ()<>\[\]{}/%]|$))"
+    rb"|(?P<text>\([^()\\\r]*+\))|(?P<odd>\()|(?P<hex><[0-9A-Fa-f\0\t\n\f\r ]*+>)"
+    rb"|(?P<word>[^\0\t\n\f\r ()<>\[\]{}/%]++))"
 )
 _IN_TEXT = re.compile(rb"[()]|\\.", re.DOTALL)
+_ESCAPED = re.compile(rb"\r\n?|\\(\r\n?|\n|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPES = {b"\r\n": b"", b"\r": b"", b"\n": b""} | {
+    bytes([key]): bytes([value])
+    for key, value in zip(b"nrtbf", b"\n\r\t\b\f", strict=True)
+}
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
-_NUMBER = re.compile(rb"[+-]?(?:\d++\.?\d*+|\.\d++)")
-_WHOLE = re.compile(rb"\d{1,10}")
+_WHITE = b"\0\t\n\f\r "
 _MAX_DEPTH = 100
+_WORDS = {b"true": True, b"false": False, b"null": None}
 
 
 class Name(str):
-    """A name, without its slash and escapes."""
+    """A name, without its slash and escapes. Octets are letters of Latin-1."""
+
+    __slots__ = ()
+
+
+class Number(bytes):
+    """A number as it is written, such as ``+1.50``."""
+
+    __slots__ = ()
+
+
+class Text(bytes):
+    """The octets of a string."""
 
     __slots__ = ()
 
@@ -38,8 +58,25 @@ class Reference(NamedTuple):
     generation: int
 
 
-#: Numbers are as they are written. Of texts nothing is kept.
-Value = Name | Reference | bytes | list["Value"] | dict[str, "Value"] | None
+class Stream(NamedTuple):
+    """A stream with its octets as they are in the file."""
+
+    entries: dict[str, "Value"]
+    raw: memoryview
+
+
+#: None is ``null``, which is the same as a missing entry of a dictionary.
+Value = (
+    Name
+    | Number
+    | Text
+    | Reference
+    | Stream
+    | bool
+    | list["Value"]
+    | dict[str, "Value"]
+    | None
+)
 
 
 def irregular(detail: str) -> RefusedError:
@@ -53,69 +90,93 @@ def after_blanks(content: bytes, at: int) -> int:
     return at if found is None else found.end()
 
 
+def whole(value: Value) -> int:
+    """Return a whole number that is not negative, or -1 for anything else."""
+    return int(value) if isinstance(value, Number) and value.isdigit() else -1
+
+
 def read(
-    content: bytes, at: int, references: set[Reference] | None = None
+    content: bytes, at: int, noted: set[int | Reference] | None = None
 ) -> tuple[Value, int]:
     """Return the value at an offset, and the offset of its end.
 
-    The references in it are added to ``references``.
+    What it refers to is added to ``noted``: a number stands for its generation 0.
     Raises ``RefusedError`` for one that is malformed, or has a key twice.
     """
     start = at
-    holders: list[tuple[bytes, list[Value]]] = [(b"", [])]
+    opened: list[bytes] = []
+    holders: list[list[Value]] = []
+    items: list[Value] = []
+    match = _TOKEN.match
     while True:
-        at = after_blanks(content, at)
-        token = _TOKEN.match(content, at)
+        token = match(content, at)
         if token is None:
             raise irregular(f"no value at {at}")
-        kind, text, at = token.lastgroup, token[0], token.end()
-        items = holders[-1][1]
-        if kind == "begin":
+        kind, at = token.lastgroup or "", token.end()
+        text = token[kind]
+        if kind == "number":
+            items.append(Number(text))
+        elif kind == "name":
+            items.append(_name(text))
+        elif kind == "begin":
             if len(holders) > _MAX_DEPTH:
                 raise irregular(f"a deep value at {start}")
-            holders.append((text, []))
+            holders.append(items)
+            opened.append(text)
+            items = []
             continue
-        if kind == "end":
-            opened, inside = holders.pop()
-            if (opened, text) not in {(b"<<", b">>"), (b"[", b"]")}:
+        elif kind == "end":
+            if not opened or (opened.pop() == b"[") != (text == b"]"):
                 raise irregular(f"no end of a value at {at}")
-            whole = inside if text == b"]" else _dictionary(inside, start)
-            holders[-1][1].append(whole)
-        elif text == b"R":
-            _refer(items, start)
-            if references is not None and isinstance(items[-1], Reference):
-                references.add(items[-1])
+            inside = items if text == b"]" else _dictionary(items, start)
+            items = holders.pop()
+            items.append(inside)
+        elif kind == "word":
+            _add_word(items, text, start, noted)
         else:
-            items.append(_simple(kind, text))
-            at = _end_of_text(content, at) if kind == "text" else at
-        if len(holders) == 1:
-            return holders[0][1][0], at
+            octets, at = _text(kind, text, content, at)
+            items.append(octets)
+        if not holders:
+            return items[0], at
 
 
-def _simple(kind: str | None, text: bytes) -> Value:
-    if kind == "name":
-        return _name(text)
-    if kind != "word":
-        return None
-    if _NUMBER.fullmatch(text) or text in {b"true", b"false", b"null"}:
-        return text
-    raise irregular(f"the word {text[:20]!r}")
+def references(value: Value) -> Iterator[Reference]:
+    """Yield the references in a value, of all keys."""
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Reference):
+            yield item
+        elif isinstance(item, Stream):
+            waiting += item.entries.values()
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _name(text: bytes) -> Name:
-    def octet(found: re.Match[bytes]) -> bytes:
-        return bytes([int(found[1], 16)])
+    if b"#" in text:
+        text = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text)
+    return Name(text[1:].decode("latin-1"))
 
-    return Name(_ESCAPE.sub(octet, text[1:]).decode("latin-1"))
 
-
-def _refer(items: list[Value], start: int) -> None:
-    """Put a reference in place of two numbers."""
-    pair = items[-2:]
-    numbers = [int(x) for x in pair if isinstance(x, bytes) and _WHOLE.fullmatch(x)]
-    if len(numbers) != 2:
+def _add_word(
+    items: list[Value], text: bytes, start: int, noted: set[int | Reference] | None
+) -> None:
+    """Add a word, or put a reference in place of two numbers."""
+    if text != b"R":
+        if text not in _WORDS:
+            raise irregular(f"the word {text[:20]!r}")
+        items.append(_WORDS[text])
+        return
+    numbers = [whole(each) for each in items[-2:]]
+    if len(numbers) != 2 or not 0 <= min(numbers) <= max(numbers) < 10**10:
         raise irregular(f"a reference to nothing in the value at {start}")
-    items[-2:] = [Reference(*numbers)]
+    found = Reference(*numbers)
+    items[-2:] = [found]
+    if noted is not None:
+        noted.add(found if found.generation else found.number)
 
 
 def _dictionary(items: list[Value], start: int) -> dict[str, Value]:
@@ -127,8 +188,23 @@ def _dictionary(items: list[Value], start: int) -> dict[str, Value]:
             raise irregular(f"a key that is no name at {start}")
         if key in found:
             raise irregular(f"the key {key} twice at {start}")
-        found[str(key)] = value
-    return found
+        found[key] = value
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _text(kind: str, text: bytes, content: bytes, at: int) -> tuple[Text, int]:
+    """Return a string whose first token ends at an offset, and where it ends."""
+    if kind == "text":
+        return Text(text[1:-1]), at
+    if kind == "hex":
+        return Text(_from_hex(text)), at
+    end = _end_of_text(content, at)
+    return _unescaped(content[at : end - 1]), end
+
+
+def _from_hex(text: bytes) -> bytes:
+    digits = text[1:-1].translate(None, _WHITE)
+    return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
 
 
 def _end_of_text(content: bytes, at: int) -> int:
@@ -140,3 +216,17 @@ def _end_of_text(content: bytes, at: int) -> int:
         depth += {b"(": 1, b")": -1}.get(found[0], 0)
         at = found.end()
     return at
+
+
+def _unescaped(text: bytes) -> Text:
+    """Return the octets of a string in parentheses (§7.3.4.2)."""
+
+    def octets(found: re.Match[bytes]) -> bytes:
+        escaped = found[1]
+        if escaped is None:
+            return b"\n"
+        if escaped.isdigit() and escaped[:1] < b"8":
+            return bytes([int(escaped, 8) & 0xFF])
+        return _ESCAPES.get(escaped, escaped)
+
+    return Text(_ESCAPED.sub(octets, text))
