@@ -50,7 +50,7 @@ class Change:
     that no page has.
     """
 
-    kind: Literal["signature", "timestamp", "form", "annotation", "metadata", "other"]
+    kind: Literal["signature", "timestamp", "validation-data", "other"]
     text: str = ""
     page: int | None = None
     rectangle: Rectangle | None = None

@@ -1,133 +1,350 @@
 # SPDX-License-Identifier: MIT
-"""Examines the signatures in a PDF (ISO 32000, ETSI EN 319 142-1).
+"""Examines the signatures in a PDF (ISO 32000-2, ETSI EN 319 142-1).
 
-What changed after a signature is found by pyHanko's analysis, which compares each later
-revision with the signed one and knows the changes that later signatures, timestamps,
-forms and notes make. Every other change counts as a forgery.
+What was signed is a revision: the octets up to the end of a signature's range. What
+came later is judged by ``later``. All of that is read strictly. Of a file that can't be
+read so, pyHanko says who signed it, and the file is called irregular.
 """
 
-import math
+import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
-from typing import Any
+from typing import Literal
 
 from asn1crypto import cms
-from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import parse_pdf_date
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
-from pyhanko.sign.fields import enumerate_sig_fields
-from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko.sign.general import extract_signer_info
 
 from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
 from kortilla.signing.verification.findings import (
     Change,
-    Covers,
     Finding,
     Findings,
     Found,
-    Rectangle,
     RefusedError,
     Stamp,
     broken,
     printable,
 )
-from kortilla.signing.verification.form import changed_fields, redraws_form
-from kortilla.signing.verification.metadata import metadata_changes
-from kortilla.signing.verification.pdf.layout import (
-    check_layout,
-    ends_regularly,
-    hybrid_irregularity,
-    mixes_sections,
+from kortilla.signing.verification.pdf.fields import (
+    Field,
+    items,
+    pages_of,
+    places_of,
+    signature_fields,
+    text_of,
 )
-from kortilla.signing.verification.pdf.pages import check_pages, items_of
+from kortilla.signing.verification.pdf.irregular import examine_irregular
+from kortilla.signing.verification.pdf.later import Later, judge_later
+from kortilla.signing.verification.pdf.lexical import (
+    Reference,
+    Text,
+    Value,
+    read,
+    whole,
+)
+from kortilla.signing.verification.pdf.objects import Reading
+from kortilla.signing.verification.pdf.pages import check_pages
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
-from kortilla.signing.verification.updates import POLICY
 
-_COVERAGE: dict[SignatureCoverageLevel, Covers] = {
-    SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
-    SignatureCoverageLevel.ENTIRE_REVISION: "earlier-revision",
-}
-_FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
+_FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
-_GAP = re.compile(rb"<[0-9A-Fa-f]*>")
-#: Where programs may show anything.
-_UNREADABLE: Rectangle = (0.0, 0.0, 0.0, 0.0)
-
-
-class _Signature(EmbeddedPdfSignature):
-    def _enforce_hybrid_xref_policy(self) -> None:
-        """Leave it to ``hybrid_irregularity``; pyHanko refuses each hybrid file."""
+_GAP = re.compile(rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>")
+_NO_CHANGES = 1  # DocMDP, §12.8.2.2
 
 
 def examine_pdf(content: bytes) -> Findings:
-    """Return what is found in a PDF. Raises any exception for a broken one.
-
-    It is read strictly. One that can only be read leniently is judged only if nothing
-    came after its signature, since programs may find other objects in it than the
-    comparison of its revisions does.
-    """
-    with suppress(Exception):  # pyHanko raises any exception for broken files
-        return _examine(PdfFileReader(BytesIO(content), strict=True), content)
-    findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
-    covers = [each.covers for each in findings.signatures]
-    if not covers or set(covers) != {"whole-file"}:
-        findings.problems.append(Found("IRREGULAR"))
-    return findings
+    """Return what is found in a PDF. Raises any exception for a broken one."""
+    try:
+        reading = Reading(content)
+        fields = signature_fields(reading.view())
+    except RefusedError as error:
+        if error.found.code == "ENCRYPTED":
+            return Findings("pdf", problems=[error.found])
+        return examine_irregular(content, error.found)
+    return _Examination(reading, fields).findings
 
 
-def _examine(reader: PdfFileReader, content: bytes) -> Findings:
-    findings = Findings("pdf")
-    if reader.encrypted:
-        findings.problems.append(Found("ENCRYPTED"))
-        return findings
-    root = reader.root
-    if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
-        findings.problems.append(Found("XFA_FORM"))
-    signatures = _signatures(reader, findings)
-    regular = ends_regularly(reader, content)
-    roots = []
-    for each in signatures:
-        if _is_timestamp(each):
-            for earlier in findings.signatures:
-                earlier.archive.append(len(findings.timestamps))
-            findings.timestamps.append(_stamp(each, content))
-            roots.append(reader.get_historical_root(each.signed_revision))
-            continue
-        finding = Finding(each.fq_name)
-        later = [
-            other
-            for other in signatures
-            if other.signed_revision > each.signed_revision
+class _Examination:
+    """The examination of all signatures of a file, in the order of signing."""
+
+    def __init__(self, reading: Reading, fields: list[Field]) -> None:
+        self.findings = Findings("pdf")
+        self.reading, self.view = reading, reading.view()
+        form = self.view.value(self.view.root.get("AcroForm"))
+        if isinstance(form, dict) and self.view.value(form.get("XFA")) is not None:
+            self.findings.problems.append(Found("XFA_FORM"))
+        signed = [each for each in fields if each.value is not None]
+        if len(signed) > _MAX_SIGNATURES:
+            self.findings.problems.append(Found("TOO_LARGE", "signatures"))
+        self.signatures = [
+            _Signature(reading, each) for each in signed[:_MAX_SIGNATURES]
         ]
-        _examine_signature(each, content, later, finding, regular=regular)
-        findings.signatures.append(finding)
-    findings.kept = kept_in_pdf([*roots, root])
-    covers = {each.covers for each in findings.signatures}
-    first = min((each.signed_revision for each in signatures), default=0)
-    irregular = hybrid_irregularity(reader, first)
-    if not regular:
-        irregular = "another end than programs look for"
-    if not irregular and findings.signatures:
-        irregular = _irregularity(reader, content)
-        if "earlier-revision" in covers and mixes_sections(reader):
-            irregular = irregular or "sections of two kinds"
-    if irregular and not any(
-        each.code == "CHANGED_AFTER_SIGNING"
-        for finding in findings.signatures
-        for each in finding.problems
-    ):
-        findings.problems.append(Found("IRREGULAR", irregular))
-    return findings
+        self.signatures.sort(key=lambda each: each.revision)
+        first = min((each.revision for each in self.signatures), default=0)
+        self.later = {
+            number: judge_later(reading, number)
+            for number in range(first + 1, len(reading.revisions))
+        }
+        self._check_signed()
+        self._pages = self._pages_of_widgets() if self.later else {}
+        stamped: list[int] = []
+        for each in self.signatures:
+            if each.is_stamp:
+                for earlier in self.findings.signatures:
+                    earlier.archive.append(len(self.findings.timestamps))
+                self.findings.timestamps.append(each.stamp())
+                stamped.append(each.revision)
+            else:
+                self.findings.signatures.append(self._examine(each))
+        views = [*map(reading.view, stamped), self.view]
+        self.findings.kept = kept_in_pdf(views)
+        self._check_file(first)
+
+    def _check_signed(self) -> None:
+        """Refuse revisions whose signature does not cover them, or shows a time."""
+        by_field = {each.field.number: each for each in self.signatures}
+        for number, later in self.later.items():
+            for field in later.signed:
+                signature = by_field.get(field)
+                if signature is None or not signature.covers_revision(number):
+                    later.refused = later.refused or "a signature of another revision"
+                elif signature.is_stamp and signature.places:
+                    later.refused = later.refused or "a timestamp that is shown"
+
+    def _check_file(self, first: int) -> None:
+        """Note why programs may show the file in several ways."""
+        if not self.findings.signatures:
+            return
+        problem = ""
+        if any(each.hybrid for each in self.reading.revisions[first + 1 :]):
+            problem = "a later section for some programs only"
+        elif self.later and self.reading.mixed:
+            problem = "sections of two kinds"
+        else:
+            problem = _irregularity(self.reading)
+        if problem and not any(each.refused for each in self.later.values()):
+            self.findings.problems.append(Found("IRREGULAR", problem))
+
+    def _examine(self, signature: "_Signature") -> Finding:
+        finding = Finding(printable(signature.field.name))
+        values, view = signature.values, signature.view
+        finding.reason, finding.location = (
+            printable(text_of(view.value(values.get(key))))
+            for key in ("Reason", "Location")
+        )
+        kind = text_of(view.value(values.get("SubFilter")))
+        if kind not in _FILTERS:
+            finding.problems.append(Found("UNSUPPORTED", printable(kind)))
+            return finding
+        try:
+            signed, signer = signature.cms()
+            finding.claimed_time = signature.claimed_time()
+            self._place(signature, finding)
+        except RefusedError as error:
+            finding.problems.append(error.found)
+            return finding
+        except Exception as error:  # of asn1crypto and pyHanko, any
+            finding.problems.append(broken(error))
+            return finding
+        examine_signer(signed, signer, signature.digest, finding)
+        return finding
+
+    def _place(self, signature: "_Signature", finding: Finding) -> None:
+        """Note how much of the file is signed, and what came after it."""
+        if not signature.covers_revision(signature.revision):
+            finding.covers = "part"
+            finding.problems.append(Found("PART_NOT_SIGNED"))
+            return
+        whole_file = signature.end == len(self.reading.content)
+        finding.covers = "whole-file" if whole_file else "earlier-revision"
+        finding.revision_length = signature.end
+        changes, refused = [], ""
+        for number in range(signature.revision + 1, len(self.reading.revisions)):
+            later = self.later[number]
+            changes += self._changes(later)
+            refused = refused or later.refused
+            refused = refused or signature.forbids(
+                [each for each in self.signatures if each.revision == number]
+            )
+        if refused:
+            finding.problems.append(Found("CHANGED_AFTER_SIGNING", printable(refused)))
+        finding.changes = tuple(changes)
+
+    def _changes(self, later: Later) -> list[Change]:
+        """Return what a later revision added."""
+        if later.refused:
+            return [Change("other", printable(later.refused))]
+        changes = []
+        for each in self.signatures:
+            if each.field.number in later.signed:
+                name = printable(each.field.name)
+                kind: Literal["timestamp", "signature"] = (
+                    "timestamp" if each.is_stamp else "signature"
+                )
+                changes += [
+                    Change(kind, name, self._pages.get(number), rectangle)
+                    for number, rectangle in each.places.items()
+                ] or [Change(kind, name)]
+        if later.has_data:
+            changes.append(Change("validation-data"))
+        return changes
+
+    def _pages_of_widgets(self) -> dict[int, int]:
+        """Return the pages, counted from 1, of the widgets that are shown."""
+        wanted = {number for each in self.signatures for number in each.places}
+        if not wanted:
+            return {}
+        return {
+            each.number: page
+            for page, entries in enumerate(pages_of(self.view), start=1)
+            for each in items(self.view, entries.get("Annots"))
+            if isinstance(each, Reference) and each.number in wanted
+        }
 
 
-def _irregularity(reader: PdfFileReader, content: bytes) -> str:
+class _Signature:
+    """A signature of a field. ``revision`` is the one that wrote it."""
+
+    def __init__(self, reading: Reading, field: Field) -> None:
+        self.reading, self.field = reading, field
+        self.values = field.value or {}
+        writing = [
+            number
+            for number, each in enumerate(reading.revisions)
+            if each.places.get(field.holder) is not None
+        ]
+        self.revision = writing[-1] if writing else len(reading.revisions) - 1
+        self.view = reading.view(self.revision)
+        self.range = self._range()
+        self.end = sum(self.range[2:])
+        self.places = places_of(self.view, field)
+
+    @property
+    def is_stamp(self) -> bool:
+        """Whether it is a document timestamp (§12.8.5)."""
+        kinds = self._value("Type"), self._value("SubFilter")
+        return kinds[0] == "DocTimeStamp" or kinds[1] == "ETSI.RFC3161"
+
+    @property
+    def contents(self) -> bytes:
+        """The CMS signature, perhaps with octets after it."""
+        found = self._value("Contents")
+        if not isinstance(found, Text):
+            raise RefusedError("BROKEN", "no contents of a signature")
+        return bytes(found)
+
+    def cms(self) -> tuple[cms.SignedData, cms.SignerInfo]:
+        """Return the signature and its signer. Raises any exception for none."""
+        if len(self.range) != 4:
+            raise RefusedError("BROKEN", "no range of a signature")
+        signed = cms.ContentInfo.load(self.contents)["content"]
+        return signed, extract_signer_info(signed)
+
+    def claimed_time(self) -> datetime | None:
+        """Return the time that the signature's dictionary states."""
+        found = self._value("M")
+        return parse_pdf_date(text_of(found), strict=True) if found else None
+
+    def covers_revision(self, number: int) -> bool:
+        """Return whether the file up to a revision is signed, but for itself."""
+        if number != self.revision or len(self.range) != 4:
+            return False
+        begin, first, second, _ = self.range
+        gap = self.reading.content[first:second]
+        end = self.reading.revisions[number].end
+        place = self.view.place(self.field.holder)
+        return (
+            begin == 0
+            and place is not None
+            and not place.pack
+            and place.at < first < second <= end <= self.end
+            and self.end <= self.reading.next_octet(number)
+            and _GAP.fullmatch(gap) is not None
+            and read(gap, 0)[0] == self._value("Contents")
+        )
+
+    def digest(self, function: str) -> bytes:
+        """Hash what is signed."""
+        content = memoryview(self.reading.content)
+        begin, first, second, length = self.range
+        found = hashlib.new(function, content[begin : begin + first])
+        found.update(content[second : second + length])
+        return found.digest()
+
+    def stamp(self) -> Stamp:
+        """Check a document timestamp."""
+        try:
+            token = cms.ContentInfo.load(self.contents)
+            found = examine_stamp(token, self.digest, place=printable(self.field.name))
+        except Exception:  # of asn1crypto, any
+            return Stamp(intact=False, place=printable(self.field.name))
+        whole_revision = self.covers_revision(self.revision)
+        return found if whole_revision else replace(found, intact=False)
+
+    def forbids(self, later: "list[_Signature]") -> str:
+        """Return why this one forbids later signatures, or an empty text.
+
+        A timestamp may always come (§12.8.2.2). One that is shown in a field that this
+        signature locks may not (§12.8.2.4).
+        """
+        names = [each.field.name for each in later if not each.is_stamp]
+        if names and self._allowed() == _NO_CHANGES:
+            return "a signature that an earlier one forbids"
+        for parameters in self._parameters("FieldMDP"):
+            action = self.view.value(parameters.get("Action"))
+            fields = items(self.view, parameters.get("Fields"))
+            listed = {text_of(self.view.value(each)) for each in fields}
+            for each in later:
+                name = each.field.name
+                known = any(name == x or name.startswith(f"{x}.") for x in listed)
+                locked = action == "All" or known == (action == "Include")
+                if each.places and locked:
+                    return f"a signature in the field {name}, which is locked"
+        return ""
+
+    def _allowed(self) -> int:
+        """Return the changes that are allowed (DocMDP), or -1 for no statement."""
+        for parameters in self._parameters("DocMDP"):
+            found = self.view.value(parameters.get("P"))
+            return 2 if found is None else whole(found)
+        lock = self.view.value(self.field.entries.get("Lock"))
+        return whole(self.view.value(lock.get("P"))) if isinstance(lock, dict) else -1
+
+    def _parameters(self, method: str) -> list[dict[str, Value]]:
+        """Return what a transform method is told (§12.8.2)."""
+        found = []
+        for each in items(self.view, self.values.get("Reference")):
+            reference = self.view.value(each)
+            if not isinstance(reference, dict):
+                continue
+            if self.view.value(reference.get("TransformMethod")) == method:
+                parameters = self.view.value(reference.get("TransformParams"))
+                found.append(parameters if isinstance(parameters, dict) else {})
+        return found
+
+    def _value(self, key: str) -> Value:
+        return self.view.value(self.values.get(key))
+
+    def _range(self) -> list[int]:
+        found = self._value("ByteRange")
+        numbers = (
+            [whole(self.view.value(each)) for each in found]
+            if isinstance(found, list)
+            else []
+        )
+        if len(numbers) != 4 or min(numbers) < 0:
+            return []
+        return numbers
+
+
+def _irregularity(reading: Reading) -> str:
     """Return why programs may show a file in several ways, or an empty text."""
     try:
-        check_pages(reader, check_layout(reader, content))
+        check_pages(PdfFileReader(BytesIO(reading.content), strict=False), reading)
     except RefusedError as error:
         return error.found.detail
     except MemoryError:
@@ -135,209 +352,3 @@ def _irregularity(reader: PdfFileReader, content: bytes) -> str:
     except Exception as error:  # of pyHanko, any; other programs may go on
         return broken(error).detail
     return ""
-
-
-def _signatures(
-    reader: PdfFileReader, findings: Findings
-) -> list[EmbeddedPdfSignature]:
-    """Return the signatures in the order of signing, and note those that are none."""
-    found: list[EmbeddedPdfSignature] = []
-    for name, _, field in enumerate_sig_fields(reader, filled_status=True):
-        if len(found) == _MAX_SIGNATURES:
-            findings.problems.append(Found("TOO_LARGE", "signatures"))
-            break
-        if not isinstance(name, str):
-            raise TypeError("the name of a field is no text")
-        try:
-            found.append(_Signature(reader, field, name))
-        except Exception as error:  # of pyHanko and asn1crypto, any
-            findings.signatures.append(Finding(name, problems=[broken(error)]))
-    return sorted(found, key=lambda each: int(each.signed_revision))
-
-
-def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
-    values = signature.sig_object
-    return (
-        signature.sig_object_type == "/DocTimeStamp"
-        or values.get("/SubFilter") == "/ETSI.RFC3161"
-    )
-
-
-def _stamp(signature: EmbeddedPdfSignature, content: bytes) -> Stamp:
-    token = cms.ContentInfo.load(signature.pkcs7_content)
-    stamp = examine_stamp(token, signature.compute_digest, place=signature.fq_name)
-    signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call] # it has no types
-    whole = _covers(signature, content) in {"whole-file", "earlier-revision"}
-    return stamp if whole else replace(stamp, intact=False)
-
-
-def _examine_signature(
-    signature: EmbeddedPdfSignature,
-    content: bytes,
-    later: list[EmbeddedPdfSignature],
-    finding: Finding,
-    *,
-    regular: bool,
-) -> None:
-    values = signature.sig_object
-    finding.reason, finding.location, kind = (
-        printable(str(values[key])) if key in values else ""
-        for key in ("/Reason", "/Location", "/SubFilter")
-    )
-    if kind not in _FILTERS:
-        finding.problems.append(Found("UNSUPPORTED", kind))
-        return
-    try:
-        finding.claimed_time = signature.self_reported_timestamp
-        signature.compute_integrity_info(POLICY)  # type: ignore[no-untyped-call]
-        finding.covers = _covers(signature, content)
-        *_, second, length = signature.byte_range
-        if finding.covers != "part":
-            finding.revision_length = second + length
-    except Exception as error:  # of pyHanko, any
-        finding.problems.append(broken(error))
-        return
-    last = signature.signed_revision == signature.reader.xrefs.total_revisions - 1
-    if finding.covers == "part":
-        finding.problems.append(Found("PART_NOT_SIGNED"))
-    elif finding.covers != "whole-file" and (
-        not regular or (last and content[second + length :].strip())
-    ):
-        # No revision that is known here, but perhaps one to programs that repair files.
-        finding.changes = (Change("other"),)
-        finding.problems.append(Found("CHANGED_AFTER_SIGNING", "data at the end"))
-    else:
-        _read_changes(signature, later, finding)
-    examine_signer(
-        signature.signed_data, signature.signer_info, signature.compute_digest, finding
-    )
-
-
-def _covers(signature: EmbeddedPdfSignature, content: bytes) -> Covers:
-    """Return how much of the file a signature covers, except itself."""
-    coverage: SignatureCoverageLevel = signature.evaluate_signature_coverage()
-    covers = _COVERAGE.get(coverage, "part")
-    _, first, second, length = signature.byte_range
-    gap = content[first:second]
-    end = second + length
-    if not _GAP.fullmatch(gap) or (covers == "whole-file" and end != len(content)):
-        return "part"
-    return covers
-
-
-def _read_changes(
-    signature: EmbeddedPdfSignature,
-    later: list[EmbeddedPdfSignature],
-    finding: Finding,
-) -> None:
-    result = signature.diff_result
-    allowed = signature.docmdp_level
-    if not isinstance(result, DiffResult):
-        finding.changes = (Change("other", printable(str(result))),)
-        finding.problems.append(Found("CHANGED_AFTER_SIGNING", printable(str(result))))
-        return
-    level = result.modification_level
-    changes = [
-        Change(
-            "timestamp" if _is_timestamp(each) else "signature",
-            printable(each.fq_name),
-            *place,
-        )
-        for each in later
-        for place in _shown_at(each.reader, each.sig_field) or [(None, None)]
-    ]
-    reader, revision = signature.reader, signature.signed_revision
-    touched = result.changed_form_fields - {each.fq_name for each in later}
-    filled_in = changed_fields(reader, revision, touched)
-    changes += [Change("form", printable(name)) for name in filled_in]
-    if level == ModificationLevel.ANNOTATIONS:
-        changes.append(Change("annotation"))
-    if level == ModificationLevel.OTHER:
-        changes.append(Change("other"))
-    if finding.covers != "whole-file" and (
-        metadata := metadata_changes(reader, revision)
-    ):
-        changes += metadata
-        finding.problems.append(Found("METADATA_CHANGED"))
-    finding.changes = tuple(changes)
-    if level == ModificationLevel.OTHER or (
-        allowed is not None and level.value > allowed.value
-    ):
-        finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
-    elif level == ModificationLevel.ANNOTATIONS:
-        finding.problems.append(Found("ANNOTATED"))
-    elif filled_in or (
-        # In a linearized file the first revision has no root.
-        finding.covers != "whole-file" and redraws_form(reader, revision)
-    ):
-        # Some programs show the values of fields, and not what is drawn in their place.
-        finding.problems.append(Found("FORM_CHANGED"))
-
-
-def _shown_at(
-    reader: PdfFileReader, field: generic.DictionaryObject
-) -> list[tuple[int | None, Rectangle]]:
-    """Return the page, counted from 1, and the rectangle of each place of a field.
-
-    A page is None if none of them has what could be shown.
-    """
-    widgets = [field, *items_of(field, "/Kids")]
-    places = {
-        each.container_ref: rectangle
-        for each in widgets
-        if (rectangle := _rectangle(each)) is not None
-    }
-    if not places:
-        return []
-    found: list[tuple[int | None, Rectangle]] = [
-        (number, places[each.container_ref])
-        for number, page in enumerate(_pages(reader), start=1)
-        for each in items_of(page, "/Annots")
-        if each.container_ref in places
-    ]
-    return found or [(None, each) for each in places.values()]
-
-
-def _rectangle(widget: generic.DictionaryObject) -> Rectangle | None:
-    """Return the rectangle, or None if it has no area, and no looks that have one.
-
-    Ghostscript draws such looks in their own size.
-    """
-    if "/Rect" not in widget:
-        return None
-    try:
-        x1, y1, x2, y2 = found = [float(each) for each in items_of(widget, "/Rect")]
-    except (TypeError, ValueError, OverflowError):
-        return _UNREADABLE
-    if not all(map(math.isfinite, found)):
-        return _UNREADABLE
-    if (x1 == x2 or y1 == y2) and not _has_looks(widget):
-        return None
-    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
-
-
-def _has_looks(widget: generic.DictionaryObject) -> bool:
-    """Return whether it has an appearance with an area (ISO 32000-2 §12.5.5)."""
-    if "/AP" not in widget:
-        return False
-    try:
-        for kind in widget["/AP"]:
-            left, bottom, right, top = items_of(widget["/AP"][kind], "/BBox")
-            if left != right and bottom != top:
-                return True
-    except (TypeError, ValueError, KeyError):
-        return True  # one for each state, or an odd one
-    return False
-
-
-def _pages(reader: PdfFileReader) -> Iterator[Any]:
-    waiting, seen = [reader.root["/Pages"]], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if "/Kids" in node:
-            waiting += reversed(items_of(node, "/Kids"))
-        else:
-            yield node

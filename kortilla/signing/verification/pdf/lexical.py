@@ -155,6 +155,31 @@ def references(value: Value) -> Iterator[Reference]:
             waiting += item
 
 
+def same(one: Value, other: Value) -> bool:
+    """Return whether two values mean the same. References are to the same object."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            same(value, other[key]) for key, value in one.items()
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, Stream) and isinstance(other, Stream):
+        return one.raw == other.raw and same(one.entries, other.entries)
+    if isinstance(one, Number) and isinstance(other, Number):
+        return one == other or _plain(one) == _plain(other)
+    return one == other
+
+
+def _plain(number: Number) -> bytes:
+    """Return a number without what means nothing, such as the zeros of ``+01.50``."""
+    sign = b"-" if number.startswith(b"-") else b""
+    whole, _, fraction = number.lstrip(b"+-").partition(b".")
+    digits = whole.lstrip(b"0") + b"." + fraction.rstrip(b"0")
+    return digits if digits == b"." else sign + digits
+
+
 def _name(text: bytes) -> Name:
     if b"#" in text:
         text = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text)

@@ -22,6 +22,7 @@ from kortilla.signing.verification.pdf.lexical import (
     after_blanks,
     irregular,
     read,
+    references,
     whole,
 )
 from kortilla.signing.verification.pdf.revisions import Joined, place_of
@@ -51,6 +52,7 @@ _FILTERS = {
 #: The most octets of objects that are read, unpacked and without streams, and of those
 #: that are kept as values.
 _MAX_OBJECTS, _MAX_KEPT = 24_000_000, 3_000_000
+_MAX_HOLDERS = 100
 _MAX_STEPS = 20  # from a reference to a reference
 
 
@@ -80,12 +82,29 @@ class Reading:
         joined = Joined(content, sections)
         self.revisions, self.mixed = joined.revisions, len(joined.kinds) > 1
         self._named = joined.named
+        # By the numbers that a later revision writes: what refers to them since when.
+        self._holders: dict[int, dict[int, int]] = {
+            number: {} for each in self.revisions[1:] for number in each.places
+        }
+        for number, revision in enumerate(self.revisions):
+            trailer = {**revision.trailer, "AdditionalStreams": None}  # of LibreOffice
+            self._refer(0, {each.number for each in references(trailer)}, number)
         self._walk(sections)
         self._check_generations()
 
     def view(self, revision: int = -1) -> "View":
         """Return the file as it was as of a revision, the last one by default."""
         return View(self, range(len(self.revisions))[revision])
+
+    def holders(self, number: int, *, before: int) -> set[int]:
+        """Return the numbers of the objects that refer to one, in earlier revisions.
+
+        0 is a trailer, and -1 stands for many more. It has to be one that a later
+        revision writes.
+        """
+        sections = set[int]().union(*(each.sections for each in self.revisions))
+        found = self._holders[number].items()
+        return {0 if each in sections else each for each, at in found if at < before}
 
     def next_octet(self, revision: int) -> int:
         """Return where something comes after a revision that is no white space."""
@@ -153,9 +172,10 @@ class Reading:
         content = self.content
         head = OBJECT.match(content, start)
         begin = head.end() if head else start
-        noted = self.revisions[revision].references
+        noted: set[int | Reference] = set()
         value, at = read(content, begin, noted)
         self._count(at - start)
+        self._refer(self._named[start], noted, revision)
         self._note(self._named[start], value)
         at, kind = after_blanks(content, at), ""
         if isinstance(value, dict) and content.startswith(b"stream", at):
@@ -170,6 +190,19 @@ class Reading:
         if not content.startswith(b"endobj", at):
             raise irregular(f"an object at {start} without its end")
         return at + len(b"endobj"), kind
+
+    def _refer(self, number: int, noted: set[int | Reference], revision: int) -> None:
+        """Note what an object refers to."""
+        self.revisions[revision].references |= noted
+        if len(self.revisions) == 1:
+            return
+        for each in noted:
+            to = each if isinstance(each, int) else each.number
+            if to in self._holders:
+                holders = self._holders[to]
+                holders.setdefault(
+                    number if len(holders) < _MAX_HOLDERS else -1, revision
+                )
 
     def _count(self, size: int) -> None:
         self._read += size
@@ -256,12 +289,13 @@ class Reading:
         numbers, places = heads[::2], heads[1::2]
         if dict(enumerate(numbers)) != named or places != sorted(places):
             raise irregular(f"a packed object in {holder} that no section names")
-        noted = self.revisions[revision].references
         self._count(len(data))
         for number, place, stop in zip(
             numbers, places, [*places[1:], len(data)], strict=True
         ):
+            noted: set[int | Reference] = set()
             value, end = read(data, place, noted)
+            self._refer(number, noted, revision)
             self._note(number, value)
             if after_blanks(data, end) != stop and end != stop:
                 raise irregular(f"data between the packed objects in {holder}")

@@ -77,7 +77,6 @@ class Joined:
         revision.sections |= {section.own} - {0}
         places = section.places
         if section.hybrid is not None:
-            self.kinds.add(True)
             revision.hybrid = True
             revision.sections.add(section.hybrid.own)
             places = self._merged(section, hidden)
