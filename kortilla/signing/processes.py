@@ -19,7 +19,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
 from multiprocessing.spawn import get_executable
@@ -40,12 +40,6 @@ from kortilla.signing.exchange import (
     Placeholder,
     read_message,
     write_message,
-)
-from kortilla.signing.pages.comparison import (
-    Compared,
-    Picture,
-    Revision,
-    read_answer,
 )
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
@@ -277,25 +271,6 @@ class PdfProcesses:
                 "The process that read the file gave no findings.", reason="broken"
             ) from error
 
-    async def compare(
-        self, content: bytes, revisions: Sequence[Revision]
-    ) -> list[tuple[Compared, tuple[Picture, ...]]]:
-        """Return how each signed revision of a PDF differs from the PDF, as drawn.
-
-        Raises as ``examine``.
-        """
-        head = {"compare": [asdict(each) for each in revisions]}
-        answer, pictures = await self._run(head, content)
-        try:
-            found = read_answer(answer, pictures)
-            if len(found) != len(revisions):
-                raise ValueError("the answer has other revisions")
-            return found
-        except ValueError as error:
-            raise DocumentNotSignableError(
-                "The process that drew the file gave no comparison.", reason="broken"
-            ) from error
-
     async def read_trust_list(self, document: bytes) -> object:
         """Return what a trusted list says, for ``trust_lists.entries.read_message``.
 
@@ -373,12 +348,24 @@ class PdfProcesses:
             del job  # and its document
 
 
+_seconds: float = SECONDS
 _shared = PdfProcesses()
 
 
 def shared_processes() -> PdfProcesses:
     """Return the pool of this process."""
     return _shared
+
+
+def set_seconds(seconds: float) -> None:
+    """Limit the processor time for one file, in place of ``SECONDS``.
+
+    A service calls it in each of its processes, before the first file comes.
+    """
+    global _seconds  # noqa: PLW0603 - a setting of the process
+    _seconds = seconds
+    _end()
+    _begin_anew()
 
 
 @atexit.register
@@ -388,7 +375,7 @@ def _end() -> None:
 
 def _begin_anew() -> None:
     global _shared  # noqa: PLW0603 - a forked process has no threads, and needs others
-    _shared = PdfProcesses()
+    _shared = PdfProcesses(seconds=_seconds)
 
 
 if sys.platform != "win32":

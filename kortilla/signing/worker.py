@@ -74,7 +74,7 @@ def main(*, memory: int, seconds: float) -> None:
         from kortilla.common.windows_jobs import limit_process
 
         limit_process(memory=memory, seconds=_LIFETIME)
-    # A file must not have this process, or poppler, send what it finds to anybody.
+    # A file must not have this process send what it finds to anybody.
     apart = leave_network()
     try:
         _work(requests, answers, seconds, {"apart": apart})
@@ -118,8 +118,9 @@ def _limit_time(seconds: float) -> None:
 
 def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
     try:
-        if "examine" in request or "compare" in request:
-            return _verify(request, document)
+        if "examine" in request:
+            content = document if request["has_content"] else None
+            return {"findings": asdict(_examine(content, request["examine"]))}, b""
         if "trust_list" in request:
             return {"trust_list": _read_trust_list(document)}, b""
         return _put(request, document)
@@ -137,17 +138,6 @@ def _answer(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
-
-
-def _verify(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:
-    """Examine a file, or compare the pages of a PDF with its signed revisions."""
-    if "examine" in request:
-        content = document if request["has_content"] else None
-        return {"findings": asdict(_examine(content, request["examine"]))}, b""
-    from kortilla.signing.pages.comparison import MAX_SECONDS, compare
-
-    _limit_time(MAX_SECONDS / _PATIENCE)
-    return compare(document, request["compare"])
 
 
 def _put(request: JsonObject, document: bytes) -> tuple[JsonObject, bytes]:

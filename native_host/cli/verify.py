@@ -103,6 +103,8 @@ def verify(
             fields[-1]["saved"] = [str(path) for path in saved]
             where = texts["saved.where"]
             lines += [f"  {where.format(path=shown_path(path))}" for path in saved]
+        elif words.has_additions(each):
+            lines.append(f"  {texts['saved.how']}")
     verdict = check.worst_verdict(checked)
     print_result({"verdict": verdict, "files": fields}, lines)
     return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)

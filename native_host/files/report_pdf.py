@@ -197,7 +197,7 @@ def _draw_signature(
     report: DocumentReport,
     texts: Mapping[str, str],
 ) -> None:
-    state = texts[words.state_key(found)]
+    state = texts[words.state_key(found, report)]
     name = texts["report.signature"]
     paper.say(state.format(number=signature.number, name=name), _BIG, bold=True)
     if signature.signer is not None:

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 from kortilla.common.escaping import escape_name, group_digest, printable
 from kortilla.common.texts import catalogue
 from kortilla.signing.verification import (
-    Change,
-    Compared,
-    Difference,
     DocumentReport,
     Problem,
     SignatureReport,
@@ -31,7 +28,9 @@ _LONGEST_NAME = 64
 #: The letters of trusted lists for countries that certificates name by others.
 _LISTS = {"GR": "EL", "GB": "UK"}
 #: Notes that another sentence about the signature says already.
-_SAID = {"CLAIMED_TIME", "SHOWS_OTHER_CONTENT"}
+_SAID = {"CLAIMED_TIME"}
+#: Of a longer given name, a button says nothing.
+_LONGEST_GIVEN = 20
 
 
 def load(language: str) -> Mapping[str, str]:
@@ -49,13 +48,43 @@ def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
         words.append(texts["verdict.test"])
     if not report.signatures and any(p.code == "NOT_SIGNED" for p in report.problems):
         return [texts["verdict.unsigned"]]
-    if report.verdict is Verdict.CANT_SAY and shows_other_content(report):
-        return [*words, texts["SHOWS_OTHER_CONTENT"]]
+    key, count = f"verdict.{report.verdict}", len(report.signatures)
     if report.lacks_revocation:
-        return [*words, _without_answer(report, texts)]
-    many = report.verdict is Verdict.VALID and len(report.signatures) > 1
-    key = f"verdict.{report.verdict}{'.many' if many else ''}"
-    return [*words, texts[key].format(count=len(report.signatures))]
+        words.append(_without_answer(report, texts))
+    elif report.verdict is Verdict.VALID and count > 1:
+        key += ".two" if count == 2 else ".many"
+        words.append(texts[key].format(count=count))
+    elif _only_changed(report):
+        return [*words, texts["verdict.changed"]]
+    else:
+        return [*words, texts[key]]
+    if has_additions(checked):
+        words.append(texts["verdict.marks"])
+    return words
+
+
+def _codes(signature: SignatureReport) -> set[str]:
+    return {each.code for each in signature.problems}
+
+
+def is_changed(signature: SignatureReport) -> bool:
+    """Whether the file was changed after this signature."""
+    return "CHANGED_AFTER_SIGNING" in _codes(signature)
+
+
+def has_additions(checked: CheckedFile) -> bool:
+    """Whether a signer signed less than the file shows, which can be saved apart."""
+    report = checked.report
+    return report is not None and any(
+        is_changed(each) or "MARK_ADDED" in _codes(each) for each in report.signatures
+    )
+
+
+def _only_changed(report: DocumentReport) -> bool:
+    """Whether later changes are all that makes the file not valid."""
+    found = [*report.problems, *(p for e in report.signatures for p in e.problems)]
+    wrong = {each.code for each in found if each.verdict is Verdict.NOT_VALID}
+    return wrong == {"CHANGED_AFTER_SIGNING"}
 
 
 def _without_answer(report: DocumentReport, texts: Mapping[str, str]) -> str:
@@ -98,19 +127,25 @@ def describe_signature(
 ) -> list[str]:
     """Return the lines about a signature: the signer, and indented what is known."""
     name = _name(signature, texts)
-    head = texts[state_key(signature)]
-    said = [_when(signature, texts)]
+    head = texts[state_key(signature, report)]
+    added, reassures = (
+        additions(signature, report, texts),
+        reassuring(signature, report),
+    )
+    said = [*added, _when(signature, texts)]
     if report.kind == "asice" and signature.files:
         names = ", ".join(escape_name(each) for each in signature.files)
         said.append(texts["files"].format(names=names))
-    said += _listed(signature, texts) or _foreign(signature, texts)
-    said += [_change(each, texts) for each in signature.changes]
-    said += describe_comparison(signature, texts)
-    if signature.revocation == "good":
-        said += _not_revoked(signature, texts)
+    if reassures:
+        said += _listed(signature, texts)
+        if signature.revocation == "good":
+            said += _not_revoked(signature, texts)
+    said += _foreign(signature, texts)
     # What decides comes before the notes.
+    left_out = {"MARK_ADDED"} if added else set()
+    left_out |= set() if reassures else {"REVOKED_SINCE"}
     problems = sorted(signature.problems, key=lambda p: p.verdict is Verdict.VALID)
-    said += describe_problems(problems, texts)
+    said += describe_problems([e for e in problems if e.code not in left_out], texts)
     return [
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
@@ -186,54 +221,61 @@ def country_name(territory: str, texts: Mapping[str, str]) -> str:
     return texts.get(f"country.{territory}", printable(territory))
 
 
-def state_key(signature: SignatureReport) -> str:
+def state_key(signature: SignatureReport, report: DocumentReport) -> str:
     """Return the key of the words for a number, a name, and how the signature is."""
-    state = "open" if signature.lacks_revocation else signature.verdict
-    return f"signature.{state}"
+    if not is_good(signature):
+        return f"signature.{signature.verdict}"
+    if any(map(is_changed, report.signatures)):
+        return "signature.later"
+    if not reassuring(signature, report):
+        return "signature.cant-say"
+    return f"signature.{'open' if signature.lacks_revocation else 'valid'}"
 
 
-def shows_other_content(report: DocumentReport) -> bool:
-    """Whether a page shows other content than a signer signed."""
-    problems = [p for each in report.signatures for p in each.problems]
-    return any(each.code == "SHOWS_OTHER_CONTENT" for each in problems)
+def is_good(signature: SignatureReport) -> bool:
+    """Whether it is valid, or would be if it was known that the card was not lost."""
+    return signature.verdict is Verdict.VALID or signature.lacks_revocation
 
 
-def describe_comparison(
-    signature: SignatureReport, texts: Mapping[str, str]
+def reassuring(signature: SignatureReport, report: DocumentReport) -> bool:
+    """Whether to say what is right with a signature: not in a file that is not so."""
+    return (
+        signature.verdict is not Verdict.NOT_VALID
+        and all(each.verdict is Verdict.VALID for each in report.problems)
+        and not any(map(is_changed, report.signatures))
+    )
+
+
+def given_name(signature: SignatureReport) -> str:
+    """Return the first given name of a signer who is known, or an empty text."""
+    signer = signature.signer
+    if signer is None or signature.issuer == "unknown":
+        return ""
+    name, *_ = [*printable(signer.given_names).split(), ""]
+    return name if len(name) <= _LONGEST_GIVEN else ""
+
+
+def additions(
+    signature: SignatureReport, report: DocumentReport, texts: Mapping[str, str]
 ) -> list[str]:
-    """Return sentences about the pages that were compared with those signed."""
-    compared = signature.comparison
-    if compared is None:
+    """Say which marks of later signatures a good signature's document did not have."""
+    marks = [e for e in signature.changes if e.kind == "signature" and e.page]
+    if not marks or not is_good(signature):
         return []
-    said = [describe_difference(each, compared, texts) for each in compared.differences]
-    if compared.left == "no-poppler":
-        said.append(texts["shown.no-poppler"])
-    elif compared.compared < compared.pages:
-        key, pages = "shown.compared", compared.pages
-        said.append(texts[key].format(compared=compared.compared, pages=pages))
-    elif not said:
-        said.append(texts["shown.same"])
-    return said
-
-
-def describe_difference(
-    difference: Difference, compared: Compared, texts: Mapping[str, str]
-) -> str:
-    """Return a sentence about a page that shows other content."""
-    kind: str = difference.kind
-    if kind == "pages":
-        kind = "added" if difference.page <= compared.pages else "missing"
-    places = dict.fromkeys(_place(each) for each in difference.areas)
-    named = ", ".join(texts[f"place.{each}"] for each in places)
-    return texts[f"shown.{kind}"].format(page=difference.page, places=named)
-
-
-def _place(area: tuple[float, float, float, float]) -> str:
-    """Return in which of nine parts of the page the middle of an area is."""
-    left, top, right, bottom = area
-    row = ("top", "middle", "bottom")[min(int(1.5 * (top + bottom)), 2)]
-    column = ("left", "centre", "right")[min(int(1.5 * (left + right)), 2)]
-    return f"{row}.{column}"
+    name, others = _name(signature, texts), []
+    for each in marks:
+        later = [e for e in report.signatures if e.place == each.text]
+        known = len(later) == 1 and is_good(later[0])
+        others.append(_name(later[0], texts) if known else texts["signer.other"])
+    if len(marks) == 1:
+        key = "signature.without"
+        return [texts[key].format(name=name, other=others[0], page=marks[0].page)]
+    named = [
+        texts["signature.mark"].format(other=other, page=mark.page)
+        for other, mark in zip(others, marks, strict=True)
+    ]
+    key = "signature.without.many"
+    return [texts[key].format(name=name, marks="; ".join(named))]
 
 
 def _when(signature: SignatureReport, texts: Mapping[str, str]) -> str:
@@ -262,27 +304,6 @@ def describe_problems(
         for problem in problems
         if problem.code not in _SAID
     ]
-
-
-def _change(change: Change, texts: Mapping[str, str]) -> str:
-    if change.kind == "metadata" and change.text != "other":
-        nothing = texts["change.metadata.nothing"]
-        return texts[f"change.metadata.{change.text}"].format(
-            before=printable(change.before) or nothing,
-            after=printable(change.after) or nothing,
-        )
-    said = texts[f"change.{change.kind}"]
-    if change.page is None or change.rectangle is None:
-        return said
-    left, bottom, right, top = (round(each / 72 * 25.4) for each in change.rectangle)
-    place = texts["change.place"].format(
-        page=change.page,
-        width=right - left,
-        height=top - bottom,
-        left=left,
-        bottom=bottom,
-    )
-    return f"{said}. {place}"
 
 
 def time_words(time: datetime | None, texts: Mapping[str, str]) -> str:

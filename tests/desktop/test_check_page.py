@@ -5,32 +5,33 @@ import asyncio
 import shutil
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
+from kortilla.signing.verification import Problem, verify_path
 from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
 from native_host.desktop.pages import check as check_page
 from native_host.desktop.pages import signed_content
 from native_host.desktop.pages.check import Page
-from native_host.desktop.pages.signed_content import PageView
+from native_host.desktop.pages.outcome import Outcome
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
 from native_host.files import report
 from native_host.files import words as catalogue
 from native_host.files.sign import sign_own_files
-from native_host.files.sources import Wish
-from native_host.gui.buttons import Fold
+from native_host.files.sources import Mark, Wish
+from native_host.gui.buttons import Button, Fold
 from native_host.gui.labels import MockCardMark
 from native_host.gui.panels import Sign
-from native_host.gui.tokens import LIGHT
 from native_host.operations.request import Context
 from native_host.paths import trust_folder
 from native_host.pin_prompt.automatic import AutomaticPrompt
@@ -54,6 +55,15 @@ from tests.support import cards
 HOSTILE = "a\u202efdp <b>x.pdf"
 
 
+def sign(wish: Wish, card: Path) -> None:
+    async def run() -> None:
+        async with MockCardSource(card) as source:
+            prompt = AutomaticPrompt({"PIN2": "123456"})
+            await sign_own_files(Context(source, prompt), wish)
+
+    asyncio.run(run())
+
+
 @pytest.fixture
 def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with signed files, whose card's CAs are those of KORTILLA_TRUST."""
@@ -62,18 +72,10 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "a.pdf").write_bytes(make_pdf("Sopimus"))
     (folder / "b.txt").write_text("muistio")
-    card = cards.new_card(tmp_path / "card")
-    wish = Wish(files=tuple(sorted(folder.iterdir())), language="en")
-
-    async def sign() -> None:
-        async with MockCardSource(card.folder) as source:
-            prompt = AutomaticPrompt({"PIN2": "123456"})
-            outcome = await sign_own_files(Context(source, prompt), wish)
-            assert len(outcome.made) == 2
-
-    asyncio.run(sign())
+    card = cards.new_card(tmp_path / "card").folder
+    sign(Wish(files=tuple(sorted(folder.iterdir())), language="en"), card)
     trust_folder().mkdir(parents=True)
-    for each in card.folder.glob("*.der"):
+    for each in card.glob("*.der"):
         shutil.copy(each, trust_folder())
     (folder / HOSTILE).write_bytes(make_pdf("Sopimus"))
     content = (folder / "a-signed.pdf").read_bytes()
@@ -175,39 +177,70 @@ def test_a_changed_file_is_not_valid_and_others_are_told_apart(
 
 @pytest.fixture
 def other(signed: Path) -> Path:
-    """A file that shows other content than was signed."""
+    """A file that was changed after it was signed."""
     content = (signed / "a-signed.pdf").read_bytes()
     path = signed / "other.pdf"
     path.write_bytes(updated(content, replace_text))
     return path
 
 
-def test_a_page_that_shows_other_content_is_beside_the_one_that_was_signed(
-    open_window: Open, application: QApplication, other: Path
+def test_a_changed_file_is_red_and_offers_first_what_was_signed(
+    open_window: Open, other: Path
 ) -> None:
     window = open_window()
     page = check(window, other)
-    settle(application)
-    said = "Page 1 shows other content than was signed: at the top left."
-    assert said in words(page)
-    was, now = visible(page, PageView)
-    assert was.accessibleName() == "Page 1 as it was signed"
-    assert now.accessibleName() == "Page 1 as the file shows it now"
-    assert was.accessibleDescription() == now.accessibleDescription() == said
-    left, top, right, bottom = was.part
-    assert left < 0.15 < 0.25 < right < 0.6
-    assert top < 0.13 < bottom < 0.4
-    assert was.grab().toImage() != now.grab().toImage()
-    ink, _ = LIGHT.of("error")
-    pixels = was.grab().toImage()
-    frame = [
-        (x, y)
-        for x in range(0, pixels.width(), 2)
-        for y in range(0, pixels.height(), 2)
-        if QColor(pixels.pixel(x, y)) == ink
-    ]
-    assert frame
+    [verdict] = headings(page)[1:]
+    assert verdict.endswith("The file was changed after it was signed. Don't trust it.")
+    assert signs(page) == {"error"}
+    [outcome] = visible(page, Outcome)
+    [first] = outcome.findChildren(Button)
+    assert first.text() == "Open what AINO signed"
+    assert "What was signed has not been changed." not in words(page)
+    assert "The certificate has not been revoked." not in words(page)
     assert unnamed(window) == []
+
+
+def test_a_signer_is_said_to_have_signed_without_a_later_mark(
+    open_window: Open, application: QApplication, signed: Path, tmp_path: Path
+) -> None:
+    mark, file = Mark(0, "bottom-left"), signed / "a-signed.pdf"
+    sign(Wish(files=(file,), language="en", mark=mark), tmp_path / "card")
+    window = open_window()
+    page = check(window, signed / "a-signed-signed.pdf")
+    [verdict] = headings(page)[1:]
+    assert verdict.endswith(
+        "Both signatures are valid. The mark of a later signature was added to a page."
+    )
+    settle(application)
+    name, unchanged = "AINO SPECIMEN-VIRTANEN", "What was signed has not been changed."
+    said = f"{name} signed the document without the mark of {name} on page 1."
+    # It can be opened before anything else is said of that signature.
+    order = [f"1. {name}: valid", said, "Open what AINO signed", f"2. {name}: valid"]
+    shown: list[QLabel | Button] = [*visible(page, QLabel)]
+    shown += visible(page, Button)
+    places = {each.text(): each.mapToGlobal(QPoint()).y() for each in reversed(shown)}
+    assert sorted(order, key=places.__getitem__) == order
+    time = min(top for text, top in places.items() if "clock of the signer" in text)
+    assert places["Open what AINO signed"] < time
+    # Only of the second one it is said that nothing came after it.
+    assert places[unchanged] > places[f"2. {name}: valid"]
+    assert unnamed(window) == []
+
+
+@pytest.mark.parametrize("code", ["ACTIVE_CONTENT", "IRREGULAR"])
+def test_no_signature_is_good_in_a_file_that_may_be_read_differently(
+    open_window: Open, signed: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    async def doubting(*arguments: Any, **more: Any) -> Any:
+        report = await verify_path(*arguments, **more)
+        return replace(report, problems=(Problem(code),))
+
+    monkeypatch.setattr(signature_check, "verify_path", doubting)
+    page = check(open_window(), signed / "a-signed.pdf")
+    assert signs(page) == {"warning"}
+    assert catalogue.load("en")[code] in words(page)
+    assert "1. AINO SPECIMEN-VIRTANEN: could not be confirmed" in words(page)
+    assert "What was signed has not been changed." not in words(page)
 
 
 def test_what_was_signed_is_opened_and_saved_as_a_copy(
@@ -224,7 +257,7 @@ def test_what_was_signed_is_opened_and_saved_as_a_copy(
     original = other.with_name("a-signed.pdf").read_bytes()
     window = open_window()
     page = check(window, other)
-    buttons(page)["Open what was signed"].click()
+    buttons(page)["Open what AINO signed"].click()
     until(lambda: opened)
     [copy] = opened
     assert copy.read_bytes() == original
@@ -251,7 +284,6 @@ def test_the_signed_files_of_a_package_are_saved(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     page = check(open_window(), signed / "b.asice", signed / "a-signed.pdf")
-    assert "Open what was signed" not in buttons(page)
     buttons(page)["Save the signed files…"].click()
     until(lambda: f"Saved: {tmp_path / 'b-as-signed'}" in words(page))
     [saved] = (tmp_path / "b-as-signed").iterdir()
@@ -296,7 +328,7 @@ def test_a_good_file_without_an_answer_is_no_warning_and_can_be_asked_again(
     window = open_window()
     page = check(window, signed / "a-signed.pdf")
     [verdict] = headings(page)[1:]
-    assert "unchanged and signed by AINO SPECIMEN-VIRTANEN" in verdict
+    assert "Signed by AINO SPECIMEN-VIRTANEN. The signature is intact." in verdict
     assert "could not be checked whether the card was reported lost" in verdict
     assert signs(page) == {"info"}
     assert catalogue.load("en")["REVOCATION_UNKNOWN"] in words(page)

@@ -118,13 +118,10 @@ def test_the_other_process_has_limits(tmp_path: Path) -> None:
     """The programs that it runs inherit them."""
     code = f"""
 import resource, sys, {page_picture.__name__} as picture
-from kortilla.signing.pages import poppler
-poppler._PATH = {os.defpath!r}
 picture._limit({os.getpid()})
 print(*(resource.getrlimit(each)[0] for each in (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))
-with poppler.Document(sys.stdin.buffer) as document:
-    print(document._run("cat", "/proc/self/limits").stdout.read().decode())
+print(picture._run("cat", "/proc/self/limits").decode())
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", code],
@@ -140,6 +137,18 @@ with poppler.Document(sys.stdin.buffer) as document:
     assert limits["Max cpu time"] == "10"
     assert limits["Max file size"] == "0"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 0
+
+
+@pytest.mark.parametrize("path", ["/nowhere", page_picture._PATH])
+def test_without_poppler_or_a_pdf_there_is_no_picture(path: str) -> None:
+    code = f"""
+import sys, {page_picture.__name__} as picture
+picture._PATH, sys.argv[1:] = {path!r}, ["last", "{os.getpid()}"]
+sys.exit(picture.main())
+"""
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, input=b"no PDF", capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
 
 
 def test_a_title_can_not_name_another_page(tmp_path: Path) -> None:

@@ -9,8 +9,6 @@ from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 
 from kortilla.signing.verification import (
     CODES,
-    Change,
-    Difference,
     Problem,
     SignatureReport,
     Verdict,
@@ -22,7 +20,6 @@ from kortilla.signing.verification.indications import (
     indication,
     sub_indication,
 )
-from kortilla.signing.verification.metadata import _NAMES
 from native_host.files import words
 from native_host.files.report_fields import Report
 
@@ -61,12 +58,6 @@ def test_each_code_and_each_value_has_a_sentence(language: str) -> None:
         assert {f"verdict.{verdict}", f"signature.{verdict}"} <= texts
     hints = get_type_hints(SignatureReport)
     assert {f"time.{each}" for each in get_args(hints["time_source"])} <= texts
-    kinds = get_args(get_type_hints(Change)["kind"])
-    assert {f"change.{each}" for each in kinds} <= texts
-    differences = {*get_args(get_type_hints(Difference)["kind"]), "added", "missing"}
-    assert {f"shown.{each}" for each in differences - {"pages"}} <= texts
-    names = {*_NAMES.values(), "nothing"}
-    assert {f"change.metadata.{each}" for each in names} <= texts
 
 
 def test_the_schema_is_that_of_what_is_written(root: Path) -> None:

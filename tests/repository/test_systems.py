@@ -31,6 +31,7 @@ ELSEWHERE = {
     "native_host/gui/portal_settings.py": {
         *("RTLD_NOLOAD", "fork", "sysconf", "waitpid")
     },
+    "native_host/desktop/page_picture.py": {"preexec_fn"},  # poppler
     "native_host/install/nss.py": {"/proc"},
     "native_host/install/p11_kit.py": {"getuid"},
     "native_host/install/registry.py": {"winreg", "WinDLL"},

@@ -83,7 +83,6 @@ PLACES = {
     "kortilla/signing/test_marks.py": "programs",
     "kortilla/signing/test_other_programs.py": "programs",
     "kortilla/signing/test_pades.py": "slow",
-    "kortilla/signing/test_pages.py": "programs",
     "kortilla/signing/test_processes.py": "slow",
     "kortilla/signing/test_proofs.py": "slow programs",
     "kortilla/signing/test_verification.py": "slow",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
-    from kortilla.signing.pages.comparison import Compared, Difference, Picture
     from kortilla.signing.verification.document import verify_document, verify_path
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
@@ -36,7 +35,6 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "kortilla.signing.pages.comparison": "Compared Difference Picture",
             f"{__name__}.document": "verify_document verify_path",
             f"{__name__}.findings": "Change",
             f"{__name__}.report": "CODES CertificateFacts DocumentReport "
@@ -50,11 +48,8 @@ __all__ = [
     "CODES",
     "CertificateFacts",
     "Change",
-    "Compared",
-    "Difference",
     "DocumentReport",
     "ListedAuthority",
-    "Picture",
     "Problem",
     "SignatureReport",
     "Signer",

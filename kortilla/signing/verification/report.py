@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kortilla.common import JsonObject
-from kortilla.signing.pages.comparison import Compared, Picture
 from kortilla.signing.trust_lists.qualified import Qualification
 from kortilla.signing.verification.findings import Change, Covers, Kind
 
@@ -76,19 +75,14 @@ _CANT_SAY = {
     "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
     "REVOCATION_NOT_ASKED": "It was not checked whether the certificate is revoked.",
     "REVOCATION_UNKNOWN": "It could not be checked whether the certificate is revoked.",
-    "FORM_CHANGED": "A form in the file was filled in after it was signed.",
-    "MARK_ADDED": (
-        "After it was signed, the file got a mark by somebody who is not known."
-    ),
-    "SHOWS_OTHER_CONTENT": "The file shows other content than was signed.",
-    "PAGES_NOT_COMPARED": (
-        "Whether the pages still show what was signed could not be compared."
-    ),
-    "PAGES_LEFT_OUT": "Only the first pages were compared with what was signed.",
-    "ANNOTATED": "Notes were added to the file after it was signed.",
     "ENCRYPTED": "The file is encrypted and can't be read.",
     "BROKEN": "The file is broken and can't be read.",
     "IRREGULAR": "The file is written so that programs may read it differently.",
+    "ACTIVE_CONTENT": "The file has commands that can change what it shows.",
+    "XFA_FORM": "The file has an XFA form, which many programs do not show.",
+    "SHOWN_DIFFERENTLY": "The file may look different on paper or in other programs.",
+    "OTHER_NAME": "The file is of another kind than its name says.",
+    "ARCHIVE_INSIDE": "The file has another one in it that a program may open instead.",
     "TOO_LARGE": "The file is too large to be checked.",
     "TOO_SLOW": "The file takes too long to be checked.",
     "TOO_MUCH_MEMORY": "The file takes too much memory to be checked.",
@@ -106,14 +100,13 @@ _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "The issuer of the timestamp is unknown.",
-    "METADATA_CHANGED": "The title or other metadata were changed after the signing.",
     "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
     "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
     "TIMESTAMP_UNCHECKED": (
         "Nobody has said whether the timestamp's authority was revoked."
     ),
     "REVOKED_SINCE": "The certificate was revoked after the time of signing.",
-    "XFA_FORM": "The file has an XFA form, which many programs do not show.",
+    "MARK_ADDED": "A later signature added its visible mark to a page.",
 }
 
 #: The verdict that each code leads to, and a sentence about it. ``VALID`` is a note.
@@ -229,9 +222,7 @@ class SignatureReport:
     time. ``files`` are those of a container that it covers. ``changes`` were made to a
     PDF afterwards. ``reason`` and ``location`` are what the signature states.
     ``revision_length`` is the number of bytes that a PDF had when it was signed
-    (``signed_revision``). ``comparison`` says how the pages differ from those; it is
-    None if nothing came after the signature, or if it is not intact. ``pictures`` are
-    the first page that differs, as it was signed and as the file shows it.
+    (``signed_revision``).
     """
 
     number: int
@@ -254,8 +245,6 @@ class SignatureReport:
     revocation_source: Literal["none", "network", "file"] = "none"
     listed: ListedAuthority | None = None
     revision_length: int | None = None
-    comparison: Compared | None = None
-    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -322,7 +311,7 @@ class DocumentReport:
 
 def _json(value: object) -> Any:
     if is_dataclass(value):
-        names = [each.name for each in fields(value) if each.name != "pictures"]
+        names = [each.name for each in fields(value)]
         names += [
             name
             for name in ("verdict", "message")

@@ -41,7 +41,14 @@ if TYPE_CHECKING:
     from kortilla.signing.verification import DocumentReport, SignatureReport
     from native_host.files.check import CheckedFile
 
-_LOOKS: dict[str, Kind] = {"valid": "good", "not-valid": "error"}
+#: How a verdict looks, and the state of a signature. Any other is a warning.
+_LOOKS: dict[str, Kind] = {
+    "valid": "good",
+    "not-valid": "error",
+    "signature.valid": "good",
+    "signature.open": "note",
+    "signature.not-valid": "error",
+}
 #: What a sum of files says of them, in this order, and how the sum then looks.
 _SUMS: dict[str, Kind] = {
     "valid": "good",
@@ -359,38 +366,46 @@ class Page(FilesPage):
             " ".join(verdict),
             _look(checked),
             [printable(each) for each in more if each not in verdict],
-            self._signed.of_container(checked),
+            self._signed.of_file(checked),
             name=escape_name(checked.path.name),
         )
         rows = []
         if report:
             for signature in report.signatures:
-                said = words.describe_signature(signature, report, sentences)
-                rows.append(self._signature(signature, said, checked, report))
+                rows.append(self._signature(signature, checked, report))
         return mark, outcome, [RowsPanel(rows=rows)] if rows else []
 
     def _signature(
         self,
         signature: SignatureReport,
-        said: list[str],
         checked: CheckedFile,
         report: DocumentReport,
     ) -> Row:
-        kind = _LOOKS.get(signature.verdict, "warning")
-        if signature.lacks_revocation:
-            kind = "note"
+        from native_host.files import words
+
+        sentences = words.load(self.texts.language)
+        head, *said = words.describe_signature(signature, report, sentences)
+        added = words.additions(signature, report, sentences)
+        reassures = words.reassuring(signature, report)
+        if not signature.intact or (reassures and not added):
+            intact = {True: "yes", False: "no", None: "unknown"}[signature.intact]
+            said.insert(0, self.texts(f"check.intact.{intact}"))
+        if reassures and signature.issuer == "authority":
+            said.append(self.texts("check.authority"))
+        lines: list[QWidget] = [WrappingLabel(each.strip()) for each in said]
+        copies = self._signed.of_signature(checked, signature, head)
+        # What the document was without a later mark is offered right after the words.
+        at = len(added) or len(lines)
+        lines[at:at] = copies
+        details = self._details(signature, report, head)
+        kind = _LOOKS.get(words.state_key(signature, report), "warning")
         if signature.issuer == "test" and kind == "good":
             kind = "warning"
-        head, *rest = said
-        if signature.issuer == "authority":
-            rest.append(self.texts("check.authority"))
-        intact = {True: "yes", False: "no", None: "unknown"}[signature.intact]
-        rest.insert(0, self.texts(f"check.intact.{intact}"))
-        lines: list[QWidget] = [WrappingLabel(head, bold=True)]
-        lines += [WrappingLabel(each.strip()) for each in rest]
-        lines += self._signed.of_signature(checked, signature, head)
-        lines.append(self._details(signature, report, head))
-        return Row(Sign(SIGNS[kind], kind, 34), lines, ())
+        return Row(
+            Sign(SIGNS[kind], kind, 34),
+            [WrappingLabel(head, bold=True), *lines, details],
+            (),
+        )
 
     def _details(
         self, signature: SignatureReport, report: DocumentReport, head: str

@@ -38,7 +38,8 @@ from tests.kortilla.signing_parts import (
 VELKA = "BT /F 24 Tf 72 720 Td (VELKA 100000) Tj ET"
 #: The page's content of ``make_pdf``, replaced.
 OTHER_PAGE = f"3 0 obj\n<</Length {len(VELKA)}>>stream\n{VELKA}\nendstream\nendobj\n"
-RETITLE = "40 0 obj\n<</Title(Otsikko)>>\nendobj\n"
+#: A date of the file, which each program writes anew.
+RETITLE = "40 0 obj\n<</ModDate(D:20260102030405Z)>>\nendobj\n"
 FORM = pdf_of(
     [
         "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
@@ -130,7 +131,7 @@ def revised(
 
 
 def titled(pdf: bytes, objects: str = RETITLE, unnamed: str = "") -> bytes:
-    """Return a PDF with an update of its title, and of ``objects``."""
+    """Return a PDF with an update of its date, and of ``objects``."""
     return revised(pdf, objects, unnamed=unnamed, trailer="/Info 40 0 R")
 
 

@@ -249,6 +249,19 @@ async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
     assert [each.code for each in report.problems] == [reason.replace("-", "_").upper()]
 
 
+async def test_a_service_sets_the_time_that_one_file_may_take(
+    prepare: Prepare,
+) -> None:
+    processes.set_seconds(0.5)
+    try:
+        with pytest.raises(DocumentNotSignableError) as caught:
+            await prepare(numbers(600_000))
+        assert caught.value.reason == "too-slow"
+    finally:
+        processes.set_seconds(processes.SECONDS)
+    assert await prepare(numbers(100_000))
+
+
 async def test_a_process_that_ends_is_named_and_replaced(
     prepare: Prepare, use: Use
 ) -> None:

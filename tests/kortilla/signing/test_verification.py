@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is said of good and bad signed files: valid, not valid, or can't say."""
 
+import hashlib
 import os
 import random
 import re
@@ -27,6 +28,8 @@ from kortilla.signing.verification import (
     Problem,
     TrustedCAs,
     Verdict,
+    signed_files,
+    signed_revision,
     verify_document,
     verify_path,
 )
@@ -220,15 +223,15 @@ async def test_a_signature_is_not_valid_while_nobody_was_asked(
     # It is not what is missing of a bad one, and not all that is missing of these.
     assert said(bad) == (NOT_VALID, {"DIGEST_MISMATCH"})
     [signature] = good.signatures
-    form = Problem("FORM_CHANGED")
+    doubt = Problem("IRREGULAR")
     for doubtful in (
         bad,
-        replace(good, problems=(form,)),
+        replace(good, problems=(doubt,)),
         replace(good, signatures=()),
         replace(good, signatures=(signature, bad.signatures[0])),
         replace(
             good,
-            signatures=(replace(signature, problems=(*signature.problems, form)),),
+            signatures=(replace(signature, problems=(*signature.problems, doubt)),),
         ),
         replace(good, signatures=(replace(signature, intact=None),)),
         replace(good, signatures=(replace(signature, issuer="unknown"),)),
@@ -398,3 +401,36 @@ async def test_a_signature_is_valid_only_if_it_is_intact_and_of_a_given_ca(
         assert doubtful.verdict is CANT_SAY
         assert replace(report, signatures=(doubtful,)).verdict is CANT_SAY
     assert replace(report, signatures=()).verdict is NOT_VALID
+
+
+async def test_the_bytes_that_were_signed_are_handed_out(maker: Maker) -> None:
+    once = await maker.pdf()
+    twice = await maker.pdf(once, visible=True)
+    report = await verify_document(twice, trusted=maker.trusted)
+    assert report.sha256 == hashlib.sha256(twice).hexdigest()
+    first, second = report.signatures
+    assert signed_revision(twice, first) == once
+    assert signed_revision(twice, second) == twice
+    for wrong in (replace(first, intact=False), replace(first, revision_length=None)):
+        with pytest.raises(ValueError, match="no revision"):
+            signed_revision(twice, wrong)
+    with pytest.raises(ValueError, match="another file"):
+        signed_revision(once[:-1], first)
+    changed = twice.replace(b"(Sopimus)", b"(Sopimaa)")
+    report = await verify_document(changed, trusted=maker.trusted)
+    assert not any(each.intact for each in report.signatures)
+
+
+async def test_the_files_that_were_signed_are_handed_out(maker: Maker) -> None:
+    files = {"a.txt": b"a", "ä.txt": b"b" * 10_000}
+    container = await maker.container(files)
+    report = await verify_document(container, trusted=maker.trusted)
+    assert dict(signed_files(container, report)) == files
+    [signature] = report.signatures
+    for none in (replace(signature, intact=False), replace(signature, files=())):
+        assert [*signed_files(container, replace(report, signatures=(none,)))] == []
+    doubtful = replace(report, problems=report.signatures[0].problems)
+    with pytest.raises(ValueError, match="no container"):
+        next(signed_files(container, doubtful))
+    with pytest.raises(ValueError, match="another file"):
+        next(signed_files(container + b"\0", report))

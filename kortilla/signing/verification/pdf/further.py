@@ -147,31 +147,28 @@ class Further(Whole):
         new = self.after(number)
         if "V" in old or not isinstance(new, dict):
             raise refuse(f"the field {number}, which was signed before")
-        differing = {*self.differing(old, new, _SIGNED_FIELD, f"the field {number}")}
-        self.left.discard(number)
+        self._check_rewritten(number, old, new, _SIGNED_FIELD)
         self._check_signed(number, new)
-        kept = {"AP"} if new.get("AP") is not None else set()
-        self._check_widget(
-            number, {key: new[key] for key in differing & new.keys() | kept}
-        )
 
     def _check_old_part(self, number: int) -> None:
         """Explain the place on a page of a field that is signed."""
         old, new = self.before(number), self.after(number)
-        if (
-            isinstance(old, dict)
-            and isinstance(new, dict)
-            and old.get("Subtype") == "Widget"
-        ):
-            field = old.get("Parent")
+        if isinstance(old, dict) and isinstance(new, dict):
+            field = old.get("Parent") if old.get("Subtype") == "Widget" else None
             if isinstance(field, Reference) and field.number in self.signed:
-                allowed = _SIGNED_FIELD - {"V"}
-                differing = {*self.differing(old, new, allowed, f"the field {number}")}
-                self.left.discard(number)
-                kept = {"AP"} if new.get("AP") is not None else set()
-        self._check_widget(
-            number, {key: new[key] for key in differing & new.keys() | kept}
-        )
+                self._check_rewritten(number, old, new, _SIGNED_FIELD - {"V"})
+
+    def _check_rewritten(
+        self,
+        number: int,
+        old: dict[str, Value],
+        new: dict[str, Value],
+        allowed: set[str],
+    ) -> None:
+        differing = self.differing(old, new, allowed, f"the field {number}")
+        self.left.discard(number)
+        keys = (differing | {"AP"}) & new.keys()  # its looks may be other objects
+        self._check_widget(number, {key: new[key] for key in keys})
 
     def _check_signed(self, number: int, entries: dict[str, Value]) -> None:
         """Explain the signature of a field."""
