@@ -161,7 +161,7 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     from kortilla.signing.verification.archives import archive_in
     from kortilla.signing.verification.cms_signature import examine_cms
     from kortilla.signing.verification.container import examine_container
-    from kortilla.signing.verification.pdf import examine_pdf
+    from kortilla.signing.verification.pdf.examine import examine_pdf
 
     if content is None or signature is not None:
         return examine_cms(signature or b"", content)

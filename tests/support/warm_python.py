@@ -28,7 +28,7 @@ _LIBRARY = (
 PDF_PROCESS = (
     "kortilla.signing.worker",
     "kortilla.signing.verification.container",
-    "kortilla.signing.verification.pdf",
+    "kortilla.signing.verification.pdf.examine",
 )
 
 #: Starts a program as ``warm.popen`` does.

@@ -44,20 +44,17 @@ def broken(error: Exception) -> Found:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a PDF after a signature. ``text`` is the name of a field.
+    """What came after a signature in a PDF. ``text`` is the name of a field.
 
-    For metadata it is ``title``, ``author``, ``subject``, ``keywords`` or ``other``,
-    with the texts ``before`` and ``after``. A signature or timestamp that is shown has
-    a ``rectangle`` in points, and a ``page`` that counts from 1, or None for a field
-    that no page has.
+    For ``other`` it says what may not come later. A signature or timestamp that is
+    shown has a ``rectangle`` in points, and a ``page`` that counts from 1, or None for
+    a field that no page has.
     """
 
-    kind: Literal["signature", "timestamp", "form", "annotation", "metadata", "other"]
+    kind: Literal["signature", "timestamp", "validation-data", "other"]
     text: str = ""
     page: int | None = None
     rectangle: Rectangle | None = None
-    before: str = ""
-    after: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from kortilla.signing.verification import Verdict, verify_document
-from kortilla.signing.verification.pdf import examine_pdf
+from kortilla.signing.verification.pdf.examine import examine_pdf
 from tests.kortilla.signed_files import Maker, updated
 from tests.kortilla.signing.forged_files import (
     OTHER_PAGE,

@@ -5,12 +5,14 @@ They are copied byte for byte. Nothing of them is judged here: ``evidence`` does
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from contextlib import suppress
 
 from asn1crypto import cms, parser
 from lxml.etree import _Element as Element
 
-from kortilla.signing.verification.findings import Kept
+from kortilla.signing.verification.findings import Kept, RefusedError
+from kortilla.signing.verification.pdf.lexical import Stream, Value
+from kortilla.signing.verification.pdf.objects import View
 from kortilla.signing.xades import ARCHIVE_TIMESTAMP, XADES
 
 #: What is left out: what is longer, and what comes after as many or as much.
@@ -50,17 +52,17 @@ def keep(
     )
 
 
-def kept_in_pdf(roots: Iterable[Any]) -> list[Kept]:
+def kept_in_pdf(views: Iterable[View]) -> list[Kept]:
     """Gather the security store of a PDF (ISO 32000-2 §12.8.4.3).
 
-    ``roots`` are the catalogues of the revisions of its timestamps, and the last one.
+    ``views`` are of the revisions of its timestamps, and of the last one.
     """
-    every, seen = [*roots], set[bytes]()
+    every, seen = [*views], set[bytes]()
     found = []
-    for number, root in enumerate(every):
+    for number, view in enumerate(every):
         names = (("Certs", "Cert"), ("OCSPs", "OCSP"), ("CRLs", "CRL"))
         new = [
-            [each for each in _stored(root, *both) if each not in seen]
+            [each for each in _stored(view, *both) if each not in seen]
             for both in names
         ]
         seen.update(*new)
@@ -70,30 +72,28 @@ def kept_in_pdf(roots: Iterable[Any]) -> list[Kept]:
     return found
 
 
-def _stored(root: Any, name: str, name_in_vri: str) -> list[bytes]:
+def _stored(view: View, name: str, name_in_vri: str) -> list[bytes]:
     """Return the contents of streams. An odd store counts as none."""
     found: list[bytes] = []
-    try:
-        if "/DSS" not in root:
-            return found
-        store = root["/DSS"]
-        found += _streams(store, f"/{name}")
-        if "/VRI" in store:
-            for each in store["/VRI"]:
-                if not each.startswith("/T"):  # /Type, which is no signature's
-                    found += _streams(store["/VRI"][each], f"/{name_in_vri}")
-    except MemoryError:
-        raise
-    except Exception:  # of pyHanko, any
+    store = view.value(view.root.get("DSS"))
+    if not isinstance(store, dict):
         return found
+    found += _streams(view, store.get(name))
+    entries = view.value(store.get("VRI"))
+    for key, each in entries.items() if isinstance(entries, dict) else ():
+        entry = view.value(each)
+        if key != "Type" and isinstance(entry, dict):
+            found += _streams(view, entry.get(name_in_vri))
     return found
 
 
-def _streams(holder: Any, key: str) -> Iterator[bytes]:
-    if key in holder:
-        array = holder[key]
-        for index in range(min(len(array), _MAX_ITEMS)):
-            yield array[index].data
+def _streams(view: View, value: Value) -> Iterator[bytes]:
+    array = view.value(value)
+    for each in array[:_MAX_ITEMS] if isinstance(array, list) else ():
+        stream = view.value(each)
+        if isinstance(stream, Stream):
+            with suppress(RefusedError):
+                yield view.data(stream)
 
 
 def kept_in_xml(

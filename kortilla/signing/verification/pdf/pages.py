@@ -13,8 +13,8 @@ from typing import Any
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from kortilla.signing.verification.layout import Layout
-from kortilla.signing.verification.lexical import irregular
+from kortilla.signing.verification.pdf.lexical import irregular
+from kortilla.signing.verification.pdf.objects import Reading
 
 #: Annotations that need no appearance (§12.5.2).
 _WITHOUT_LOOKS = {"/Link", "/Popup", "/Projection"}
@@ -29,7 +29,7 @@ _DELIMITER = re.compile(rb"[\0\t\n\f\r ()<>\[\]{}/%]")
 _Reference = generic.Reference
 
 
-def check_pages(reader: PdfFileReader, layout: Layout) -> None:
+def check_pages(reader: PdfFileReader, layout: Reading) -> None:
     """Check the pages of a file.
 
     Raises ``RefusedError``, and any exception, as pyHanko does.
