@@ -27,6 +27,7 @@ from tests.kortilla.signed_files import Maker
 
 Make = Callable[[Maker], Awaitable[bytes]]
 _PLAIN = contract()
+_EMPTY = stream("")
 _PAGE, _FONT = str(_PLAIN[4]), str(_PLAIN[5])
 _STAMP = "<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/F 4/AP<</N 71 0 R>>>>"
 #: It turns an S into a V.
@@ -42,13 +43,13 @@ def _page(entries: str, *, old: str = "/Resources<<") -> str:
     return _PAGE.replace(old, entries)
 
 
-_OF_PARENT: Objects = {
+OF_PARENT: Objects = {
     3: stream(f"{SOPIMUS} /Parent Do"),
     4: _page("/Resources<</XObject<</Parent 70 0 R>>"),
 }
 #: What refers to object 70 in the signed file, and what the object is later.
 _HOLES: dict[str, tuple[Objects, Text]] = {
-    "a part that is named Parent": (_OF_PARENT, stream(VELKA, COVER)),
+    "a part that is named Parent": (OF_PARENT, stream(VELKA, COVER)),
     "the letters of a font that is named Parent": (
         {
             3: stream(SOPIMUS.replace("/F ", "/Parent ")),
@@ -72,10 +73,12 @@ _HOLES: dict[str, tuple[Objects, Text]] = {
 }
 
 
-def _store(certificate: Text) -> dict[int, Text | None]:
+def store(
+    objects: Objects = _PLAIN, certificate: Text = _EMPTY
+) -> dict[int, Text | None]:
     """Return an update with a store whose certificate is object 70."""
     return {
-        1: str(_PLAIN[1])[:-2] + "/DSS 69 0 R>>",
+        1: str(objects[1])[:-2] + "/DSS 69 0 R>>",
         69: "<</Type/DSS/Certs[70 0 R]>>",
         70: certificate,
     }
@@ -94,7 +97,7 @@ async def _filled(
     if later != _STAMP:
         del more[71]
     if by == "a store":
-        return updated_by(one, {**more, **_store(later)})
+        return updated_by(one, {**more, **store(certificate=later)})
     if by == "nothing":
         return updated_by(one, more)
     mark, used = ((72, 72, 172, 112), "0 0 9 9 re f"), "/XObject<</X 70 0 R>>"
@@ -121,7 +124,7 @@ FILLED: dict[str, Make] = {
     # One object more, of 39 kB, takes minutes to draw.
     "a part that is long to draw, defined by a store": partial(
         _filled,
-        signed=_OF_PARENT,
+        signed=OF_PARENT,
         later=stream(
             zlib.compress(b"0 0 595 842 re f\n" * 2_300_000),
             f"{COVER}/Filter/FlateDecode",
@@ -130,16 +133,16 @@ FILLED: dict[str, Make] = {
     ),
     # More than a store, a timestamp or a signature.
     "a store with a page": lambda maker: _changed(
-        maker, {**_store(stream("")), 4: _page("/Rotate 180/Resources<<")}
+        maker, {**store(), 4: _page("/Rotate 180/Resources<<")}
     ),
     "a store with an object that nothing uses": lambda maker: _changed(
-        maker, {**_store(stream("")), 71: stream("")}
+        maker, {**store(), 71: stream("")}
     ),
     "a store that the catalog does not name": lambda maker: _changed(
         maker, {70: stream(""), 69: "<</Type/DSS/Certs[70 0 R]>>"}
     ),
     "a store with an archive in an object that nothing uses": lambda maker: _changed(
-        maker, {**_store(stream("")), 71: stream(b"PK\5\6" + bytes(18))}
+        maker, {**store(), 71: stream(b"PK\5\6" + bytes(18))}
     ),
     "a field with a script that nobody sees": lambda maker: _changed(
         maker,
@@ -188,6 +191,6 @@ MARKED: dict[str, Make] = {
 }
 STORED: dict[str, Make] = {
     "a store of a certificate": lambda maker: _changed(
-        maker, _store(stream(maker.ca.der))
+        maker, store(certificate=stream(maker.ca.der))
     )
 }
