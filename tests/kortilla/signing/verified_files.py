@@ -159,9 +159,6 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         "a detached signature for another certificate": signed_by(other=True),
         "a detached signature for another serial number": signed_by(serial=7),
     },
-    ("made", NOT_VALID, "CERTIFICATE_SWAPPED"): {
-        "another certificate in a container": swapped
-    },
     ("made", CANT_SAY, "TOO_LARGE"): {
         "a zip bomb": lambda maker: then(
             maker.container({"a.txt": bytes(1_000_000)}),
