@@ -118,16 +118,15 @@ class Timestamps:
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
         trusted = [read_trusted(each.certificate) for each in self._authorities]
         chain = await in_thread(chain_of, own, others, trusted)
-        # The nearest that is listed decides, or another certificate of its key. Of
-        # several entries it is the weakest.
-        keys = {each.spki for each in trusted}
-        above = [n for n, each in enumerate(chain, start=1) if each.spki in keys]
-        chain = chain[: min(above, default=0)]
-        if not chain or not all(
-            each.counts_at(time)
-            for each, subject in zip(self._authorities, trusted, strict=True)
-            if subject.spki == chain[-1].spki
-        ):
+        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
+            return "TIMESTAMP_AUTHORITY_UNKNOWN"
+        # The nearest that is listed decides, known by its key: another certificate of
+        # it may be in the file. Of several entries it is the weakest.
+        counts: dict[bytes, bool] = {}
+        for each, subject in zip(self._authorities, trusted, strict=True):
+            known = counts.get(subject.spki, True)
+            counts[subject.spki] = known and each.counts_at(time)
+        if not next(counts[each.spki] for each in chain if each.spki in counts):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         if not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
