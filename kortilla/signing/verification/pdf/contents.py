@@ -94,7 +94,9 @@ _SHOWING = (
     f'|{_NUMBER}{_S}{_NUMBER}{_E}{_STRING}{_O}"{_E}'
 )
 _STOP = (
-    rf"(?P<end>\Z)|(?P<plain>[qQ]|BT|ET|EMC|BX|EX){_E}"
+    # DocuSign and iText draw a picture so, also in texts, where it changes nothing.
+    rf"(?P<end>\Z)|q{_E}(?:{_NUMBER}{_S}){{6}}cm{_E}(?P<drawn>{_NAME}){_O}Do{_E}Q{_E}"
+    rf"|(?P<plain>[qQ]|BT|ET|EMC|BX|EX){_E}"
     f"|(?P<numbers>(?:{_NUMBER}{_SPACE}++){{0,{_MAX_COMPONENTS}}}+)"
     f"(?:(?P<device>[gGkK]|rg|RG){_E}"
     f"|(?P<pattern>{_NAME}|){_O}(?P<colour>scn?+|SCN?+){_E})"
@@ -159,9 +161,9 @@ class Used:
 def check_contents(data: bytes, kind: Kind, budget: Budget) -> Used:
     """Check contents, unpacked, and return what they use.
 
+    The caller takes their octets of ``budget``, before it joins parts.
     Parts are joined by ``BETWEEN_PARTS``. Raises ``RefusedError``.
     """
-    budget.take(octets=len(data))
     return _Reader(b"\n" + data + b"\n", kind, budget).read()
 
 
@@ -205,6 +207,8 @@ class _Reader:
         """Go on after a run. Returns whether what comes next is allowed here."""
         self._budget.take(stops=1)
         match found.lastgroup:
+            case "drawn":
+                self._use("XObject", found["drawn"])
             case "plain":
                 return self._nest(found["plain"])
             case "device":
@@ -220,7 +224,7 @@ class _Reader:
                 return self._mark(found)
             case "image":
                 return self._image(found)
-        return found.lastgroup == "end"
+        return found.lastgroup in {"drawn", "end"}
 
     def _nest(self, word: bytes) -> bool:
         in_text = len(self._marks) > 1
