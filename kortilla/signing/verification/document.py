@@ -2,7 +2,7 @@
 """Verifies a signed file."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,6 @@ from kortilla.signing.verification.report import (
     DocumentReport,
     Problem,
     SignatureReport,
-    TimestampReport,
-    Verdict,
 )
 from kortilla.signing.verification.shown import compare_pages
 from kortilla.signing.verification.trusted import TrustedCAs
@@ -34,6 +32,8 @@ MAX_SIGNATURE_BYTES = 10_000_000
 _CONTAINERS = {
     *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
 }
+#: What an unsigned file is, too: nobody has to say more of it than that.
+_OF_CONTENT = {"ACTIVE_CONTENT", "SHOWN_DIFFERENTLY", "XFA_FORM"}
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
@@ -81,11 +81,11 @@ async def verify_document(
     problems = [problem_of(each) for each in findings.problems]
     if judge.took_too_long:
         problems.append(Problem("TOO_SLOW", "the revocation data that the file keeps"))
-    if not signatures and all(each.code == "XFA_FORM" for each in problems):
+    if not signatures and all(each.code in _OF_CONTENT for each in problems):
         problems.append(Problem("NOT_SIGNED"))
     return DocumentReport(
         kind=findings.kind,
-        signatures=tuple(_with_marks(signatures, timestamps)),
+        signatures=tuple(map(_with_mark, signatures)),
         timestamps=tuple(timestamps),
         problems=tuple(problems),
         files=findings.files,
@@ -135,19 +135,11 @@ async def verify_path(
     return report
 
 
-def _with_marks(
-    signatures: list[SignatureReport], timestamps: list[TimestampReport]
-) -> Iterator[SignatureReport]:
-    """Doubt signatures after which a page got a mark that may hide what it shows."""
-    unknown = {
-        each.place
-        for each in signatures
-        if each.verdict is not Verdict.VALID and not each.lacks_revocation
-    } | {each.place for each in timestamps if not (each.intact and each.trusted)}
-    for each in signatures:
-        marks = [change for change in each.changes if change.rectangle is not None]
-        doubt = [Problem("MARK_ADDED")] * any(mark.text in unknown for mark in marks)
-        yield replace(each, problems=(*each.problems, *doubt))
+def _with_mark(signature: SignatureReport) -> SignatureReport:
+    """Note that a later signature added a visible mark: it was not signed."""
+    if not any(e.kind == "signature" and e.rectangle for e in signature.changes):
+        return signature
+    return replace(signature, problems=(*signature.problems, Problem("MARK_ADDED")))
 
 
 async def _examine(content: bytes | None, signature: bytes | None) -> Findings:

@@ -77,9 +77,6 @@ _CANT_SAY = {
     "REVOCATION_NOT_ASKED": "It was not checked whether the certificate is revoked.",
     "REVOCATION_UNKNOWN": "It could not be checked whether the certificate is revoked.",
     "FORM_CHANGED": "A form in the file was filled in after it was signed.",
-    "MARK_ADDED": (
-        "After it was signed, the file got a mark by somebody who is not known."
-    ),
     "SHOWS_OTHER_CONTENT": "The file shows other content than was signed.",
     "PAGES_NOT_COMPARED": (
         "Whether the pages still show what was signed could not be compared."
@@ -89,6 +86,11 @@ _CANT_SAY = {
     "ENCRYPTED": "The file is encrypted and can't be read.",
     "BROKEN": "The file is broken and can't be read.",
     "IRREGULAR": "The file is written so that programs may read it differently.",
+    "ACTIVE_CONTENT": "The file has commands that can change what it shows.",
+    "XFA_FORM": "The file has an XFA form, which many programs do not show.",
+    "SHOWN_DIFFERENTLY": "The file may look different on paper or in other programs.",
+    "OTHER_NAME": "The file is of another kind than its name says.",
+    "ARCHIVE_INSIDE": "The file has another one in it that a program may open instead.",
     "TOO_LARGE": "The file is too large to be checked.",
     "TOO_SLOW": "The file takes too long to be checked.",
     "TOO_MUCH_MEMORY": "The file takes too much memory to be checked.",
@@ -113,7 +115,7 @@ _NOTES = {
         "Nobody has said whether the timestamp's authority was revoked."
     ),
     "REVOKED_SINCE": "The certificate was revoked after the time of signing.",
-    "XFA_FORM": "The file has an XFA form, which many programs do not show.",
+    "MARK_ADDED": "A later signature added its visible mark to a page.",
 }
 
 #: The verdict that each code leads to, and a sentence about it. ``VALID`` is a note.

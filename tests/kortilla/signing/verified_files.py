@@ -113,7 +113,6 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
 TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     ("made", VALID, ""): {
         "a pdf with a visible mark": lambda maker: maker.pdf(visible=True),
-        "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
         "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
         "a pdf whose author allows a second signature": lambda maker: again(
             maker, by_author(maker, make_pdf(), MDPPerm.FILL_FORMS)
@@ -121,7 +120,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         # As DigiDoc4j and others sign.
         "a container signed over exclusive canonical xml": over_exclusive_xml,
     },
-    ("made", VALID, "XFA_FORM"): {
+    ("made", VALID, "MARK_ADDED"): {
+        "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
+    },
+    ("made", CANT_SAY, "XFA_FORM"): {
         "a signed xfa form": lambda maker: by_author(maker, XFA, MDPPerm.ANNOTATE)
     },
     ("made", NOT_VALID, "CHANGED_AFTER_SIGNING"): {
