@@ -206,47 +206,44 @@ class _Reader:
     def _stop(self, found: "re.Match[bytes]") -> bool:
         """Go on after a run. Returns whether what comes next is allowed here."""
         self._budget.take(stops=1)
-        match found.lastgroup:
-            case "drawn":
-                self._use("XObject", found["drawn"])
-            case "plain":
-                return self._nest(found["plain"])
-            case "device":
-                name = found["device"]
-                count, space = _DEVICES[name.lower()]
-                self._set_space(space, stroking=name.isupper())
-                return self._coloured and len(found["numbers"].split()) == count
-            case "colour":
-                return self._colour(found)
-            case "named":
-                return self._name(found)
-            case "marked":
-                return self._mark(found)
-            case "image":
-                return self._image(found)
-        return found.lastgroup in {"drawn", "end"}
+        if found.lastgroup == "plain":
+            return self._nest(found["plain"], in_text=len(self._marks) > 1)
+        if found.lastgroup == "drawn":
+            self._use("XObject", found["drawn"])
+        further = {
+            "device": self._device,
+            "colour": self._colour,
+            "named": self._name,
+            "marked": self._mark,
+            "image": self._image,
+        }.get(str(found.lastgroup))
+        return further is None or further(found)
 
-    def _nest(self, word: bytes) -> bool:
-        in_text = len(self._marks) > 1
-        match word:
-            case b"q":
-                self._saved.append(self._state)
-                return not in_text and len(self._saved) <= _MAX_NESTED
-            case b"Q":
-                if self._saved:
-                    self._state = self._saved.pop()
-                    return not in_text
-                return False
-            case b"BT":
-                self._marks.append(0)
-                return not in_text
-            case b"ET":
-                return in_text and not self._marks.pop()
-            case b"EMC":
-                self._marks[-1] -= 1
-                return self._marks[-1] >= 0
-        self._sections += 1 if word == b"BX" else -1
-        return self._sections >= 0
+    def _nest(self, word: bytes, *, in_text: bool) -> bool:
+        allowed = not in_text
+        if word == b"q":
+            self._saved.append(self._state)
+            allowed &= len(self._saved) <= _MAX_NESTED
+        elif word == b"Q":
+            allowed &= bool(self._saved)
+            self._state = self._saved.pop() if allowed else self._state
+        elif word == b"BT":
+            self._marks.append(0)
+        elif word == b"ET":
+            allowed = in_text and not self._marks.pop()
+        elif word == b"EMC":
+            self._marks[-1] -= 1
+            allowed = self._marks[-1] >= 0
+        else:
+            self._sections += 1 if word == b"BX" else -1
+            allowed = self._sections >= 0
+        return allowed
+
+    def _device(self, found: "re.Match[bytes]") -> bool:
+        name = found["device"]
+        count, space = _DEVICES[name.lower()]
+        self._set_space(space, stroking=name.isupper())
+        return self._coloured and len(found["numbers"].split()) == count
 
     def _set_space(self, space: str | None, *, stroking: bool) -> None:
         filled, stroked, font = self._state
@@ -256,7 +253,7 @@ class _Reader:
         """Read a colour. Of a pattern, only ``SCN`` and ``scn`` have the name."""
         word, pattern = found["colour"], found["pattern"]
         count = len(found["numbers"].split())
-        space = self._state[word.isupper()]
+        space = self._state[1] if word.isupper() else self._state[0]
         self._used.colours.add((space, count, bool(pattern)))
         if pattern:
             self._use("Pattern", pattern)

@@ -77,9 +77,10 @@ class Drawings:
         Raises ``RefusedError``.
         """
         form = self._view.value(reference)
-        if not isinstance(form, Stream) or form.entries.get(
-            "Subtype", "Form"
-        ) != "Form":
+        if (
+            not isinstance(form, Stream)
+            or form.entries.get("Subtype", "Form") != "Form"
+        ):
             raise irregular("a form that is none")
         box = self._view.value(form.entries.get("BBox"))
         if form.entries.keys() & {"Ref", "PS"} or not _is_box(box):

@@ -38,12 +38,12 @@ from kortilla.signing.verification.findings import (
 from kortilla.signing.verification.form import changed_fields, redraws_form
 from kortilla.signing.verification.metadata import metadata_changes
 from kortilla.signing.verification.pdf.layout import (
-    check_layout,
     ends_regularly,
     hybrid_irregularity,
     mixes_sections,
 )
-from kortilla.signing.verification.pdf.pages import check_pages, items_of
+from kortilla.signing.verification.pdf.objects import Reading
+from kortilla.signing.verification.pdf.pages import check_shown
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
 from kortilla.signing.verification.updates import POLICY
 
@@ -85,8 +85,6 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         findings.problems.append(Found("ENCRYPTED"))
         return findings
     root = reader.root
-    if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
-        findings.problems.append(Found("XFA_FORM"))
     signatures = _signatures(reader, findings)
     regular = ends_regularly(reader, content)
     roots = []
@@ -112,7 +110,11 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     if not regular:
         irregular = "another end than programs look for"
     if not irregular and findings.signatures:
-        irregular = _irregularity(reader, content)
+        problem = _shown_problem(content, signatures)
+        if problem is not None and problem.code != "IRREGULAR":
+            findings.problems.append(problem)
+        elif problem is not None:
+            irregular = problem.detail
         if "earlier-revision" in covers and mixes_sections(reader):
             irregular = irregular or "sections of two kinds"
     if irregular and not any(
@@ -124,17 +126,22 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     return findings
 
 
-def _irregularity(reader: PdfFileReader, content: bytes) -> str:
-    """Return why programs may show a file in several ways, or an empty text."""
+def _shown_problem(
+    content: bytes, signatures: list[EmbeddedPdfSignature]
+) -> Found | None:
+    """Return why programs may show a signed revision, or the last one, differently."""
+    ends = {sum([*each.byte_range][2:]) for each in signatures}
     try:
-        check_pages(reader, check_layout(reader, content))
+        reading = Reading(content)
+        signed = [
+            number
+            for number, each in enumerate(reading.revisions)
+            if any(each.begin < end <= reading.next_octet(number) for end in ends)
+        ]
+        check_shown(reading, {*signed, len(reading.revisions) - 1})
     except RefusedError as error:
-        return error.found.detail
-    except MemoryError:
-        raise
-    except Exception as error:  # of pyHanko, any; other programs may go on
-        return broken(error).detail
-    return ""
+        return error.found
+    return None
 
 
 def _signatures(
@@ -341,3 +348,14 @@ def _pages(reader: PdfFileReader) -> Iterator[Any]:
             waiting += reversed(items_of(node, "/Kids"))
         else:
             yield node
+
+
+def items_of(holder: Any, key: str) -> list[Any]:
+    """Return what is in an array of a dictionary, which may be missing.
+
+    References are followed. An iteration would return them, and so would ``get``.
+    """
+    if key not in holder:
+        return []
+    array = holder[key]
+    return [array[index] for index in range(len(array))]

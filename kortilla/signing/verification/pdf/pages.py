@@ -5,7 +5,7 @@ Programs differ in what they do where the pages are not as ISO 32000-2 wants the
 the tree of the pages (§7.7.3), their contents and what lies on them are checked here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kortilla.signing.verification.findings import RefusedError
@@ -25,15 +25,20 @@ _MAX_PAGES = 200_000
 _COST_OF_PAGE = 4  # stops
 
 
-def check_pages(reading: Reading, revision: int, budget: Budget) -> None:
-    """Check what a file shows as of a revision.
+def check_shown(reading: Reading, revisions: Iterable[int]) -> None:
+    """Check that all programs show a file alike, as of some revisions.
 
-    Raises ``RefusedError``: IRREGULAR, ACTIVE_CONTENT, SHOWN_DIFFERENTLY, XFA_FORM or
-    TOO_SLOW.
+    Raises ``RefusedError``: IRREGULAR, ACTIVE_CONTENT, SHOWN_DIFFERENTLY, XFA_FORM,
+    TOO_LARGE or TOO_SLOW.
     """
     if reading.active:
         raise RefusedError("ACTIVE_CONTENT", reading.active)
-    view = reading.view(revision)
+    budget = Budget()
+    for revision in revisions:
+        _check_view(reading, reading.view(revision), budget)
+
+
+def _check_view(reading: Reading, view: View, budget: Budget) -> None:
     check_catalog(view, reading.groups)
     first, drawings = reading.first_page, Drawings(view, budget)
     for number, page, resources in _pages(view):
