@@ -77,7 +77,18 @@ def _operations(by_count: dict[int, str], at: int = 0) -> str:
 
 _TO_PATH = {0: "h" + _E, 2: f"[lm]{_E}", 4: f"(?:[vy]|re){_E}", 6: f"c{_E}"}
 _PAINT = rf"(?:[fBb]\*?+|[SsFn]){_E}"
-_PATH = rf"(?:{_operations(_TO_PATH)})*+(?:W\*?+{_E})?+{_PAINT}"
+_END_OF_PATH = rf"(?:W\*?+{_E})?+{_PAINT}"
+_PATH = rf"(?:{_operations(_TO_PATH)})*+{_END_OF_PATH}"
+#: MuPDF sets colors within a path. That is not allowed, and all programs do the same.
+_TO_COLORED_PATH = _TO_PATH | {
+    1: f"[gG]{_E}",
+    3: f"(?:rg|RG){_E}",
+    4: f"(?:[vykK]|re){_E}",
+}
+_COLORED_PATH = (
+    f"(?:{_operations({2: f'm{_E}', 4: f're{_E}'})})"
+    f"(?:{_operations(_TO_COLORED_PATH)})*+{_END_OF_PATH}"
+)
 _STATE = (  # of graphics and text; on pages and in texts
     f"(?:{_UNSIGNED}{_S}[wMi]|[0-2]{_S}[Jj]|[0-7]{_S}Tr){_E}"
     rf"|\[{_O}(?:{_UNSIGNED}{_E})*+\]{_O}{_UNSIGNED}{_S}d{_E}"
@@ -96,7 +107,7 @@ _SHOWING = (
 _STOP = (
     # DocuSign and iText draw a picture so, also in texts, where it changes nothing.
     rf"(?P<end>\Z)|q{_E}(?:{_NUMBER}{_S}){{6}}cm{_E}(?P<drawn>{_NAME}){_O}Do{_E}Q{_E}"
-    rf"|(?P<plain>[qQ]|BT|ET|EMC|BX|EX){_E}"
+    rf"|(?P<path>{_COLORED_PATH})|(?P<plain>[qQ]|BT|ET|EMC|BX|EX){_E}"
     f"|(?P<numbers>(?:{_NUMBER}{_SPACE}++){{0,{_MAX_COMPONENTS}}}+)"
     f"(?:(?P<device>[gGkK]|rg|RG){_E}"
     f"|(?P<pattern>{_NAME}|){_O}(?P<colour>scn?+|SCN?+){_E})"
@@ -119,6 +130,8 @@ _TEXTS_WITHOUT_FONT = _pattern(_IN_TEXT, _STATE)
 _METRICS = re.compile(
     f"(?:{_NUMBER}{_S}){{2}}(?:(d0)|(?:{_NUMBER}{_S}){{4}}d1){_E}".encode()
 )
+_COLORS = re.compile(rb"\b(?:[gGkK]|rg|RG)\b")
+_COMMENT = re.compile(rb"%[^\r\n]*")
 _MARK = re.compile(rb"<<\s*/MCID\s+\d+\s*>>")
 #: The kinds of resources by their operators.
 _RESOURCES = {b"Do": "XObject", b"gs": "ExtGState", b"sh": "Shading"}
@@ -211,6 +224,7 @@ class _Reader:
         if found.lastgroup == "drawn":
             self._use("XObject", found["drawn"])
         further = {
+            "path": self._path,
             "device": self._device,
             "colour": self._colour,
             "named": self._name,
@@ -238,6 +252,11 @@ class _Reader:
             self._sections += 1 if word == b"BX" else -1
             allowed = self._sections >= 0
         return allowed
+
+    def _path(self, found: "re.Match[bytes]") -> bool:
+        for name in _COLORS.findall(_COMMENT.sub(b"", found["path"])):
+            self._set_space(_DEVICES[name.lower()][1], stroking=name.isupper())
+        return self._coloured and len(self._marks) == 1
 
     def _device(self, found: "re.Match[bytes]") -> bool:
         name = found["device"]

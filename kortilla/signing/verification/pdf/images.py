@@ -18,29 +18,41 @@ from kortilla.signing.verification.pdf.lexical import (
     whole,
 )
 
+#: The short and long names of entries, color spaces and filters (tables 91 to 93).
 _SHORT = {
-    **{"BPC": "BitsPerComponent", "CS": "ColorSpace", "D": "Decode"},
-    **{"DP": "DecodeParms", "F": "Filter", "H": "Height", "IM": "ImageMask"},
-    **{"I": "Interpolate", "L": "Length", "W": "Width"},
+    "BPC": "BitsPerComponent",
+    "CS": "ColorSpace",
+    "D": "Decode",
+    "DP": "DecodeParms",
+    "F": "Filter",
+    "H": "Height",
+    "IM": "ImageMask",
+    "I": "Interpolate",
+    "L": "Length",
+    "W": "Width",
 }
 _KNOWN = {*_SHORT.values(), "Intent"}
-_SPACES = {"G": "DeviceGray", "RGB": "DeviceRGB", "CMYK": "DeviceCMYK"}
-_COMPONENTS = {
-    **{"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4, "G": 1, "RGB": 3, "CMYK": 4},
-    **{"I": 1, "Indexed": 1},
-}
+_SPACES = {"G": "DeviceGray", "RGB": "DeviceRGB", "CMYK": "DeviceCMYK", "I": "Indexed"}
+_COMPONENTS = {"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4, "Indexed": 1}
 #: Programs look whether text follows, and take the end for a part of the image if not.
 _END = re.compile(rb"[\t\n\f\r ]?EI(?=[\t\n\f\r ])")
 _AFTER = re.compile(rb"[\t\n\r -~]{0,25}+(?![^\t\n\r -~])")
 _FILTERS = {
-    **{"AHx": "ASCIIHexDecode", "A85": "ASCII85Decode", "LZW": "LZWDecode"},
-    **{"Fl": "FlateDecode", "RL": "RunLengthDecode"},
+    "AHx": "ASCIIHexDecode",
+    "A85": "ASCII85Decode",
+    "CCF": "CCITTFaxDecode",
+    "DCT": "DCTDecode",
+    "Fl": "FlateDecode",
+    "LZW": "LZWDecode",
+    "RL": "RunLengthDecode",
 }
 #: The end of a fax in two dimensions (ITU-T T.6, EOFB), and of a JPEG (T.81, EOI).
 _EOFB = re.compile("(?:0{11}1){2}0{0,7}$")
 _ENDS: dict[str, Callable[[bytes], bool]] = {
-    "CCF": lambda data: bool(_EOFB.search(f"{int.from_bytes(data[-4:]):032b}", 1)),
-    "DCT": lambda data: data.find(b"\xff\xd9") == len(data) - 2,
+    "CCITTFaxDecode": lambda data: bool(
+        _EOFB.search(f"{int.from_bytes(data[-4:]):032b}", 1)
+    ),
+    "DCTDecode": lambda data: data.find(b"\xff\xd9") == len(data) - 2,
 }
 _MAX_OCTETS = 1_000_000  # the standard wants at most 4,096
 
@@ -95,10 +107,8 @@ def _size(image: dict[str, Value]) -> int | None:
     if image.get("ImageMask") is True:
         return -(-width // 8) * height
     space = image.get("ColorSpace")
-    if isinstance(space, list):
-        count = 1 if space and space[0] in {"I", "Indexed"} else None
-    else:
-        count = _COMPONENTS.get(str(space))
+    name = str(space[0] if isinstance(space, list) and space else space)
+    count = _COMPONENTS.get(_SPACES.get(name, name))
     if count is None:
         return None
     return -(-width * count * whole(image.get("BitsPerComponent")) // 8) * height
