@@ -198,7 +198,9 @@ class DocumentNotSignableError(RelyingPartyError):
 
     ``reason`` is stable, for programs: ``broken``, ``empty``, ``encrypted``, ``locked``
     (by an earlier signature), ``xfa``, ``too-long``, ``too-slow``, ``too-much-memory``,
-    ``files`` (their number or names in a container), or ``other``.
+    ``files`` (their number or names in a container), or ``other``. A PDF that programs
+    show differently is ``active`` (it has scripts or actions that change what is
+    shown), ``shown-differently`` (on screen and paper), or ``irregular``.
     """
 
     code = "DOCUMENT_NOT_SIGNABLE"

@@ -48,7 +48,7 @@ FORM = pdf_of(
         "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots[4 0 R]>>",
-        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/P 3 0 R"
+        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/F 4/P 3 0 R"
         "/AP<</N 5 0 R>>>>",
         "<</Subtype/Form/BBox[0 0 9 9]/Length 14>>stream\n0 0 1 9 re f  \nendstream",
     ]

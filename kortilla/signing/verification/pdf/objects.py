@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.actions import POSSIBLY_ACTIVE, active
 from kortilla.signing.verification.pdf.filters import decoded
 from kortilla.signing.verification.pdf.lexical import (
     Name,
@@ -69,6 +70,8 @@ class Reading:
         self.content = content
         self.groups: set[int] = set()
         self.first_page: int | None = None
+        #: The action of some object that runs or changes something (§12.6).
+        self.active = ""
         self._values: dict[Place, Value] = {}
         self._packs: dict[int, tuple[bytes, list[int]]] = {}
         self._kept = self._unpacked = self._read = 0
@@ -177,6 +180,7 @@ class Reading:
         self._count(at - start)
         self._refer(self._named[start], noted, revision)
         self._note(self._named[start], value)
+        self._look_for_actions(value, content, start, at)
         at, kind = after_blanks(content, at), ""
         if isinstance(value, dict) and content.startswith(b"stream", at):
             stream, at = read_stream(content, at, value, self._size(value, revision))
@@ -224,6 +228,12 @@ class Reading:
         if "Linearized" in value and whole(value.get("L")) == len(self.content):
             # It is not linearized any more once something was added (Annex F.4).
             self.first_page = whole(value.get("O"))
+
+    def _look_for_actions(
+        self, value: Value, content: bytes, begin: int, end: int
+    ) -> None:
+        if not self.active and POSSIBLY_ACTIVE.search(content, begin, end):
+            self.active = active(value)
 
     def _read_plain(self, place: Place, revision: int) -> tuple[Value, int]:
         head = OBJECT.match(self.content, place.at)
@@ -297,6 +307,7 @@ class Reading:
             value, end = read(data, place, noted)
             self._refer(number, noted, revision)
             self._note(number, value)
+            self._look_for_actions(value, data, place, end)
             if after_blanks(data, end) != stop and end != stop:
                 raise irregular(f"data between the packed objects in {holder}")
 

@@ -118,15 +118,15 @@ class Timestamps:
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
         trusted = [read_trusted(each.certificate) for each in self._authorities]
         chain = await in_thread(chain_of, own, others, trusted)
-        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
-            return "TIMESTAMP_AUTHORITY_UNKNOWN"
         # The nearest that is listed decides, known by its key: another certificate of
         # it may be in the file. Of several entries it is the weakest.
         counts: dict[bytes, bool] = {}
         for each, subject in zip(self._authorities, trusted, strict=True):
-            known = counts.get(subject.spki, True)
-            counts[subject.spki] = known and each.counts_at(time)
-        if not next(counts[each.spki] for each in chain if each.spki in counts):
+            before = counts.get(subject.spki, True)
+            counts[subject.spki] = before and each.counts_at(time)
+        counted = [counts[each.spki] for each in chain if each.spki in counts]
+        known = chain[-1].fingerprint in {each.fingerprint for each in trusted}
+        if not (known and counted[0]):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         if not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
