@@ -164,17 +164,17 @@ CASES: dict[str, Case] = {
     "a date": Case({}, {50: "<</ModDate(D:2026)/Producer(P)>>"}, "", "/Info 50 0 R"),
     "a title": Case({}, {50: "<</Title(T)>>"}, CHANGED, "/Info 50 0 R"),
     "a date in xmp": Case(
-        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "a")},
-        {50: XMP.replace("{}", "b", 1).replace("{}", "a")},
+        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "aa")},
+        {50: XMP.replace("{}", "bb", 1).replace("{}", "aa")},
         "",
     ),
     "a title in xmp": Case(
-        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "a")},
-        {50: XMP.replace("{}", "b")},
+        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "aa")},
+        {50: XMP.replace("{}", "bb")},
     ),
     "metadata that are a resource, too": Case(
         {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 4: BY_PARENT, 50: XMP},
-        {50: XMP.replace("{}", "b", 1)},
+        {50: XMP.replace("{}", "bb", 1)},
     ),
     "a catalog elsewhere": Case(
         {}, {52: with_store()[1], 49: "<</Certs[50 0 R]>>", 50: DER}, "", "/Root 52 0 R"
@@ -214,7 +214,7 @@ CASES: dict[str, Case] = {
         {60: SHOWN.format(61), 61: SIGNATURE, 62: VELKA_FORM},
         MARK,
     ),
-    "a signature that is cut off": Case({}, signing(), CHANGED, until=-1),
+    "a signature that is cut off": Case({}, signing(), CHANGED, until=-3),
     "a mark that was nothing before": Case(
         {4: resources("/XObject<</X 62 0 R>>")},
         signing(
@@ -262,7 +262,6 @@ CASES: dict[str, Case] = {
             60: SHOWN.replace("/V {} 0 R", ""),
         },
     ),
-    "a field less": Case({}, {1: CATALOG.replace("[6 0 R]", "[]")}),
     "a font for fields": Case(
         {},
         signing(
@@ -314,4 +313,5 @@ async def test_what_comes_later_is_judged_by_what_may_come(
     first = report.signatures[0]
     codes = {each.code for each in first.problems} & {CHANGED, MARK}
     assert codes == {case.code} - {""}, (first.changes, report.problems)
+    assert report.problems == () or case.code == CHANGED
     assert (first.verdict is Verdict.VALID) == (case.code != CHANGED), said(report)

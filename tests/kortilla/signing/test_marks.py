@@ -125,7 +125,7 @@ SAID = {
         "undertecknade den ändrade filen",
     ),
     "en": (
-        "Both signatures are valid. The mark of a later signature was added to a page.",
+        "Both signatures are valid. A later signer added a mark.",
         f"{AINO} signed the document without the mark of {VILLE} on page 1.",
         "The file was changed after it was signed. Don't trust it.",
         "signed the changed file",
