@@ -3,6 +3,7 @@
 
 import asyncio
 import io
+import json
 import os
 import shutil
 import stat
@@ -289,6 +290,33 @@ def test_what_was_signed_of_a_changed_file_is_saved(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     outcome = run("verify", "other.pdf", "--save-signed", "missing")
     assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+def test_a_later_mark_is_named_in_each_form_of_the_result(
+    run: Run, signed: Path, trust: Path
+) -> None:
+    mark = ("--visible", "1:bottom-left")
+    assert run("sign", "a-signed.pdf", *SIGN, *mark).status == 0
+    words = ("verify", "a-signed-signed.pdf", "--trust", str(trust))
+    outcome = run(*words, "--report", "r.json")
+    first, second = outcome.result["files"][0]["signatures"]
+    assert (outcome.status, first["verdict"]) == (0, "valid")
+    [change] = first["changes"]
+    assert (change["kind"], change["page"]) == ("signature", 1)
+    for each, marked in ((first, True), (second, False)):
+        assert ("MARK_ADDED" in {p["code"] for p in each["problems"]}) == marked
+    [file] = json.loads(Path("r.json").read_text())["files"]
+    codes = [{r["code"] for r in each["reasons"]} for each in file["signatures"]]
+    assert ["MARK_ADDED" in each for each in codes] == [True, False]
+    told = run(*words, "--lang", "en", json=False)
+    name = "AINO SPECIMEN-VIRTANEN"
+    said = f"{name} signed the document without the mark of {name} on page 1."
+    head, verdict, mark_added, first_signer, added, *_ = told.lines
+    assert head.endswith("Test card. This is not a real person's signature.")
+    assert verdict == "  Both signatures are valid."
+    assert mark_added == "  A later signer added a mark."
+    assert (first_signer, added) == (f"  1. {name}: valid", f"    {said}")
+    assert told.lines[-1] == "  The option --save-signed saves what was signed."
 
 
 @pytest.fixture
