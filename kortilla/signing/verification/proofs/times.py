@@ -115,18 +115,13 @@ class Timestamps:
         """Return a code for why a timestamp proves nothing, or an empty text."""
         if time > until + _SKEW:
             return "TIME_IN_FUTURE" if until == self._at else "TIMESTAMP_BROKEN"
+        anchors = [
+            each.certificate for each in self._authorities if each.counts_at(time)
+        ]
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
-        trusted = [read_trusted(each.certificate) for each in self._authorities]
+        trusted = [read_trusted(each) for each in anchors]
         chain = await in_thread(chain_of, own, others, trusted)
-        # The nearest that is listed decides, known by its key: another certificate of
-        # it may be in the file. Of several entries it is the weakest.
-        counts: dict[bytes, bool] = {}
-        for each, subject in zip(self._authorities, trusted, strict=True):
-            before = counts.get(subject.spki, True)
-            counts[subject.spki] = before and each.counts_at(time)
-        counted = [counts[each.spki] for each in chain if each.spki in counts]
-        known = chain[-1].fingerprint in {each.fingerprint for each in trusted}
-        if not (known and counted[0]):
+        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         if not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
