@@ -52,12 +52,7 @@ async def judge_listed(
     begin, end = certificate.not_valid_before, certificate.not_valid_after
     signed = time or at
     found = await find_issuer(
-        lists,
-        certificate,
-        others,
-        at=min(max(signed, begin), end),
-        proven=proven,
-        now=at,
+        lists, certificate, others, at=min(max(signed, begin), end), now=at
     )
     if found is None:
         lacks = lists.outdated(at) or lists.broken
@@ -90,11 +85,11 @@ def _problems(found: Authority, *, proven: bool) -> list[Problem]:
         return [Problem("TRUST_LIST_OUTDATED", found.territory)]
     if not found.granted:
         return [Problem("AUTHORITY_NOT_GRANTED")]
+    if found.qualification == "none":
+        return [Problem("NOT_QUALIFIED")]
     if not (proven or found.granted_since):
         # A holder of its key could sign today, with a time of before.
         return [Problem("AUTHORITY_WITHDRAWN")]
-    if found.qualification == "none":
-        return [Problem("NOT_QUALIFIED")]
     return []
 
 
