@@ -28,6 +28,7 @@ from kortilla.errors import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
+    PasswordTooSlowError,
     RecipientUnsuitableError,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "NotEncryptedError",
     "OtherRecipientError",
     "PasswordRecipient",
+    "PasswordTooSlowError",
     "Recipient",
     "RecipientUnsuitableError",
     "RsaPadding",

@@ -27,6 +27,7 @@ from kortilla.encryption import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
+    PasswordTooSlowError,
     RsaPadding,
     decrypt,
     read_recipients,
@@ -71,6 +72,7 @@ _MOST_NAMES = 3
 Reason = Literal[
     "not-encrypted",
     "unsupported",
+    "password-slow",
     "other-recipient",
     "no-password",
     "altered",
@@ -81,6 +83,7 @@ Reason = Literal[
 _MESSAGES: dict[Reason, str] = {
     "not-encrypted": "This is not an encrypted file, or a part of it is missing.",
     "unsupported": "The file is encrypted in a way that Kortilla does not know.",
+    "password-slow": "The file makes a computer work too long to try its password.",
     "other-recipient": "The file is encrypted for somebody else.",
     "no-password": "No password decrypts this file, only a card.",
     "altered": "The file can't be decrypted. It was changed, or encrypted wrongly.",
@@ -337,6 +340,8 @@ def _refused(path: Path, error: EncryptionError) -> FileNotDecryptableError:
             )
         case NotEncryptedError():
             return FileNotDecryptableError(path, "not-encrypted")
+        case PasswordTooSlowError():
+            return FileNotDecryptableError(path, "password-slow")
         case EncryptionUnsupportedError():
             return FileNotDecryptableError(path, "unsupported")
     return FileNotDecryptableError(path, "altered")
