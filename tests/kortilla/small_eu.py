@@ -40,6 +40,7 @@ _NAMESPACES = (
     'xmlns:sie="http://uri.etsi.org/TrstSvc/SvcInfoExt/eSigDir-1999-93-EC-TrustedList/#"'
 )
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+POLICY = "1.3.6.1.4.1.51361.1.1.1"
 
 
 @dataclass(frozen=True)
@@ -354,6 +355,29 @@ def qualified_leaf(ca: CA, **more: Any) -> Leaf:
             **more,
         },
     )
+
+
+def qualify(*qualifiers: str, criteria: str = "", how: str = "atLeastOne") -> str:
+    """Return the extension Qualifications, by default for certificates of POLICY."""
+    criteria = criteria or policies(POLICY)
+    names = "".join(
+        f'<sie:Qualifier uri="{TL}SvcInfoExt/{each}"/>' for each in qualifiers
+    )
+    return (
+        '<Extension Critical="true"><sie:Qualifications><sie:QualificationElement>'
+        f"<sie:Qualifiers>{names}</sie:Qualifiers>"
+        f'<sie:CriteriaList assert="{how}">{criteria}</sie:CriteriaList>'
+        "</sie:QualificationElement></sie:Qualifications></Extension>"
+    )
+
+
+def policies(*oids: str) -> str:
+    found = "".join(
+        "<sie:PolicyIdentifier><xades:Identifier>"
+        f"urn:oid:{each}</xades:Identifier></sie:PolicyIdentifier>"
+        for each in oids
+    )
+    return f"<sie:PolicySet>{found}</sie:PolicySet>"
 
 
 def keep(each: NationalList, *, now: datetime) -> KeptList:

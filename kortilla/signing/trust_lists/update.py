@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ from kortilla.signing.trust_lists.entries import (
 from kortilla.signing.trust_lists.store import (
     EU,
     LIST_OF_LISTS,
+    LONGEST,
     KeptList,
     ListOfLists,
     TrustLists,
@@ -49,6 +50,8 @@ _MOST_PIVOTS = 20
 _MEDIA_TYPE = "application/vnd.etsi.tsl+xml"
 #: TS 119 612 v2.1.1 to v2.2.1, and v2.3.1 on.
 _VERSIONS = {5, 6}
+#: How far this computer's clock may be behind those of who issues lists.
+_SKEW = timedelta(minutes=15)
 
 
 Problem = Literal[
@@ -58,7 +61,9 @@ Problem = Literal[
     "signer",
     "territory",
     "older",
+    "changed",
     "outdated",
+    "dates",
     "storage",
 ]
 
@@ -138,6 +143,16 @@ class _Update:
             kept = self._kept.of_lists is not None
             return [Fetched("EU", error.problem, str(error), kept)]
         wanted = _national(of_lists)
+        # Lists go whose country or signer the newest list of lists names no more: the
+        # number of a list that a retired key signed must not outdo the genuine one's.
+        self._kept = TrustLists.load(self._folder, lists=self._lists)
+        gone = []
+        for name in store.names(self._folder):
+            if name != LIST_OF_LISTS and name not in self._kept.by_territory:
+                try:
+                    self._remove(name)
+                except _RefusedError as error:
+                    gone.append(Fetched(name, error.problem, str(error)))
         done = 1
 
         async def one(territory: str, pointers: list[Pointer]) -> Fetched:
@@ -150,13 +165,7 @@ class _Update:
 
         progress(1, len(wanted) + 1)
         fetched = await asyncio.gather(*(one(*each) for each in wanted.items()))
-        for territory in sorted(self._kept.by_territory.keys() - wanted.keys()):
-            # It is not one of the lists any more.
-            try:
-                self._remove(territory)
-            except _RefusedError as error:
-                fetched.append(Fetched(territory, error.problem, str(error)))
-        return [Fetched("EU", octets=octets), *fetched]
+        return [Fetched("EU", octets=octets), *fetched, *gone]
 
     async def _list_of_lists(self) -> tuple[TrustList, int]:
         lists = self._lists
@@ -175,7 +184,7 @@ class _Update:
         if before is None:  # nothing of this list of lists has led to those kept
             for name in store.names(self._folder):
                 self._remove(name)
-        kept = self._kept_list(found, document, lists.address, lists.signers)
+        kept = self._kept_list(read, document, lists.address, lists.signers)
         self._write(LIST_OF_LISTS, kept)
         return found, len(document)
 
@@ -222,7 +231,7 @@ class _Update:
                 read = await _read(document)
                 signers = set(map(fingerprint, pointer.signers))
                 self._check(read, signers, territory, "EUgeneric", before)
-                kept = self._kept_list(_list_of(read), document, pointer.address, ())
+                kept = self._kept_list(read, document, pointer.address, ())
                 self._write(territory, kept)
             except _RefusedError as error:
                 refused = error
@@ -245,18 +254,28 @@ class _Update:
             raise _RefusedError("territory", f"{found.territory}, {found.list_type}")
         if found.version not in _VERSIONS:
             raise _RefusedError("not-a-list", f"version {found.version}")
-        if before is not None and _age(found) < _age(before.trust_list):
-            numbers = f"{found.sequence} after {before.trust_list.sequence}"
-            raise _RefusedError("older", numbers)
         if found.next_update is None or found.next_update < self._at:
             due = "closed" if found.next_update is None else f"{found.next_update}"
             raise _RefusedError("outdated", due)
+        times = f"{found.issued} to {found.next_update}"
+        if found.issued > self._at + _SKEW:
+            raise _RefusedError("dates", times)
+        if found.next_update > found.issued + LONGEST:
+            raise _RefusedError("dates", times)
+        if before is not None:
+            known = before.trust_list
+            numbers = f"{found.sequence} after {known.sequence}"
+            if found.sequence < known.sequence:
+                raise _RefusedError("older", numbers)
+            # Each issue has a number of its own (TS 119 612 §5.3.2).
+            if found.sequence == known.sequence and found != known:
+                raise _RefusedError("changed", numbers)
 
     def _kept_list(
-        self, found: TrustList, document: bytes, address: str, pins: tuple[str, ...]
+        self, read: ReadList, document: bytes, address: str, pins: tuple[str, ...]
     ) -> KeptList:
-        sha256 = hashlib.sha256(document).hexdigest()
-        return KeptList(found, sha256, address, self._at, pins)
+        sha256, signer = hashlib.sha256(document).hexdigest(), fingerprint(read.signer)
+        return KeptList(_list_of(read), sha256, address, self._at, pins, signer)
 
     def _write(self, name: str, kept: KeptList) -> None:
         try:
@@ -310,10 +329,6 @@ def _own_signers(found: TrustList) -> set[str]:
         if pointer.list_type == "EUlistofthelists"
         for each in pointer.signers
     }
-
-
-def _age(found: TrustList) -> tuple[int, datetime]:
-    return found.sequence, found.issued
 
 
 def _national(found: TrustList) -> dict[str, list[Pointer]]:

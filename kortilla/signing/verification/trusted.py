@@ -29,18 +29,18 @@ _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 class TimestampAuthority:
     """A certificate (DER) that may vouch for timestamps: a CA's, or a service's.
 
-    It counts for timestamps between two times, as a trust list has them. None is no
-    limit.
+    ``granted`` says from when until when a trusted list vouches for it, which is never
+    for an empty one; None is until now. Without ``granted`` it always counts.
     """
 
     certificate: bytes
-    since: datetime | None = None
-    until: datetime | None = None
+    granted: tuple[tuple[datetime, datetime | None], ...] | None = None
 
     def counts_at(self, time: datetime) -> bool:
         """Return whether it counts for a timestamp of a time."""
-        return (self.since is None or self.since <= time) and (
-            self.until is None or time <= self.until
+        return self.granted is None or any(
+            since <= time and (until is None or time < until)
+            for since, until in self.granted
         )
 
 

@@ -143,7 +143,11 @@ def _published(**changes: Any) -> Spoil:
         ("outdated", _published(next_update=timedelta(seconds=-1))),
         ("outdated", _published(next_update=None)),
         ("older", _published(sequence=6)),
-        ("older", _published(issued=timedelta(days=-3))),
+        ("changed", _published(issued=timedelta(days=-1))),
+        ("changed", _published(provider="SPECIMEN Eosti")),
+        ("dates", _published(issued=timedelta(hours=1), sequence=8)),
+        ("dates", _published(next_update=timedelta(days=200), sequence=8)),
+        ("dates", _published(next_update=timedelta(days=36525), sequence=8)),
         ("not-a-list", lambda eu: _serve(eu, b"<html/>")),
         ("unreachable", lambda eu: eu.server.handlers.pop("EE.xml")),
         ("unreachable", _redirected("file:///etc/passwd")),
@@ -161,7 +165,7 @@ async def test_a_refused_list_leaves_the_one_that_was_kept(
     assert problems(fetched) == {"EE": problem}
     assert fetched["EE"].kept
     assert (tmp_path / "EE.json").read_bytes() == before
-    if problem != "older":
+    if problem not in {"older", "changed"}:
         fetched = await fetch(eu, tmp_path / "new")
         assert problems(fetched) == {"EE": problem}
         assert not fetched["EE"].kept
@@ -215,6 +219,46 @@ async def test_limits_of_size_and_time_hold(
     assert "no answer" in fetched["EU"].detail
 
 
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_list_goes_with_its_signer_and_so_does_its_number(
+    eu: SmallEU, tmp_path: Path, comes: bool
+) -> None:
+    """A retired key has signed a list with a high number, which was kept."""
+    eu.change("EE", authorities=[], sequence=999_999_999)
+    eu.publish()
+    await fetch(eu, tmp_path)
+    eu.signers["EE"] = list_signer("SPECIMEN next Signer of EE")
+    eu.change("EE", signer=eu.signers["EE"], sequence=8)
+    eu.publish(sequence=8)
+    if not comes:
+        eu.server.handlers.pop("EE.xml")
+    fetched = await fetch(eu, tmp_path)
+    kept = TrustLists.load(tmp_path, lists=eu.lists).by_territory
+    if comes:
+        assert problems(fetched) == {}
+        assert kept["EE"].trust_list.sequence == 8
+    else:
+        assert problems(fetched) == {"EE": "unreachable"}
+        assert not fetched["EE"].kept
+        assert not (tmp_path / "EE.json").exists()
+        assert sorted(kept) == ["BE", "LV"]
+
+
+async def test_a_list_whose_signer_is_named_no_more_does_not_count(
+    eu: SmallEU, tmp_path: Path
+) -> None:
+    """As where an update was stopped after it kept the list of lists."""
+    await fetch(eu, tmp_path)
+    forged = (tmp_path / "EE.json").read_bytes()
+    eu.signers["EE"] = list_signer("SPECIMEN next Signer of EE")
+    eu.publish(sequence=8)
+    await fetch(eu, tmp_path)
+    (tmp_path / "EE.json").write_bytes(forged)
+    lists = TrustLists.load(tmp_path, lists=eu.lists)
+    assert sorted(lists.by_territory) == ["BE", "LV"]
+    assert lists.missing() == {"EE"}
+
+
 async def test_a_withdrawn_country_is_forgotten(eu: SmallEU, tmp_path: Path) -> None:
     await fetch(eu, tmp_path)
     del eu.countries["LV"]
@@ -234,6 +278,9 @@ async def test_a_withdrawn_country_is_forgotten(eu: SmallEU, tmp_path: Path) -> 
         ("territory", {"list_type": "EUgeneric"}),
         ("outdated", {"next_update": timedelta(days=-1)}),
         ("older", {"sequence": 6}),
+        ("changed", {"information": ["http://127.0.0.1/other.xml"]}),
+        ("dates", {"issued": timedelta(hours=1), "sequence": 8}),
+        ("dates", {"next_update": timedelta(days=200), "sequence": 8}),
     ],
 )
 async def test_a_refused_list_of_lists_leads_nowhere(
