@@ -114,7 +114,6 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
 TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     ("made", VALID, ""): {
         "a pdf with a visible mark": lambda maker: maker.pdf(visible=True),
-        "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
         "a pdf whose author allows a second signature": lambda maker: again(
             maker, by_author(maker, make_pdf(), MDPPerm.FILL_FORMS)
         ),
@@ -156,6 +155,8 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
     },
     ("made", CANT_SAY, "IRREGULAR"): {
+        # PDFium shows nothing of the objects beyond the size.
+        "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
         "a lenient pdf signed twice": lambda maker: again(maker, maker.pdf(SLOPPY)),
         "a zip bomb that states a small size": lambda maker: then(
             maker.container({"a.txt": bytes(1_000_000)}),

@@ -47,7 +47,9 @@ def examine_irregular(content: bytes, found: Found) -> Findings:
         raise
     except Exception as error:  # of pyHanko, any
         found = broken(error) if found.code == "IRREGULAR" else found
-    findings.problems.append(found)
+    codes = {p.code for each in findings.signatures for p in each.problems}
+    if found.code != "IRREGULAR" or "CHANGED_AFTER_SIGNING" not in codes:
+        findings.problems.append(found)
     return findings
 
 

@@ -38,7 +38,7 @@ def judge_later(reading: Reading, revision: int) -> Later:
         if changes.left:
             raise refuse(f"the object {min(changes.left)}, which nothing needs")
         adds = changes.signed or changes.has_data or changes.has_field
-        if changes.written.places and not adds:
+        if changes.written.places and not (adds or changes.has_dates):
             raise refuse("an update that adds nothing")
     except RefusedError as error:
         return Later(refused=error.found.detail or error.found.code)

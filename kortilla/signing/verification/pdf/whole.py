@@ -30,10 +30,11 @@ _VERSION = re.compile(r"[12]\.[0-7]")
 class Whole(Changes):
     """Explains the trailer, the catalog, and the security store.
 
-    A revision that ``has_data`` adds validation data.
+    A revision that ``has_data`` adds validation data. One that ``has_dates`` says when
+    and by which program it was written.
     """
 
-    has_data = False
+    has_data = has_dates = False
 
     def check_whole(self) -> None:
         """Explain them. Raises ``RefusedError`` for what may not come later."""
@@ -64,6 +65,7 @@ class Whole(Changes):
         if self.own(info, "the information", 0) or not same(before.get("Info"), info):
             before, after = (dictionary(x, "the information") for x in (was, now))
             self.differing(before, after, OF_INFO, "the information")
+            self.has_dates = True
 
     # ----------------------------------------------------------------- the catalogue
 
@@ -99,6 +101,7 @@ class Whole(Changes):
         before = self.old.data(old) if old is not None else b""
         if not same_xmp(before, self.new.data(new)):
             raise refuse("the metadata")
+        self.has_dates = True
 
     def _check_extensions(self, value: Value) -> None:
         """Check that these are what developers say of their versions (§7.12)."""
