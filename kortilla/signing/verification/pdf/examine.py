@@ -62,7 +62,7 @@ def examine_pdf(content: bytes) -> Findings:
         reading = Reading(content)
         fields = signature_fields(reading.view())
     except RefusedError as error:
-        if error.found.code == "ENCRYPTED":
+        if error.found.code in {"ENCRYPTED", "TOO_LARGE"}:
             return Findings("pdf", problems=[error.found])
         return examine_irregular(content, error.found)
     return _Examination(reading, fields).findings
