@@ -41,6 +41,7 @@ from tests.kortilla.signing_parts import (
     digest,
     make_pdf,
     page_answer,
+    pdf_of,
     prepared_pdf,
 )
 from tests.support import warm_python
@@ -53,6 +54,11 @@ ROOT = Path(__file__).parents[3]
 def numbers(count: int) -> bytes:
     """Return a PDF with a list of numbers, each of which takes 7 µs and 250 octets."""
     return make_pdf(catalog="/A[" + "0 " * count + "]")
+
+
+def objects(count: int) -> bytes:
+    """Return a PDF with objects, each of which takes 10 µs and 600 octets to verify."""
+    return pdf_of(["<</Type/Catalog>>", *count * ["<</A 1>>"]])
 
 
 @pytest.fixture
@@ -244,7 +250,7 @@ async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
     assert caught.value.reason == reason
     # The next caller has a process again.
     assert await asyncio.gather(*(prepare() for _ in range(10)))
-    report = await verify_document(pdf, trusted=TrustedCAs())
+    report = await verify_document(objects(250_000), trusted=TrustedCAs())
     assert report.verdict is Verdict.CANT_SAY
     assert [each.code for each in report.problems] == [reason.replace("-", "_").upper()]
 
