@@ -94,13 +94,21 @@ class UserCertificateRevokedError(RelyingPartyError):
     """The certificate, or the issuing CA's, has been revoked.
 
     ``since`` is when, as the authority dates it; None if that is not known.
+    ``keeps_timestamps``: it states a reason for which those of a time-stamping service
+    from before stay (RFC 3161 §4).
     """
 
     code = "USER_CERTIFICATE_REVOKED"
 
-    def __init__(self, message: str = "", *, since: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        since: datetime | None = None,
+        keeps_timestamps: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.since = since
+        self.since, self.keeps_timestamps = since, keeps_timestamps
 
 
 class RevocationCheckFailedError(RelyingPartyError):
@@ -190,7 +198,9 @@ class DocumentNotSignableError(RelyingPartyError):
 
     ``reason`` is stable, for programs: ``broken``, ``empty``, ``encrypted``, ``locked``
     (by an earlier signature), ``xfa``, ``too-long``, ``too-slow``, ``too-much-memory``,
-    ``files`` (their number or names in a container), or ``other``.
+    ``files`` (their number or names in a container), or ``other``. A PDF that programs
+    show differently is ``active`` (it has scripts or actions that change what is
+    shown), ``shown-differently`` (on screen and paper), or ``irregular``.
     """
 
     code = "DOCUMENT_NOT_SIGNABLE"
@@ -250,6 +260,12 @@ class NotEncryptedError(EncryptionError):
     """The data are no encrypted message, or it is cut or malformed."""
 
     code = "NOT_ENCRYPTED"
+
+
+class TrailingDataError(EncryptionError):
+    """Something follows the message, which nothing encrypts or protects."""
+
+    code = "TRAILING_DATA"
 
 
 class EncryptionUnsupportedError(EncryptionError):

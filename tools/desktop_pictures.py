@@ -3,8 +3,9 @@
 
 Usage: ``python -m tools.desktop_pictures FOLDER LANGUAGE [VARIANT…]``
 
-Without a variant it draws each page; ``states`` draws other states of the pages, and
-``dark``, ``large`` and ``contrast`` draw the pages in that look.
+Without a variant it draws each page; ``states`` draws other states of the pages,
+``states-large`` the same in large text, and ``dark``, ``large`` and ``contrast`` draw
+the pages in that look.
 """
 
 import json
@@ -25,6 +26,7 @@ from PySide6.QtWidgets import QApplication
 
 from kortilla.signing.verification import (
     CertificateFacts,
+    Change,
     DocumentReport,
     Problem,
     SignatureReport,
@@ -49,6 +51,7 @@ _READER = "Esimerkkilukija CR-100"
 _FOLDER = Path("/home/aino/Asiakirjat")
 _HOLDER = "Aino SPECIMEN-POHJALAINEN"
 _LEASE, _ANNEX = "Vuokrasopimus – hyresavtal 2026.pdf", "Liite 1.pdf"
+_SALE = "Kauppakirja – köpebrev.pdf"
 
 
 #: Goes to a page, and fills it.
@@ -145,9 +148,12 @@ def _show_signed(window: Window) -> None:
     window.pages["sign"]._ended({"files": made})  # type: ignore[attr-defined] # as above
 
 
-def _show_checked(
-    *problems: str, issuer: str = "authority", stamp: TimestampReport | None = None
-) -> Show:
+def _signature(
+    *problems: str,
+    issuer: str = "authority",
+    stamp: TimestampReport | None = None,
+    **more: Any,
+) -> SignatureReport:
     then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
     answers = {
         "DIGEST_MISMATCH": "not-asked",
@@ -162,7 +168,7 @@ def _show_checked(
         number=1,
         place="Signature1",
         intact="DIGEST_MISMATCH" not in problems,
-        signer=Signer("SPECIMEN-POHJALAINEN Aino", "", "", "99902038C"),
+        signer=_signer("SPECIMEN-POHJALAINEN", "Aino", "99902038C"),
         certificate=certificate,
         issuer=issuer,  # type: ignore[arg-type] # one of its values
         time=then,
@@ -177,17 +183,37 @@ def _show_checked(
         location="",
         problems=tuple(map(Problem, problems)),
         revocation_source="network" if stamp is None else "file",
+        revision_length=245_678,
     )
-    path = _FOLDER / f"{Path(_LEASE).stem}-allekirjoitettu.pdf"
-    checked = CheckedFile(path, DocumentReport("pdf", (signature,)))
+    return replace(signature, **more)
+
+
+def _signer(surname: str, given_name: str, satu: str) -> Signer:
+    return Signer(f"{surname} {given_name}", surname, given_name, satu)
+
+
+def _show_checked(
+    *signatures: SignatureReport, file: str = _LEASE, known: bool = True
+) -> Show:
+    path = _FOLDER / f"{Path(file).stem}-allekirjoitettu.pdf"
+    checked = CheckedFile(path, DocumentReport("pdf", signatures))
 
     def show(window: Window) -> None:
         window.show_page("check")
         page = window.pages["check"]
-        page._set_authority(issuer == "authority")  # type: ignore[attr-defined] # as above
+        page._set_authority(known)  # type: ignore[attr-defined] # of its class
         page._set([checked])  # type: ignore[attr-defined] # as above
 
     return show
+
+
+def _two_signers() -> Show:
+    """Show a file that two people signed, the second with a visible mark."""
+    mark = Change("signature", "Signature2", 1, (56.0, 56.0, 254.0, 113.0))
+    first = _signature("MARK_ADDED", changes=(mark,))
+    ville = _signer("SPECIMEN-VIRTANEN", "Ville", "999001115")
+    second = _signature(number=2, place="Signature2", signer=ville)
+    return _show_checked(first, second)
 
 
 def _show_findings(window: Window) -> None:
@@ -349,7 +375,7 @@ def _show_not_opened(window: Window) -> None:
 EACH: Mapping[str, Show] = {
     "card": _show_card(_card()),
     "sign": _choose_files,
-    "check": _show_checked(),
+    "check": _show_checked(_signature()),
     "encrypt": _choose_recipients,
     "self-check": _show_findings,
     "settings": _show_settings,
@@ -370,13 +396,17 @@ STATES: Mapping[str, Show] = {
     "sign-progress": _show_progress,
     "sign-done": _show_signed,
     "check-empty": lambda window: window.show_page("check"),
-    "check-changed": _show_checked("DIGEST_MISMATCH"),
-    "check-no-answer": _show_checked("REVOCATION_UNKNOWN"),
-    "check-not-asked": _show_checked("REVOCATION_NOT_ASKED"),
+    "check-signers": _two_signers(),
+    "check-forged": _show_checked(_signature("CHANGED_AFTER_SIGNING"), file=_SALE),
+    "check-changed": _show_checked(_signature("DIGEST_MISMATCH")),
+    "check-no-answer": _show_checked(_signature("REVOCATION_UNKNOWN")),
+    "check-not-asked": _show_checked(_signature("REVOCATION_NOT_ASKED")),
     "check-timestamp": _show_checked(
-        stamp=TimestampReport(None, "SPECIMEN Aikaleimat", True, True)
+        _signature(stamp=TimestampReport(None, "SPECIMEN Aikaleimat", True, True))
     ),
-    "check-unknown": _show_checked("NO_TRUST", issuer="unknown"),
+    "check-unknown": _show_checked(
+        _signature("NO_TRUST", issuer="unknown"), known=False
+    ),
     "encrypt-empty": _show_no_own_card,
     "encrypt-doubt": _show_doubts,
     "encrypt-progress": _show_encrypting,
@@ -387,18 +417,18 @@ STATES: Mapping[str, Show] = {
     "encrypt-refused": _show_not_opened,
     "settings-history": _show_history,
 }
-VARIANTS = ("dark", "large", "contrast")
+VARIANTS = ("dark", "large", "states-large", "contrast")
 
 
 def draw(target: Path, language: str, variant: str = "") -> Iterator[Path]:
     """Draw a variant of all pages, and yield the files. ``target`` is a folder."""
-    application = offscreen_application(2.0 if variant == "large" else 1.0)
+    application = offscreen_application(2.0 if "large" in variant else 1.0)
     if variant == "dark":
         application.setPalette(palette_of(DARK))
     if variant == "contrast":
         application.setPalette(plain_palette(dark=False))
-    shown = STATES if variant == "states" else EACH
-    middle = f"{variant}-" if variant in VARIANTS else ""
+    shown = STATES if "states" in variant else EACH
+    middle = f"{variant.removeprefix('states-')}-" if variant in VARIANTS else ""
     for name, show in shown.items():
         background = Still()
         with tempfile.TemporaryDirectory() as home:

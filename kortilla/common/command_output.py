@@ -8,6 +8,7 @@ from contextvars import ContextVar
 import click
 
 from kortilla.common import JsonObject
+from kortilla.common.escaping import escape_text
 
 _json_wanted = ContextVar("json_wanted", default=False)
 
@@ -57,7 +58,7 @@ def print_words(words: Iterable[str]) -> None:
     """Print lines for people on standard output, unless scripts get JSON."""
     if not _json_wanted.get():
         for line in words:
-            click.echo(line)
+            click.echo(escape_text(line))
 
 
 def print_error(
@@ -85,4 +86,4 @@ def _one_line(result: object) -> str:
 
 def say(words: str) -> None:
     """Print on standard error what goes on or what fails, in words for people."""
-    click.echo(words, err=True)
+    click.echo(escape_text(words), err=True)

@@ -53,6 +53,22 @@ def escape_name(name: str) -> str:
     return shown
 
 
+def file_name(name: str) -> str:
+    """Return a name for a new file, which is shown as it is.
+
+    Each character that ``escape_name`` escapes anywhere becomes ``_``, and a space of
+    another kind a space.
+    """
+    return "".join(
+        " "
+        if unicodedata.category(c) == "Zs"
+        else "_"
+        if _garbles(c) or c in _SEPARATORS
+        else c
+        for c in name
+    )
+
+
 def escape_text(text: str) -> str:
     """Return a text with invisible characters escaped, except line ends and tabs."""
     lines = text.replace("\r\n", "\n")

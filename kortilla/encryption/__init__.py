@@ -29,6 +29,7 @@ from kortilla.errors import (
     NotEncryptedError,
     OtherRecipientError,
     RecipientUnsuitableError,
+    TrailingDataError,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Recipient",
     "RecipientUnsuitableError",
     "RsaPadding",
+    "TrailingDataError",
     "checked_recipient",
     "decrypt",
     "encrypt",

@@ -8,7 +8,11 @@ a limit, and parsed by asn1crypto.
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from kortilla.errors import EncryptionUnsupportedError, NotEncryptedError
+from kortilla.errors import (
+    EncryptionUnsupportedError,
+    NotEncryptedError,
+    TrailingDataError,
+)
 
 SEQUENCE, SET, OCTET_STRING = 0x30, 0x31, 0x04
 #: [0] of a constructed value, and of a primitive one.
@@ -67,6 +71,11 @@ class Reader:
             self._end_mark()
         elif end != self._position:
             raise NotEncryptedError("a value has more parts than are known")
+
+    def end(self) -> None:
+        """Raise ``TrailingDataError`` unless the source ends here."""
+        if self._source.read(1):
+            raise TrailingDataError("something follows the message")
 
     def next(self) -> Header | None:
         """Read the next value's header, or return None at the end of this value."""

@@ -175,9 +175,9 @@ def decrypt(
     A ``key`` that is a function is called once the message is known to be whole, so
     that a card's PIN is asked only then. ``source`` must be seekable: it is read twice.
     **What was written to ``sink`` must be thrown away if this raises**: it may have
-    been changed. Raises ``NotEncryptedError``, ``EncryptionUnsupportedError``,
-    ``OtherRecipientError``, ``DecryptionFailedError``, and what the key and the
-    streams raise.
+    been changed. Raises ``NotEncryptedError``, ``TrailingDataError`` for anything
+    after the message, ``EncryptionUnsupportedError``, ``OtherRecipientError``,
+    ``DecryptionFailedError``, and what the key and the streams raise.
     """
     stream = BytesIO(source) if isinstance(source, bytes) else source
     start = stream.tell()
@@ -208,7 +208,7 @@ def decrypt(
 def read_recipients(source: bytes | BinaryIO, *, whole: bool = False) -> Recipients:
     """Return whom a message is for. Raises as ``decrypt``; no key is needed.
 
-    With ``whole`` it also checks that the message has its end.
+    With ``whole`` it also checks that the message has its end, and nothing after it.
     """
     stream = BytesIO(source) if isinstance(source, bytes) else source
     message = _Message(stream)
@@ -264,6 +264,7 @@ class _Message:
         for _ in self.content():
             pass
         self.read_end()
+        self._reader.end()
         self.decryptor(bytes(self.key_size))
 
     def read_end(self) -> None:

@@ -37,8 +37,8 @@ from kortilla.errors import (
     OtherRecipientError,
 )
 
-#: So a file can't keep a computer busy by PBKDF2.
-_MAX_ITERATIONS = 10_000_000
+#: So a file can't keep a computer busy by PBKDF2 for more than about a second.
+_MAX_ITERATIONS = 2_000_000
 MAX_RECIPIENTS = 1000
 _MAX_NAME = 300
 _PASSWORD_HASHES: dict[str, hashes.HashAlgorithm] = {

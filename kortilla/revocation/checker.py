@@ -37,6 +37,7 @@ from kortilla.revocation.interface import (
     NoAnswerError,
     Reason,
     RevocationStatus,
+    Revoked,
     Tally,
     named,
 )
@@ -347,7 +348,7 @@ class Revocation:
                         verdict.unchecked_responder, subject, issuer
                     )
         if verdict.revoked:
-            raise _revoked(subject, "OCSP", host, verdict.revoked_at)
+            raise _revoked(subject, "OCSP", host, verdict.revoked)
         return _Answer(answer, verdict.next_update, about_responder)
 
     async def _check_responder(
@@ -387,7 +388,7 @@ class Revocation:
         ):
             found = await self._lists.find(subject, issuer, addresses=addresses)
         if found.lists(subject.serial):
-            raise _revoked(subject, "CRL", host, found.revoked_at(subject.serial))
+            raise _revoked(subject, "CRL", host, found.revoked(subject.serial))
         with named(UserCertificateCRLCheckFailedError, host):
             subject.check_still_known(found.this_update, since=found.expired_since)
         return found
@@ -427,9 +428,11 @@ def _of(subject: Subject) -> str:
 
 
 def _revoked(
-    subject: Subject, what: str, host: str, since: datetime | None
+    subject: Subject, what: str, host: str, revoked: Revoked
 ) -> UserCertificateRevokedError:
     whose = "The issuing CA's certificate" if subject.is_ca else "The certificate"
     return UserCertificateRevokedError(
-        f"{whose} has been revoked ({what}, {host}).", since=since
+        f"{whose} has been revoked ({what}, {host}).",
+        since=revoked.since,
+        keeps_timestamps=revoked.keeps_timestamps,
     )

@@ -16,7 +16,7 @@ from asn1crypto import core, crl, x509
 from kortilla.common.files import open_regular
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.interface import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import verify
 
 # Object identifiers below 2.5.29, in DER.
@@ -25,6 +25,8 @@ _REASON_CODE, _HOLD_INSTRUCTION, _INVALIDITY_DATE = (
     _ID_CE + bytes((n,)) for n in (21, 23, 24)
 )
 _DELTA, _SCOPE, _CERTIFICATE_ISSUER = (_ID_CE + bytes((n,)) for n in (27, 28, 29))
+#: unspecified, affiliationChanged, superseded, cessationOfOperation (ENUMERATED).
+_KEEPING = {bytes((0x0A, 1, reason)) for reason in (0, 3, 4, 5)}
 _EXPIRED_TOO = _ID_CE + bytes((60,))  # expiredCertsOnCRL, ITU-T X.509 §9.5.2.8
 
 _BUCKETS = 1 << 14
@@ -68,25 +70,28 @@ class RevocationList:
                 return True
         return False
 
-    def revoked_at(self, serial: int) -> datetime | None:
-        """Return when a certificate was revoked, or became invalid if that is earlier.
+    def revoked(self, serial: int) -> Revoked:
+        """Return what the CRL says of a certificate that it lists.
 
-        None if it is not on the CRL, or on one that is too long to be kept, or has a
-        date that can't be read.
+        That is nothing on one that is too long to be kept, or that can't be read.
         """
-        if self.encoded is None or not self.lists(serial):
-            return None
-        wanted, times = der.integer(serial), []
+        if self.encoded is None:
+            return Revoked()
+        wanted, times, reasons = der.integer(serial), [], []
         entries = _split(der.SignedPart.parse(self.encoded).signed)[2]
         try:
             for number, date, extensions in _entries(entries):
                 if number == wanted:
+                    more = _extensions(extensions)
                     times.append(_time(date.whole))
-                    times += _invalidity(extensions)
+                    if _INVALIDITY_DATE in more:  # RFC 5280 §5.3.2
+                        invalid = _time(more[_INVALIDITY_DATE], core.GeneralizedTime)
+                        times.append(invalid)
+                    reasons.append(more.get(_REASON_CODE))
         except Exception:
             # asn1crypto raises undocumented exceptions on odd input.
-            return None
-        return min(times)
+            return Revoked()
+        return Revoked(min(times), all(each in _KEEPING for each in reasons))
 
     def check_covers(self, subject: Subject, addresses: tuple[str, ...]) -> None:
         """Raise ``NoAnswerError`` unless the CRL covers such a certificate.
@@ -204,15 +209,10 @@ def _entries(
         start = entry.end
 
 
-def _invalidity(extensions: der.Element | None) -> list[datetime]:
-    """Return since when the key may have been another's (RFC 5280 §5.3.2)."""
-    return [
-        _time(value, core.GeneralizedTime)
-        for oid, _, value in map(
-            der.extension, () if extensions is None else der.children(extensions)
-        )
-        if oid == _INVALIDITY_DATE
-    ]
+def _extensions(encoded: der.Element | None) -> dict[bytes, bytes]:
+    """Return the values of an entry's extensions by OID."""
+    every = () if encoded is None else der.children(encoded)
+    return {oid: value for oid, _, value in map(der.extension, every)}
 
 
 def _read(signed: der.Element, encoded: bytes | None) -> RevocationList:

@@ -139,6 +139,20 @@ def named(
         raise error(f"{what}, {host}: {fault}", reason=fault.reason.value) from fault
 
 
+@dataclass(frozen=True)
+class Revoked:
+    """The revocation of a certificate.
+
+    ``since`` is when, as the CA dates it, or when the certificate became invalid if
+    that is earlier. None is not known. ``keeps_timestamps``: the reason is stated, and
+    none for which timestamps from before fall (RFC 3161 §4): unspecified,
+    affiliationChanged, superseded or cessationOfOperation.
+    """
+
+    since: datetime | None = None
+    keeps_timestamps: bool = False
+
+
 #: Hosts come from certificates of trusted CAs alone, so there are few.
 _MOST_SOURCES = 100
 

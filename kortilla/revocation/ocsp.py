@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asn1crypto import core, x509
+from cryptography.x509 import ReasonFlags
 from cryptography.x509.ocsp import (
     OCSPCertStatus,
     OCSPSingleResponse,
@@ -20,7 +21,7 @@ from cryptography.x509.ocsp import (
 
 from kortilla.revocation import der
 from kortilla.revocation.certificates import Subject, same_name
-from kortilla.revocation.interface import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import is_issued_by, verify
 
 #: RFC 9654 §2.1: clients send 32 octets.
@@ -37,6 +38,21 @@ _BASIC_RESPONSE = bytes.fromhex("06092B0601050507300101")
 #: ecdsa-with-SHA256, and an empty signature.
 _ANY_SIGNATURE = bytes.fromhex("300A06082A8648CE3D040302 030100")
 _SUCCESSFUL, _VERSION_1 = bytes.fromhex("0A0100"), bytes.fromhex("A003020100")
+#: What may be critical in a responder's certificate (RFC 5280 §4.2).
+_KNOWN_CRITICAL = {
+    "basic_constraints",
+    "certificate_policies",
+    "extended_key_usage",
+    "key_usage",
+    "ocsp_no_check",
+    "subject_alt_name",
+}
+_KEEPING = {
+    ReasonFlags.unspecified,
+    ReasonFlags.affiliation_changed,
+    ReasonFlags.superseded,
+    ReasonFlags.cessation_of_operation,
+}
 _FAILURES = {
     1: "malformed request",
     2: "internal error",
@@ -63,13 +79,11 @@ class Rules:
 class Response:
     """The answer of a trustworthy responder.
 
-    ``revoked_at`` is when the certificate was revoked, as the CA dates it.
     ``unchecked_responder`` is the responder's certificate if its revocation must be
     checked, because it lacks id-pkix-ocsp-nocheck.
     """
 
-    revoked: bool
-    revoked_at: datetime | None
+    revoked: Revoked | None
     produced_at: datetime
     next_update: datetime | None
     unchecked_responder: x509.Certificate | None
@@ -206,14 +220,18 @@ def _response(
         raise NoAnswerError(
             Reason.UNKNOWN, "the responder does not know the certificate."
         )
-    revoked = single.certificate_status is not OCSPCertStatus.GOOD
-    if not revoked:
+    revoked = None
+    if single.certificate_status is OCSPCertStatus.GOOD:
         known_since = more.get(_ARCHIVE_CUTOFF)
         subject.check_still_known(single.this_update_utc, since=known_since)
-    dates = (single.revocation_time_utc, more.get(_INVALIDITY_DATE))
+    else:
+        dates = (single.revocation_time_utc, more.get(_INVALIDITY_DATE))
+        revoked = Revoked(
+            min((each for each in dates if each is not None), default=None),
+            single.revocation_reason in _KEEPING,
+        )
     return Response(
         revoked,
-        min((each for each in dates if each is not None), default=None),
         content.produced_at,
         single.next_update_utc,
         responder,
@@ -457,6 +475,7 @@ def _is_authorised(
         and responder.is_valid(at)
         and extended is not None
         and "ocsp_signing" in extended.native
+        and certificate.critical_extensions <= _KNOWN_CRITICAL
         and (usage is None or "digital_signature" in usage.native)
         and is_issued_by(encoded, issuer.spki)
     )

@@ -30,6 +30,9 @@ from kortilla.signing.appearance import shown_of_page, stamp_style
 from kortilla.signing.exchange import Placeholder
 from kortilla.signing.state import HASHES, Digest, PreparedSignature
 from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.objects import Reading
+from kortilla.signing.verification.pdf.pages import check_shown
 from kortilla.validation.leaf import ExactCertificate
 
 #: Bytes kept free for the signature besides its certificates: an RSA-8192 signature and
@@ -37,6 +40,27 @@ from kortilla.validation.leaf import ExactCertificate
 _ROOM_FOR_SIGNATURE = 4096
 _ROOM_FOR_TIMESTAMP = 12 * 1024
 _MAX_FIELDS = 10_000
+#: The reason and words for what ``check_shown`` finds.
+_REASONS = {
+    "ACTIVE_CONTENT": (
+        "active",
+        "The PDF has a program or an action that can change what it shows.",
+    ),
+    "IRREGULAR": (
+        "irregular",
+        "The PDF is written so that programs may show different things.",
+    ),
+    "SHOWN_DIFFERENTLY": (
+        "shown-differently",
+        "The PDF shows other things on paper than on screen, or in some programs.",
+    ),
+    "TOO_LARGE": ("too-much-memory", "The PDF takes too much memory to read."),
+    "TOO_SLOW": ("too-slow", "The PDF takes too long to read."),
+    "XFA_FORM": (
+        "xfa",
+        "The PDF is an XFA form, of which programs show different things.",
+    ),
+}
 
 
 def put_placeholder(wanted: Placeholder, pdf: bytes) -> tuple[JsonObject, bytes]:
@@ -48,12 +72,8 @@ def put_placeholder(wanted: Placeholder, pdf: bytes) -> tuple[JsonObject, bytes]
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
     if writer.security_handler is not None:
         raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
-    if "/AcroForm" in writer.root and "/XFA" in writer.root["/AcroForm"]:
-        raise DocumentNotSignableError(
-            "The PDF is an XFA form, of which programs show different things.",
-            reason="xfa",
-        )
     names = _check_earlier(writer)
+    _check_shown(pdf)
     name = wanted.field_name or _free_name("Signature", names)
     box, turn = _place(wanted, writer)
     signer = PdfSigner(
@@ -144,6 +164,16 @@ def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
                 reason="locked",
             )
     return {name for name, _, _ in enumerate_sig_fields(writer)}
+
+
+def _check_shown(pdf: bytes) -> None:
+    """Refuse what programs show differently, which no verification calls valid."""
+    try:
+        check_shown(Reading(pdf), [-1])
+    except RefusedError as error:
+        code = error.found.code
+        reason, message = _REASONS.get(code, _REASONS["IRREGULAR"])
+        raise DocumentNotSignableError(message, reason=reason) from error
 
 
 def embed(

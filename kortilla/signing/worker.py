@@ -158,6 +158,7 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
 
     ``content`` is None for a signature whose file is not there.
     """
+    from kortilla.signing.verification.archives import archive_in
     from kortilla.signing.verification.cms_signature import examine_cms
     from kortilla.signing.verification.container import examine_container
     from kortilla.signing.verification.pdf.examine import examine_pdf
@@ -168,11 +169,15 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
         return examine_container(content)
     if b"%PDF-" in content[:_HEADER_WITHIN]:
         try:
-            return examine_pdf(content)
+            findings = examine_pdf(content)
         except (MemoryError, SystemError):
             raise
         except Exception as error:  # pyHanko raises any exception for broken files
             return Findings("pdf", problems=[broken(error)])
+        ends = [each.revision_length or len(content) for each in findings.signatures]
+        if ends and (kind := archive_in(content, ends)):
+            findings.problems.append(Found("ARCHIVE_INSIDE", kind))
+        return findings
     if content.startswith((b"\x30", b"-----BEGIN")):
         return examine_cms(content, None)
     return Findings("unknown", problems=[Found("NOT_A_SIGNED_FORMAT")])

@@ -9,6 +9,7 @@ refuses those of FINEID cards.
 
 import base64
 import mimetypes
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -49,6 +50,7 @@ ECDSA, RSA = (
     }
     for name in ("ecdsa", "rsa")
 )
+_ENCODING = re.compile(r"<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\"']*)")
 _UNSIGNED = XADES + "UnsignedSignatureProperties"
 _TYPES = mimetypes.MimeTypes()  # without the system's own files
 
@@ -82,10 +84,15 @@ def parse(document: bytes, *, comments: bool = True) -> Element:
     """Parse an XML document without loading anything that it names.
 
     Without ``comments`` there are none in it, as in its canonical form. Raises
-    ``ValueError`` for what is not well-formed or not UTF-8, and ``ForbiddenXmlError``
-    for a document type declaration, which could define entities.
+    ``ValueError`` for what is not well-formed or not UTF-8, also by its declaration,
+    which other programs follow, and ``ForbiddenXmlError`` for a document type
+    declaration, which could define entities.
     """
-    if "<!DOCTYPE" in document.decode("utf-8"):
+    text = document.decode("utf-8-sig")
+    declared = _ENCODING.match(text)
+    if declared and declared[1].lower() != "utf-8":
+        raise ValueError(f"the declared encoding {declared[1]}")
+    if "<!DOCTYPE" in text:
         raise ForbiddenXmlError("a document type declaration")
     parser = etree.XMLParser(
         encoding="utf-8",

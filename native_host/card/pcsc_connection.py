@@ -406,6 +406,10 @@ class PcscConnection(CardConnection):
             state = found[0][1] & ~ReaderState.CHANGED
             if not state & ReaderState.PRESENT:
                 raise CardRemovedError(f"The card was taken away. ({step}: {code:08X})")
+        if code in {Code.UNPOWERED_CARD, Code.PROTO_MISMATCH}:
+            # It answered before. pcscd takes its power where another program's
+            # disconnection meets a connection, and says so of the next command.
+            raise CardResetError(f"The card lost its power. ({step}: {code:08X})")
         raise CardMuteError(f"The card does not answer. ({step}: {code:08X})")
 
 

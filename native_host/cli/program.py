@@ -15,6 +15,7 @@ from kortilla.common.command_output import (
     error_result,
     print_error,
     print_result,
+    say,
 )
 from kortilla.mock_card.errors import MockCardError
 from native_host import VERSION
@@ -96,7 +97,9 @@ def run(arguments: Sequence[str]) -> int:
             args=arguments, prog_name="kortilla", standalone_mode=False
         )
     except click.UsageError as error:
-        error.show(sys.stderr)
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().removesuffix("\n"))
         print_result(error_result(InvalidArgumentError.code, error.format_message()))
         return 2
     except KortillaError as error:

@@ -60,7 +60,7 @@ def verify(
     """Say who signed files, and whether they are intact.
 
     FILE is a signed PDF, an ASiC container, or a .p7s beside the file that it is of.
-    The exit status is 0 for valid, 1 for not valid, 2 for can't say.
+    The exit status is 0 if all are valid, 1 if one is not valid, 3 for can't say.
     """
     if signed_file and (len(files) > 1 or files[0].suffix.lower() != ".p7s"):
         raise click.UsageError("--file names the file of one .p7s.")
@@ -107,7 +107,7 @@ def verify(
             lines.append(f"  {texts['saved.how']}")
     verdict = check.worst_verdict(checked)
     print_result({"verdict": verdict, "files": fields}, lines)
-    return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)
+    return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 3)
 
 
 def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:

@@ -29,7 +29,10 @@ from native_host.operations.documents import MAX_DOCUMENTS
 
 Kind = Literal["pdf", "container"]
 #: Why a PDF can't have a signature of its own, though a container can hold it.
-_FOR_CONTAINERS = {"encrypted", "locked", "too-much-memory", "too-slow", "xfa"}
+_FOR_CONTAINERS = {
+    *("active", "encrypted", "irregular", "locked", "shown-differently"),
+    *("too-much-memory", "too-slow", "xfa"),
+}
 
 
 @dataclass(frozen=True)

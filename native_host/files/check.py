@@ -70,7 +70,8 @@ async def check_files(
     """Verify files. A ``.p7s`` is checked with the file that it is of.
 
     That is ``signed_file``, or the one beside it whose name lacks ``.p7s``. If that is
-    not there and ``paths`` has one other file, it is that.
+    not there and ``paths`` has one other file, it is that. That file has no report of
+    its own unless it has signatures of its own, or the ``.p7s`` can't be read.
 
     ``trust`` is a folder of CA certificates. The authority's are known by their
     fingerprints, and any other is one of test cards, except in Kortilla's own folder:
@@ -96,16 +97,22 @@ async def check_files(
     signed = _signed_files(paths, signed_file)
     basis = Basis(utc_now(), not offline, trusted)
     async with nullcontext() if offline else asking() as revocation:
-        return [
-            await _check(path, signed.get(path), basis, revocation)
-            for path in paths
-            if path not in signed.values()
+        checked = [
+            await _check(path, signed.get(path), basis, revocation) for path in paths
         ]
+    covered = {signed.get(each.path) for each in checked if each.report is not None}
+    return [
+        each for each in checked if each.path not in covered or _has_signatures(each)
+    ]
 
 
 def worst_verdict(checked: Sequence[CheckedFile]) -> Verdict:
     """Return the verdict on all files: not valid, can't say, or valid."""
     return worst([each.verdict for each in checked])
+
+
+def _has_signatures(checked: CheckedFile) -> bool:
+    return checked.report is not None and bool(checked.report.signatures)
 
 
 def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path, Path]:
@@ -117,7 +124,7 @@ def _signed_files(paths: Sequence[Path], signed_file: Path | None) -> dict[Path,
     others = [path for path in paths if path not in found]
     if len(found) == len(others) == 1:
         [(signature, beside)] = found.items()
-        if not beside.exists():
+        if signature.exists() and not beside.exists():
             return {signature: others[0]}
     return found
 

@@ -28,6 +28,7 @@ from kortilla.encryption import (
     NotEncryptedError,
     OtherRecipientError,
     RsaPadding,
+    TrailingDataError,
     decrypt,
     read_recipients,
 )
@@ -70,6 +71,7 @@ _MOST_NAMES = 3
 
 Reason = Literal[
     "not-encrypted",
+    "trailing-data",
     "unsupported",
     "other-recipient",
     "no-password",
@@ -80,6 +82,7 @@ Reason = Literal[
 #: password.
 _MESSAGES: dict[Reason, str] = {
     "not-encrypted": "This is not an encrypted file, or a part of it is missing.",
+    "trailing-data": "After the encrypted message, the file has more, not encrypted.",
     "unsupported": "The file is encrypted in a way that Kortilla does not know.",
     "other-recipient": "The file is encrypted for somebody else.",
     "no-password": "No password decrypts this file, only a card.",
@@ -337,6 +340,8 @@ def _refused(path: Path, error: EncryptionError) -> FileNotDecryptableError:
             )
         case NotEncryptedError():
             return FileNotDecryptableError(path, "not-encrypted")
+        case TrailingDataError():
+            return FileNotDecryptableError(path, "trailing-data")
         case EncryptionUnsupportedError():
             return FileNotDecryptableError(path, "unsupported")
     return FileNotDecryptableError(path, "altered")

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import file_name
 from kortilla.common.files import read_regular
 from kortilla.encryption import (
     EncryptionError,
@@ -123,11 +123,18 @@ def _find(file: BinaryIO) -> tuple[Headers, Iterator[bytes]]:
 
 
 def _until(file: BinaryIO, marks: set[bytes]) -> Iterator[bytes]:
-    """Read lines, or pieces of long ones, and over the first line of the marks."""
+    """Read lines, or pieces of long ones, and over the first line of the marks.
+
+    The end of the line before that belongs to it (RFC 2046 §5.1.1).
+    """
+    last = b""
     while line := file.readline(_PIECE):
         if line.startswith(b"--") and line.rstrip() in marks:
+            yield last.removesuffix(b"\n").removesuffix(b"\r")
             return
-        yield line
+        yield last
+        last = line
+    yield last
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -234,7 +241,7 @@ class Letter:
         if self._outer is None:
             return wanted
         name = plain_name(re.split(r"[/\\]", self._outer.name)[-1])
-        return wanted.with_name(escape_name(name.lstrip(". ")) or wanted.stem)
+        return wanted.with_name(file_name(name.lstrip(". ")) or wanted.stem)
 
 
 def plain_name(name: str) -> str:

@@ -40,7 +40,7 @@ from native_host.files.report_fields import (
     Timestamp,
 )
 from native_host.files.sources import FileNotWritableError, shown_path
-from native_host.files.targets import Target
+from native_host.files.targets import Target, safe_path
 
 _Use = Literal["authority", "test", "timestamps"]
 _M = TypeVar("_M", bound=BaseModel)
@@ -210,6 +210,7 @@ def save(
 
     Raises as ``check_place``, and ``FileNotWritableError``.
     """
+    path = safe_path(path)
     files = [each.path for each in checked] + [each.of for each in checked if each.of]
     check_place(path, files, replace=replace)
     made = Target.reserve(path, len(content), set()).publish(content)

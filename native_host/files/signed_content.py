@@ -8,6 +8,7 @@ and only this user can read the new ones.
 import hashlib
 from pathlib import Path
 
+from kortilla.common.escaping import file_name
 from kortilla.common.files import make_folder, read_regular
 from kortilla.signing.verification import (
     SignatureReport,
@@ -19,7 +20,7 @@ from native_host.errors import KortillaError
 from native_host.files import words
 from native_host.files.check import CheckedFile
 from native_host.files.sources import FileNotWritableError, shown_path
-from native_host.files.targets import Target
+from native_host.files.targets import Target, safe_path
 
 _PRIVATE = 0o600
 
@@ -80,7 +81,7 @@ def _save_files(checked: CheckedFile, folder: Path, language: str) -> list[Path]
     saved = []
     try:
         for name, data in signed_files(content, report):
-            path = own / name
+            path = own.joinpath(*map(file_name, name.split("/")))
             make_folder(path.parent)
             saved.append(_write(checked, path, data))
     except OSError as error:
@@ -91,13 +92,13 @@ def _save_files(checked: CheckedFile, folder: Path, language: str) -> list[Path]
 
 def _new_folder(wanted: Path) -> Path:
     """Create a folder with a free name. Raises ``FileNotWritableError``."""
-    number, path = 1, wanted
+    number, path = 1, safe_path(wanted)
     while True:
         try:
             path.mkdir(0o700)
         except FileExistsError:
             number += 1
-            path = wanted.with_name(f"{wanted.name}-{number}")
+            path = safe_path(wanted.with_name(f"{wanted.name}-{number}"))
         except OSError as error:
             message = f"{shown_path(path)} can't be made: {error.strerror}."
             raise FileNotWritableError(message, path) from error

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from kortilla.common.escaping import file_name
 from kortilla.common.locks import lock_file
 from native_host.files.sources import FileNotWritableError, shown_path
 from native_host.platform import system
@@ -28,6 +29,11 @@ ENCRYPTED = ".p7m"
 _MAX_NAME_BYTES, _MAX_SUFFIX_BYTES = 255, 64
 _PREFIX, _SUFFIX = ".kortilla-", ".part"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+
+
+def safe_path(path: Path) -> Path:
+    """Return a path whose name is one for a new file."""
+    return path.with_name(file_name(path.name))
 
 
 class Target:
@@ -51,6 +57,8 @@ class Target:
     ) -> Self:
         """Reserve a place for ``size`` bytes under a free name like ``wanted``.
 
+        Of that, no control or direction character stays.
+
         ``taken`` are paths to avoid; the new one is added. ``mode`` are the rights of
         the file, less those that the umask takes. If one of ``sources``, of which the
         file is made, came from the internet, it is marked so, as Windows does. Raises
@@ -58,7 +66,7 @@ class Target:
         """
         path = next(
             each
-            for each in _names_like(wanted)
+            for each in _names_like(safe_path(wanted))
             if each not in taken and not os.path.lexists(each)
         )
         taken.add(path)

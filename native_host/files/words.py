@@ -29,8 +29,6 @@ _LONGEST_NAME = 64
 _LISTS = {"GR": "EL", "GB": "UK"}
 #: Notes that another sentence about the signature says already.
 _SAID = {"CLAIMED_TIME"}
-#: Of a longer given name, a button says nothing.
-_LONGEST_GIVEN = 20
 
 
 def load(language: str) -> Mapping[str, str]:
@@ -247,12 +245,15 @@ def reassuring(signature: SignatureReport, report: DocumentReport) -> bool:
 
 
 def given_name(signature: SignatureReport) -> str:
-    """Return the first given name of a signer who is known, or an empty text."""
+    """Return the first given name of a signer who is known, or an empty text.
+
+    It is of letters and hyphens only: a button takes other signs for its own.
+    """
     signer = signature.signer
     if signer is None or signature.issuer == "unknown":
         return ""
-    name, *_ = [*printable(signer.given_names).split(), ""]
-    return name if len(name) <= _LONGEST_GIVEN else ""
+    name, *_ = [*signer.given_names.split(), ""]
+    return name if name.replace("-", "").isalpha() else ""
 
 
 def additions(
@@ -300,7 +301,7 @@ def describe_problems(
     """Return the sentences about problems of a file or a signature."""
     # A code of a newer library has its English sentence.
     return [
-        texts.get(problem.code, problem.message)
+        texts.get(problem.code, problem.message).replace("{names}", problem.detail)
         for problem in problems
         if problem.code not in _SAID
     ]

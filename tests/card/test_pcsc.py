@@ -318,8 +318,10 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
         (await asyncio.to_thread(OtherProgram, exclusive=False)).close()
         # The connection sent nothing, so it did not reset the other program's card.
         assert mock.resets == resets
-        keeper.close()
+        # pcscd may take the card's power where the last disconnection meets the next
+        # connection.
         assert len(await sign(source)) == 96
+        keeper.close()
 
 
 @isolated

@@ -99,6 +99,8 @@ HOSTILE: dict[str, tuple[Callable[[MockCardState], bytes], str]] = {
     "empty": (lambda _: b"", "not-encrypted"),
     "cut": (lambda card: message(recipient(card))[:-30], "not-encrypted"),
     "more": (lambda card: message(recipient(card))[:-2] + b"\x04\x00", "not-encrypted"),
+    "octets after it": (lambda card: message(recipient(card)) + b"\0", "trailing-data"),
+    "two": (lambda card: message(recipient(card)) * 2, "trailing-data"),
     "huge": (lambda _: b"\x30\x88" + b"\x7f" * 8 + CONTENT, "not-encrypted"),
     "nested": (lambda _: b"\x30\x80" * 100_000, "unsupported"),
     "10,000 recipients": (_many, "unsupported"),

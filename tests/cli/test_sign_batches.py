@@ -361,5 +361,7 @@ def test_only_what_a_container_can_hold_is_advised(folder: Path) -> None:
         with large.open("wb") as file:
             file.truncate(size)
         assert fits_container(large, "too-long") is fits
+    for reason in ("active", "irregular", "shown-differently", "xfa"):
+        assert fits_container(large, reason)
     for reason in ("broken", "empty", "gone", "unreadable", "files"):
         assert not fits_container(large, reason)

@@ -166,7 +166,7 @@ def test_files_for_the_archive_are_valid_and_nobody_is_asked_about_the_signer(
     Path("trust/stamping.der").rename(folder / "a.der")
     assert run(*words).status == 0
     (folder / "a.der").rename("elsewhere.der")
-    assert run(*words).status == 2
+    assert run(*words).status == 3
     for each in ("root", "issuing"):
         Path(f"trust/{each}.der").rename(folder / f"{each}.der")
     for file in run(*words).result["files"]:

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.usefixtures("no_copies")
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
 TITLE = "Kortilla: sign"
+SCRIPT = "/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>"
+DIFFERENT = "shown-differently", "paper"
 XFA = "/AcroForm<</XFA[(a)(b)]/Fields[]>>"
 
 
@@ -139,6 +141,9 @@ def test_files_of_one_name_are_told_apart_but_not_in_a_container(
     ("name", "content", "reason", "said"),
     [
         ("xfa.pdf", make_pdf(catalog=XFA), "xfa", "XFA"),
+        ("ohjelma.pdf", make_pdf(catalog=SCRIPT), "active", "program"),
+        ("salkku.pdf", make_pdf(catalog="/Collection<<>>"), *DIFFERENT),
+        ("virhe.pdf", make_pdf(") Tj --1 w ("), "irregular", "different"),
         ("rikki.pdf", make_pdf()[:150], "broken", "PDF"),
         ("tyhja.pdf", b"", "empty", "empty"),
         ("suuri.pdf", 200_000_000, "too-long", "100 MB"),

@@ -116,6 +116,24 @@ def test_a_disk_that_is_full_at_the_end_leaves_nothing(folder: Path) -> None:
     assert names(folder) == set()
 
 
+@pytest.mark.parametrize(
+    ("wanted", "made"),
+    [
+        ("a\u202efdp\x1b[2J.pdf", "a_fdp_[2J.pdf"),
+        ("a\n\u2066b\u2028\u200b.pdf", "a__b__.pdf"),
+        ("a\u2215b\\c.pdf", "a_b_c.pdf"),
+        (os.fsdecode(b"sopimus\xe4.pdf"), "sopimus_.pdf"),
+        ("klo\xa03.pdf", "klo 3.pdf"),
+        ("äiti ja isä.pdf", "äiti ja isä.pdf"),
+    ],
+)
+def test_a_new_file_has_a_name_that_is_shown_as_it_is(
+    folder: Path, wanted: str, made: str
+) -> None:
+    Target.reserve(folder / wanted, 10, set()).publish(b"signed")
+    assert names(folder) == {made}
+
+
 def test_a_name_is_shortened_to_what_the_disk_can_hold(folder: Path) -> None:
     (folder / f"{'ä' * 125}.pdf").touch()
     target = Target.reserve(folder / f"{'ä' * 140}.pdf", 10, set())

@@ -3,6 +3,7 @@
 
 import asyncio
 import io
+import json
 import os
 import shutil
 import stat
@@ -101,7 +102,7 @@ def test_what_a_known_ca_issued_is_valid_and_marked_as_a_test_cards(
 
 def test_without_a_folder_it_says_what_it_can_not_judge(run: Run) -> None:
     outcome = run("verify", "a-signed.pdf", "--offline")
-    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    assert (outcome.status, outcome.result["verdict"]) == (3, "cant-say")
     told = run("verify", "a-signed.pdf", "--offline", json=False).words
     assert "It could not be confirmed that the signature is valid." in told
     # The signer is named, but not as somebody who is known to have signed.
@@ -120,8 +121,8 @@ def test_the_worst_of_several_files_decides(
         ("a-signed.pdf",): (0, "valid", set()),
         ("changed.pdf",): (1, "not-valid", {"DIGEST_MISMATCH"}),
         ("a.pdf",): (1, "not-valid", {"NOT_SIGNED"}),
-        ("plain.txt",): (2, "cant-say", {"NOT_A_SIGNED_FORMAT"}),
-        ("a-signed.pdf", "plain.txt"): (2, "cant-say", set()),
+        ("plain.txt",): (3, "cant-say", {"NOT_A_SIGNED_FORMAT"}),
+        ("a-signed.pdf", "plain.txt"): (3, "cant-say", set()),
         ("a-signed.pdf", "plain.txt", "changed.pdf"): (1, "not-valid", set()),
     }
     for files, (status, verdict, wanted) in table.items():
@@ -157,10 +158,39 @@ def test_a_file_that_can_not_be_read_is_not_judged(run: Run, signed: Path) -> No
     os.mkfifo(signed / "pipe")
     for name in ("missing.pdf", "pipe", "."):
         outcome = run("verify", name, "--offline")
-        assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+        assert (outcome.status, outcome.result["verdict"]) == (3, "cant-say")
         assert outcome.result["files"][0]["error"]
     told = run("verify", "pipe", "--offline", "--lang", "fi", json=False)
     assert "Tiedostoa ei voi lukea." in told.words
+
+
+@pytest.mark.parametrize("signed_format", ["a-signed.pdf", "b.asice"])
+@pytest.mark.parametrize("missing", ["missing.p7s", "{}.p7s", "gone.asice"])
+def test_a_missing_file_hides_no_verdict_on_another(
+    run: Run, trust: Path, signed_format: str, missing: str
+) -> None:
+    missing = missing.format(signed_format)
+    words = ("verify", signed_format, missing, "--trust", str(trust))
+    outcome = run(*words, "--report", "out.json")
+    report = json.loads(Path("out.json").read_text())
+    for result in (outcome.result, report):
+        first, second = result["files"]
+        assert (first["verdict"], second["verdict"]) == ("valid", "cant-say")
+        assert second["error"] == "No such file or directory"
+    assert outcome.status == 3
+    told = run(*words, json=False)
+    assert f"{signed_format}: Test card." in told.words
+    assert f"{missing}: The file can't be read.\n  No such file or" in told.words
+    assert run("verify", "a.pdf", *words[1:]).status == 1
+
+
+def test_a_file_with_signatures_of_its_own_is_judged_beside_its_p7s(
+    run: Run, signed: Path, trust: Path
+) -> None:
+    (signed / "b.asice.p7s").write_bytes(b"0\x80")
+    outcome = run("verify", "b.asice", "b.asice.p7s", "--trust", str(trust))
+    first, second = outcome.result["files"]
+    assert (first["verdict"], second["verdict"]) == ("valid", "cant-say")
 
 
 async def _detach(folder: Path) -> Path:
@@ -188,14 +218,14 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
     (signed / "c.txt.p7s").write_bytes(b"0\x80")
     outcome = run("verify", "c.txt", "c.txt.p7s", "--offline")
     assert [each["file"] for each in outcome.result["files"]] == ["c.txt.p7s"]
-    assert outcome.status == 2
+    assert outcome.status == 3
     table = {
         "apart/c.p7s --file b.txt": (0, set()),
         "b.txt apart/c.p7s": (0, set()),
         "apart/c.p7s --file other.txt": (1, {"DIGEST_MISMATCH"}),
         "apart/c.p7s other.txt": (1, {"DIGEST_MISMATCH"}),
-        "apart/c.p7s": (2, {"NO_CONTENT"}),
-        "apart/c.p7s b.txt other.txt": (2, {"NO_CONTENT"}),
+        "apart/c.p7s": (3, {"NO_CONTENT"}),
+        "apart/c.p7s b.txt other.txt": (3, {"NO_CONTENT"}),
     }
     for arguments, (status, wanted) in table.items():
         outcome = run("verify", *arguments.split(), *trusted)
@@ -207,7 +237,7 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
     (signed / "apart" / "c").write_text("other")
     assert run("verify", "apart/c.p7s", "b.txt", *trusted).status == 1
     missing = run("verify", "apart/c.p7s", "--file", "gone.txt", *trusted, json=False)
-    assert missing.status == 2
+    assert missing.status == 3
     assert "gone.txt: No such file or directory" in missing.words
     for wrong in (["b.asice"], ["apart/c.p7s", "b.asice"]):
         outcome = run("verify", *wrong, "--file", "b.txt")
@@ -220,7 +250,7 @@ def test_a_test_cards_ca_counts_only_where_somebody_names_it(
     shutil.copytree(trust, own_folder())
     words = ("verify", "a-signed.pdf")
     outcome = run(*words)
-    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    assert (outcome.status, outcome.result["verdict"]) == (3, "cant-say")
     monkeypatch.setenv("KORTILLA_TRUST", str(trust))
     outcome = run(*words)
     assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
@@ -291,6 +321,33 @@ def test_what_was_signed_of_a_changed_file_is_saved(
     assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
 
 
+def test_a_later_mark_is_named_in_each_form_of_the_result(
+    run: Run, signed: Path, trust: Path
+) -> None:
+    mark = ("--visible", "1:bottom-left")
+    assert run("sign", "a-signed.pdf", *SIGN, *mark).status == 0
+    words = ("verify", "a-signed-signed.pdf", "--trust", str(trust))
+    outcome = run(*words, "--report", "r.json")
+    first, second = outcome.result["files"][0]["signatures"]
+    assert (outcome.status, first["verdict"]) == (0, "valid")
+    [change] = first["changes"]
+    assert (change["kind"], change["page"]) == ("signature", 1)
+    for each, marked in ((first, True), (second, False)):
+        assert ("MARK_ADDED" in {p["code"] for p in each["problems"]}) == marked
+    [file] = json.loads(Path("r.json").read_text())["files"]
+    codes = [{r["code"] for r in each["reasons"]} for each in file["signatures"]]
+    assert ["MARK_ADDED" in each for each in codes] == [True, False]
+    told = run(*words, "--lang", "en", json=False)
+    name = "AINO SPECIMEN-VIRTANEN"
+    said = f"{name} signed the document without the mark of {name} on page 1."
+    head, verdict, mark_added, first_signer, added, *_ = told.lines
+    assert head.endswith("Test card. This is not a real person's signature.")
+    assert verdict == "  Both signatures are valid."
+    assert mark_added == "  A later signer added a mark."
+    assert (first_signer, added) == (f"  1. {name}: valid", f"    {said}")
+    assert told.lines[-1] == "  The option --save-signed saves what was signed."
+
+
 @pytest.fixture
 def in_finland() -> Iterator[None]:
     """The computer's time zone is Finland's."""
@@ -330,8 +387,27 @@ def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> Non
     told = run("verify", hostile, "--offline", json=False).words
     assert "\\u{1B}]0;x\\u{7}\\u{202E}cisa.asice: " in told
     outcome = run("verify", hostile, "--offline")
-    assert outcome.status in (1, 2)
+    assert outcome.status in (1, 3)
     assert (told + outcome.lines[0]).replace("\n", "").isprintable()
+
+
+def test_what_was_signed_gets_no_hostile_name(run: Run, signed: Path) -> None:
+    for end in (".pdf", ".asice"):
+        shutil.copy(next(signed.glob(f"[ab]*{end}")), signed / f"c\u202e\x1b{end}")
+    (signed / "saved").mkdir()
+    files = ("c\u202e\x1b.pdf", "c\u202e\x1b.asice")
+    run("verify", *files, "--offline", "--save-signed", "saved", "--lang", "en")
+    run("verify", *files, "--offline", "--report", "saved/r\u202e.json")
+    made = {str(each.relative_to("saved")) for each in Path("saved").rglob("*")}
+    assert {"c__-as-signed", "c__-as-signed/b.txt", "r_.json"} <= made
+    assert all(each.isprintable() for each in made)
+
+
+def test_a_hostile_argument_is_shown_escaped(run: Run) -> None:
+    hostile = "c\x1b[2J\u202ecisa"
+    for words in (("doctor", hostile), ("verify", f"--{hostile}"), (hostile,)):
+        told = run(*words, json=False).words
+        assert told.replace("\n", "").isprintable(), words
 
 
 def test_the_authority_is_asked_about_revocation_unless_offline(
@@ -344,7 +420,7 @@ def test_the_authority_is_asked_about_revocation_unless_offline(
     assert "CERTIFICATE_REVOKED" in codes(outcome.result["files"][0])
     assert service.count == 1
     outcome = run(*words, "--offline")
-    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    assert (outcome.status, outcome.result["verdict"]) == (3, "cant-say")
     assert "REVOCATION_NOT_ASKED" in codes(outcome.result["files"][0])
     assert service.count == 1
 
@@ -370,7 +446,7 @@ def test_a_good_file_without_an_answer_is_no_warning_and_says_what_is_missing(
     texts = catalogue.load(language)
     for more, said in (("--offline",), unasked), ((), unanswered):
         told = run(*words, *more, json=False)
-        assert told.status == 2
+        assert told.status == 3
         assert said in told.words
         assert "SPECIMEN-" in told.words.split(said)[0]
         assert texts["verdict.cant-say"] not in told.words

@@ -86,7 +86,7 @@ async def _main(only: str, against: Path | None) -> int:
             signs = " ".join(_SIGNS[each] for each in shown.values())
             verdicts = f"{earlier:10}{report.verdict:10}"
             print(f"{signs:10} {verdicts} {case.name}", flush=True)
-            if fault := defect(case, report.verdict, shown):
+            if fault := defect(case, report, shown):
                 wrong.append(fault)
             differs = "other" in shown.values()
             counts[f"{report.verdict}{', shown otherwise' * differs}"] += 1

@@ -21,6 +21,8 @@ HEAD = b"%PDF-1.7\n"
 SOPIMUS, VELKA = (
     f"BT /F 24 Tf 72 720 Td ({text}) Tj ET" for text in ("Sopimus", "VELKA 100000")
 )
+#: The entries of a form that may draw on the whole page.
+COVER = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>"
 _HEX_OF_SIGNATURE = 6000
 _RANGES = b"[0 0000000000 0000000000 0000000000]"
 #: The dictionary of a signature, which ``sealed`` fills in.
@@ -174,3 +176,36 @@ async def sealed(
     value: bytes = signature.dump().hex().encode()
     assert len(value) <= _HEX_OF_SIGNATURE
     return pdf[: begin + 1] + value + pdf[begin + 1 + len(value) :]
+
+
+async def signed_again(
+    maker: Maker,
+    pdf: bytes,
+    objects: Objects,
+    *,
+    mark: tuple[tuple[int, int, int, int], str] | None = None,
+    resources: str = "",
+    entries: str = "",
+    more: Objects | None = None,
+) -> bytes:
+    """Sign a PDF of these ``objects`` a second time.
+
+    ``mark`` is its place on the page and what is drawn there, with ``resources``.
+    ``entries`` are others of the field, and ``more`` objects change besides.
+    """
+    field = str(contract()[6]).replace("Signature1", "Signature2")
+    field = field.replace("/V 7 0 R", f"/V 62 0 R{entries}")
+    looks: dict[int, Text | None] = {}
+    if mark is not None:
+        (left, bottom, right, top), drawn = mark
+        field = field.replace("[0 0 0 0]", f"[{left} {bottom} {right} {top}]")
+        field = field.replace("/F 132", "/F 132/AP<</N 63 0 R>>")
+        box = f"/Type/XObject/Subtype/Form/BBox[0 0 {right - left} {top - bottom}]"
+        fonts = f"/Resources<</Font<</F 5 0 R>>{resources}>>"
+        looks[63] = stream(drawn, box + fonts)
+    changed = {
+        number: str(objects[number]).replace(f"/{name}[6 0 R", f"/{name}[6 0 R 61 0 R")
+        for number, name in ((1, "Fields"), (4, "Annots"))
+    }
+    new = {**changed, 61: field, 62: SIGNATURE, **looks, **(more or {})}
+    return await sealed(maker, updated_by(pdf, new))

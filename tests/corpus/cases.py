@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from kortilla.signing.verification import Verdict
 from tests.corpus import (
     pdf_certified,
+    pdf_later,
     pdf_signatures,
     pdf_updates,
     pdf_whole,
@@ -57,8 +58,9 @@ Make = Callable[[Signer], Awaitable[Any]]
 class Case:
     """A file, how it is made, and the verdict on it.
 
-    ``marks`` are places of a PDF that may change. ``only_pixels`` is for files that
-    hide texts. Of a file that is ``in_table``, another test has the verdict.
+    ``marks`` are places of a PDF that may change; ``added`` are those of later signers,
+    which the report names. ``only_pixels`` is for files that hide texts. Of a file that
+    is ``in_table``, another test has the verdict.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Case:
     signed: Signed = field(repr=False)
     verdict: Verdict
     marks: tuple[Mark, ...] = ()
+    added: tuple[Mark, ...] = ()
     only_pixels: bool = False
     in_table: bool = False
 
@@ -168,6 +171,7 @@ def _family(
     others: Verdicts | None = None,
     *,
     only_pixels: bool = False,
+    added: tuple[Mark, ...] = (),
 ) -> list[Case]:
     """Return files that are made in one way. ``others`` has the unusual verdicts."""
     return [
@@ -176,6 +180,7 @@ def _family(
             make(file),
             signed,
             _verdict(each, usual, others or {}),
+            added=added,
             only_pixels=only_pixels,
         )
         for each, file in files.items()
@@ -185,6 +190,7 @@ def _family(
 def _cases() -> list[Case]:
     """Return all files, the families one after the other."""
     plain, rich = written(contract()), written(pdf_updates.RICH)
+    priced, price = written(pdf_later.PRICED), (1, *pdf_later.PRICE)
     files, content = zip_files.SIGNED, xml_files.CONTENT
 
     def of_contract(change: Callable[[bytes], bytes]) -> Make:
@@ -224,6 +230,9 @@ def _cases() -> list[Case]:
             forged,
         ),
         *_family("a signature:", pdf_signatures.MADE, _by, plain, NOT_VALID, forged),
+        *_family("later:", pdf_later.FILLED, _by, plain, NOT_VALID),
+        *_family("later:", pdf_later.STORED, _by, plain, VALID),
+        *_family("later:", pdf_later.MARKED, _by, priced, VALID, added=(price,)),
         *_family("certified:", certified, _by, rich, NOT_VALID, verdicts.CERTIFIED),
         *_family("a zip:", zip_files.GOOD, rezipped, files, VALID),
         *_family(

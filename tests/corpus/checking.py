@@ -59,7 +59,10 @@ class Readers:
         content = content or b""
         if isinstance(case.signed, bytes):
             return self._pdf.compare(
-                content, case.signed, case.marks, only_pixels=case.only_pixels
+                content,
+                case.signed,
+                case.marks + case.added,
+                only_pixels=case.only_pixels,
             )
         return containers.compare(content, case.signed, self._zip)
 
@@ -68,8 +71,17 @@ class Readers:
         return self._pdf.agree(pdf)
 
 
-def defect(case: Case, verdict: Verdict, shown: dict[str, Shown]) -> str:
-    """Return what is wrong with a verdict, or an empty text."""
+def defect(case: Case, report: DocumentReport, shown: dict[str, Shown]) -> str:
+    """Return what is wrong with a report, or an empty text."""
+    verdict = report.verdict
+    named = {
+        (change.page, *(change.rectangle or ()))
+        for each in report.signatures
+        for change in each.changes
+        if any(problem.code == "MARK_ADDED" for problem in each.problems)
+    }
+    if verdict is Verdict.VALID and named != set(case.added):
+        return f"{case.name} has marks of later signers, and others are named: {named}"
     if verdict is Verdict.VALID and "other" in shown.values():
         return f"{case.name} is called valid, but programs show other content: {shown}"
     if verdict is not case.verdict:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Changes signed files at random, and compares the verdict with what programs show.
 
-    python -m tests.corpus.fuzz [--seconds N] [--seed N] [--keep FOLDER]
+    python -m tests.corpus.fuzz [--seconds N] [--most N] [--later] [--seed N]
+
+``--most`` is a number of files, and ``--later`` only changes PDFs after they were
+signed.
 
 Nothing is valid of which a program shows other content than was signed, no check fails
 with an error, and none takes long. A find is kept in a folder, with its seed.
@@ -16,13 +19,30 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kortilla.errors import RelyingPartyError
-from kortilla.signing.verification import Verdict
-from tests.corpus import pdf_certified, pdf_updates, pdf_whole, xml_files, zip_files
-from tests.corpus.building import VELKA, contract, sealed, stream, updated_by, written
+from kortilla.signing.processes import PROCESSES
+from kortilla.signing.verification import DocumentReport, Verdict
+from tests.corpus import (
+    pdf_certified,
+    pdf_later,
+    pdf_updates,
+    pdf_whole,
+    xml_files,
+    zip_files,
+)
+from tests.corpus.building import (
+    VELKA,
+    Objects,
+    contract,
+    sealed,
+    signed_again,
+    stream,
+    updated_by,
+    written,
+)
 from tests.corpus.cases import Case, File
 from tests.corpus.checking import Readers, new_maker, verified
 from tests.corpus.readers import Shown
@@ -97,12 +117,12 @@ def _anyhow(chance: random.Random, data: bytes) -> bytes:
     return data
 
 
-def _update(chance: random.Random, pdf: bytes) -> bytes:
-    """Add an update of some objects, and perhaps change it."""
+def _objects(chance: random.Random) -> dict[int, str | bytes | None]:
+    """Return some objects that an update could have, free ones among them."""
     rich = pdf_updates.RICH
     objects: dict[int, str | bytes | None] = {}
     for _ in range(chance.randrange(0, 4)):
-        number = chance.choice([*rich, 41, 60])
+        number = chance.choice([*rich, 41, 60, 70])
         objects[number] = chance.choice(
             (
                 None,
@@ -111,11 +131,44 @@ def _update(chance: random.Random, pdf: bytes) -> bytes:
                 _anyhow(chance, _as_bytes(rich.get(number) or b"<<>>")),
             )
         )
+    return objects
+
+
+def _update(chance: random.Random, pdf: bytes) -> bytes:
+    """Add an update of some objects, and perhaps change it."""
+    objects = _objects(chance)
+    if chance.random() < 0.4:
+        store = pdf_later.store(pdf_updates.RICH if b"/Lang" in pdf else contract())
+        objects = {**objects, **store} if chance.random() < 0.5 else store | objects
     kind = chance.choice(("table", "stream"))
     done = updated_by(pdf, objects, xref=kind)
     if chance.random() < 0.6:
         done = done[: len(pdf)] + _anyhow(chance, done[len(pdf) :])
     return done
+
+
+async def _signed_again(
+    chance: random.Random, maker: Maker, base: "_Base"
+) -> tuple[Case, File]:
+    """Sign a second time with some other objects, a mark, and changed entries."""
+    mark = (chance.choice((72, 400)), 712, 500, 742)
+    parts = {1: base.objects[1], 4: base.objects[4]}
+    kept = chance.choice(([], [1], [4]))
+    for number in kept:
+        parts[number] = _anyhow(chance, _as_bytes(parts[number] or b"")).decode(
+            "latin-1"
+        )
+    visible = chance.random() < 0.5
+    again = await signed_again(
+        maker,
+        base.file[0] or b"",
+        parts,
+        mark=(mark, "0 0 9 9 re f") if visible else None,
+        entries=_anyhow(chance, b"/MK<<>>").decode("latin-1") * (chance.random() < 0.2),
+        more=_objects(chance) if chance.random() < 0.7 else {},
+    )
+    added = ((1, *mark),) if visible else ()
+    return replace(base.case, marks=added), (again, None)
 
 
 def _as_bytes(text: str | bytes) -> bytes:
@@ -173,32 +226,39 @@ class _Base:
     case: Case
     file: File
     changes: tuple[Mutation, ...]
+    objects: Objects = field(default_factory=dict)
 
 
-async def _bases(maker: Maker) -> list[_Base]:
+async def _bases(maker: Maker, *, only_later: bool) -> list[_Base]:
     async def nothing(_: object) -> None:
         return None
 
     def case(name: str, signed: object, **more: object) -> Case:
         return Case(name, nothing, signed, Verdict.VALID, **more)  # type: ignore[arg-type]
 
-    plain, rich = written(contract()), written(pdf_updates.RICH)
+    one, many = contract(), pdf_updates.RICH
+    holes = {**one, **pdf_later.OF_PARENT}
+    plain = written(one)
     pdfs = {
-        "a table": (plain, plain),
-        "a stream of references": (pdf_whole.USUAL["a stream of references"], plain),
-        "an object stream": (pdf_whole.USUAL["an object stream"], plain),
-        "a linearized file": (pdf_whole.USUAL["a linearized file"], plain),
-        "a rich file": (rich, rich),
+        "a table": (plain, one),
+        "a stream of references": (pdf_whole.USUAL["a stream of references"], one),
+        "an object stream": (pdf_whole.USUAL["an object stream"], one),
+        "a linearized file": (pdf_whole.USUAL["a linearized file"], one),
+        "a rich file": (written(many), many),
+        "a file with references to nothing": (written(holes), holes),
     }
     found = []
-    for name, (pdf, shown) in pdfs.items():
+    for name, (pdf, objects) in pdfs.items():
         signed = await sealed(maker, pdf)
-        found.append(
-            _Base(case(name, shown), (signed, None), (_update, _update, _anyhow))
-        )
+        shown = pdf if objects is not one else plain
+        changes = (_update, _update, _anyhow)
+        found.append(_Base(case(name, shown), (signed, None), changes, objects))
     # The author allows nothing to be filled in, so that nothing else may be shown.
     locked = await sealed(maker, written(pdf_certified.certified(1)))
-    found.append(_Base(case("certified", rich), (locked, None), (_update, _anyhow)))
+    author = case("certified", written(many))
+    found.append(_Base(author, (locked, None), (_update, _anyhow)))
+    if only_later:
+        return found
     container = await maker.container(dict(zip_files.SIGNED))
     files = case("a container", zip_files.SIGNED)
     more = (_rezipped, _rezipped, _xml, _anyhow)
@@ -230,57 +290,74 @@ async def _whole(chance: random.Random, maker: Maker) -> tuple[Case, File]:
 class Fuzzer:
     """Changes files until the time is over, and counts what is said of them."""
 
-    def __init__(self, seed: int, keep: Path | None = None) -> None:
+    def __init__(
+        self, seed: int, keep: Path | None = None, *, only_later: bool = False
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.finds: list[str] = []
         self._seed = seed
         self._keep = keep
+        self._only_later = only_later
 
     async def run(
         self, seconds: float, readers: Readers, most: int | None = None
     ) -> None:
         """Change files for some seconds, or ``most`` times."""
         maker = new_maker()
-        bases = await _bases(maker)
+        bases = await _bases(maker, only_later=self._only_later)
         end, number = time.monotonic() + seconds, 0
         while time.monotonic() < end and (most is None or number < most):
-            chance = random.Random(f"{self._seed} {number}")  # noqa: S311 - no secret
-            await self._once(chance, number, maker, bases, readers)
-            number += 1
+            # Each process that reads files has one to read, and another waits for it.
+            numbers = range(number, number + 2 * PROCESSES)[: most and most - number]
+            made = [await self._made(each, maker, bases) for each in numbers]
+            reports = await asyncio.gather(
+                *(self._judged(maker, file) for _, _, file in made)
+            )
+            for one, report in zip(made, reports, strict=True):
+                self._count(*one, report, readers)
+            number += len(numbers)
 
-    async def _once(
-        self,
-        chance: random.Random,
-        number: int,
-        maker: Maker,
-        bases: list[_Base],
-        readers: Readers,
-    ) -> None:
-        if chance.random() < 0.3:
-            try:
-                case, file = await _whole(chance, maker)
-            except (AssertionError, ValueError):
-                return  # there is no place for a signature any more
-        else:
-            base = chance.choice(bases)
-            case = base.case
-            content, signature = base.file
-            change = chance.choice(base.changes)
-            if signature is None:
-                file = (change(chance, content or b""), None)
-            else:
-                file = (content, change(chance, signature))
+    async def _made(
+        self, number: int, maker: Maker, bases: list[_Base]
+    ) -> tuple[int, Case, File]:
+        chance = random.Random(f"{self._seed} {number}")  # noqa: S311 - no secret
+        base = chance.choice(bases)
+        try:
+            if not self._only_later and chance.random() < 0.3:
+                return (number, *await _whole(chance, maker))
+            if base.objects and chance.random() < 0.3:
+                return (number, *await _signed_again(chance, maker, base))
+        except (AssertionError, ValueError):
+            pass  # there is no place for a signature any more
+        content, signature = base.file
+        change = chance.choice(base.changes)
+        if signature is None:
+            return number, base.case, (change(chance, content or b""), None)
+        return number, base.case, (content, change(chance, signature))
+
+    async def _judged(self, maker: Maker, file: File) -> DocumentReport | str:
+        """Return the report, or what is wrong with the check."""
         began = time.monotonic()
         try:
             report = await verified(maker, file)
         except RelyingPartyError:
             raise
         except Exception as error:
-            self._found(number, case, file, f"an error: {error!r}")
-            return
+            return f"an error: {error!r}"
         took = time.monotonic() - began
-        if took > _SLOWEST:
-            self._found(number, case, file, f"{took:.0f} seconds")
+        return f"{took:.0f} seconds" if took > _SLOWEST else report
+
+    def _count(
+        self,
+        number: int,
+        case: Case,
+        file: File,
+        report: DocumentReport | str,
+        readers: Readers,
+    ) -> None:
+        if isinstance(report, str):
+            self._found(number, case, file, report)
+            return
         self.counts[f"{case.name}: {report.verdict}"] += 1
         if report.verdict is Verdict.VALID:
             shown = self._compare(case, file, readers)
@@ -304,11 +381,13 @@ class Fuzzer:
                     (self._keep / name).write_bytes(part)
 
 
-async def _main(seconds: float, seed: int, keep: Path) -> int:
-    fuzzer = Fuzzer(seed, keep)
+async def _main(options: argparse.Namespace) -> int:
+    fuzzer = Fuzzer(options.seed, options.keep, only_later=options.later)
+    began = time.monotonic()
     with Readers() as readers:
-        await fuzzer.run(seconds, readers)
-    print(f"seed {seed}: {sum(fuzzer.counts.values())} files in {seconds:.0f} s")
+        await fuzzer.run(options.seconds, readers, options.most)
+    files, took = sum(fuzzer.counts.values()), time.monotonic() - began
+    print(f"seed {options.seed}: {files} files in {took:.0f} s")
     for what, count in sorted(fuzzer.counts.items()):
         print(f"{count:8} {what}")
     for find in fuzzer.finds:
@@ -319,7 +398,8 @@ async def _main(seconds: float, seed: int, keep: Path) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--most", type=int)
+    parser.add_argument("--later", action="store_true")
     parser.add_argument("--seed", type=int, default=zlib.crc32(b"%d" % time.time_ns()))
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"))
-    options = parser.parse_args()
-    sys.exit(asyncio.run(_main(options.seconds, options.seed, options.keep)))
+    sys.exit(asyncio.run(_main(parser.parse_args())))

@@ -4,8 +4,17 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from tests.corpus.building import VELKA, Objects, contract, sealed, updated_by, written
-from tests.corpus.building import stream as _stream
+from tests.corpus.building import (
+    COVER,
+    VELKA,
+    Objects,
+    contract,
+    sealed,
+    signed_again,
+    stream,
+    updated_by,
+    written,
+)
 from tests.corpus.pdf_updates import OF_RICH, RICH
 from tests.kortilla.signed_files import Maker
 
@@ -32,40 +41,15 @@ def certified(level: Level) -> Objects:
 def _noted(pdf: bytes) -> bytes:
     """Put a note over the text."""
     page = str(RICH[4]).replace("8 0 R ", "8 0 R 61 0 R ")
-    looks = (
-        "/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>"
-    )
     return updated_by(
         pdf,
         {
             4: page,
             61: "<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/F 4/P 4 0 R"
             "/AP<</N 62 0 R>>>>",
-            62: _stream(VELKA, looks),
+            62: stream(VELKA, COVER),
         },
     )
-
-
-async def signed_again(maker: Maker, pdf: bytes, *, visible: bool) -> bytes:
-    """Sign a second time, perhaps with looks that cover the page."""
-    fields = str(certified(2)[1]).replace("9 0 R]", "9 0 R 61 0 R]")
-    page = str(RICH[4]).replace("9 0 R]", "9 0 R 61 0 R]")
-    field = str(contract()[6]).replace("Signature1", "Signature2")
-    objects: dict[int, str | bytes | None] = {
-        1: fields,
-        4: page,
-        61: field.replace("/V 7 0 R", "/V 62 0 R"),
-        62: contract()[7],
-    }
-    if visible:
-        looks = "/Type/XObject/Subtype/Form/BBox[0 0 100 40]/Resources<</Font"
-        objects[61] = (
-            str(objects[61])
-            .replace("[0 0 0 0]", "[400 100 500 140]")
-            .replace("/F 132", "/F 132/AP<</N 63 0 R>>")
-        )
-        objects[63] = _stream("0 0 100 40 re f", looks + "<</F 5 0 R>>>>")
-    return await sealed(maker, updated_by(pdf, objects))
 
 
 Made = Callable[[Maker, bytes], Awaitable[bytes]]
@@ -85,9 +69,9 @@ _CHANGES: dict[str, Made] = {
     "a note": _by(_noted),
     "a font": _by(OF_RICH["a font that is another"]),
     "another page": _by(OF_RICH["another page that was there"]),
-    "a signature": lambda maker, pdf: signed_again(maker, pdf, visible=False),
+    "a signature": lambda maker, pdf: signed_again(maker, pdf, certified(2)),
     "a signature that is shown": lambda maker, pdf: signed_again(
-        maker, pdf, visible=True
+        maker, pdf, certified(2), mark=((400, 100, 500, 140), "0 0 100 40 re f")
     ),
 }
 

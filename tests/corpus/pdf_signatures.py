@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable
 from tests.corpus.building import (
     SOPIMUS,
     VELKA,
+    Objects,
     contract,
     sealed,
+    signed_again,
     stream,
     updated_by,
     written,
@@ -162,20 +164,10 @@ async def _two_fields(maker: Maker) -> bytes:
     return await sealed(maker, written({**contract(), 1: catalog, 8: other}))
 
 
-async def _signed_twice(maker: Maker, between: dict[int, str | bytes | None]) -> bytes:
+async def _signed_twice(maker: Maker, between: Objects) -> bytes:
     """Sign, change something, and sign again."""
     one = await sealed(maker, written(contract()))
-    page = str(contract()[4]).replace("[6 0 R]", "[6 0 R 61 0 R]")
-    catalog = str(contract()[1]).replace("[6 0 R]", "[6 0 R 61 0 R]")
-    field = str(contract()[6]).replace("Signature1", "Signature2")
-    second = {
-        1: catalog,
-        4: page,
-        61: field.replace("/V 7 0 R", "/V 62 0 R"),
-        62: str(contract()[7]),
-        **between,
-    }
-    return await sealed(maker, updated_by(one, second))
+    return await signed_again(maker, one, contract(), more=between)
 
 
 MADE: dict[str, Callable[[Maker], Awaitable[bytes]]] = {

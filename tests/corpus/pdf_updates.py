@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from tests.corpus.building import (
+    COVER,
     SOPIMUS,
     VELKA,
     Objects,
@@ -23,7 +24,6 @@ from tests.corpus.pdf_whole import OTHER_PAGE
 Update = Callable[[bytes], bytes]
 _PAGE = str(contract()[4])
 _CATALOG = str(contract()[1])
-_COVER = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>"
 _LOOKS = "/Type/XObject/Subtype/Form/BBox[0 0 328 40]/Resources<</Font<</F 5 0 R>>>>"
 
 
@@ -62,13 +62,13 @@ RICH: Objects = {
     13: stream(VELKA),
     14: OTHER_PAGE.replace("/Parent 2 0 R", "/Parent 15 0 R"),
     15: "<</Type/Pages/Kids[14 0 R]/Count 1>>",
-    16: stream(VELKA, _COVER),
+    16: stream(VELKA, COVER),
     20: "<</Dests<</Names[(Alku)[4 0 R/Fit]]>>>>",
     21: "<</OCGs[30 0 R]/D<</ON[30 0 R]>>>>",
     22: "<</Nums[0<</S/D>>]>>",
     23: stream(_xmp("Sopimus"), "/Type/Metadata/Subtype/XML"),
     24: "<</Type/Font/Subtype/Type1/BaseFont/Courier>>",
-    25: stream("BT /F 24 Tf 72 200 Td (Osa) Tj ET", _COVER),
+    25: stream("BT /F 24 Tf 72 200 Td (Osa) Tj ET", COVER),
     30: "<</Type/OCG/Name(Taso)>>",
 }
 
@@ -169,7 +169,7 @@ OF_CONTRACT: dict[str, Update] = {
         {
             4: _PAGE.replace("[6 0 R]", "[6 0 R 8 0 R]"),
             8: "<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/F 4/AP<</N 16 0 R>>>>",
-            16: stream(VELKA, _COVER),
+            16: stream(VELKA, COVER),
         }
     ),
     "a signature field with looks that cover the page": _by(
@@ -177,13 +177,13 @@ OF_CONTRACT: dict[str, Update] = {
             6: str(contract()[6])
             .replace("[0 0 0 0]", "[0 0 595 842]")
             .replace("/F 132", "/F 132/AP<</N 16 0 R>>"),
-            16: stream(VELKA, _COVER),
+            16: stream(VELKA, COVER),
         }
     ),
     "looks of a signature field without an area": _by(
         {
             6: str(contract()[6]).replace("/F 132", "/F 132/AP<</N 16 0 R>>"),
-            16: stream(VELKA, _COVER),
+            16: stream(VELKA, COVER),
         }
     ),
     "an action at the begin": _by(
@@ -270,7 +270,7 @@ OF_RICH: dict[str, Update] = {
     "a table that says that the content is the hidden one": _pointing(3, 13),
     "a table that says that the page is the hidden one": _pointing(4, 14),
     "an object within a stream that was there": _hidden_copy,
-    "a part that is another": _by({25: stream(VELKA, _COVER)}),
+    "a part that is another": _by({25: stream(VELKA, COVER)}),
     "a part that is the hidden one": _pointing(25, 16),
     "a part that is free": _by({25: None}),
     "a font that is another": _by({24: "<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"}),
@@ -302,7 +302,7 @@ OF_RICH: dict[str, Update] = {
     "a form filled in, with looks of its own size": _by(
         {
             9: str(RICH[9]).replace("10 0 R", "11 0 R"),
-            11: stream(VELKA, _COVER),
+            11: stream(VELKA, COVER),
         }
     ),
     "a field elsewhere": _by(

@@ -52,6 +52,6 @@ async def test_nothing_is_valid_that_programs_show_otherwise(
         shown = {}
         if report.verdict is Verdict.VALID:
             shown = readers.compare(case, file)
-        found.append(defect(case, report.verdict, shown))
+        found.append(defect(case, report, shown))
     assert [each for each in found if each] == []
     assert len(found) > 1

@@ -194,7 +194,7 @@ def test_a_changed_file_is_red_and_offers_first_what_was_signed(
     assert signs(page) == {"error"}
     [outcome] = visible(page, Outcome)
     [first] = outcome.findChildren(Button)
-    assert first.text() == "Open what AINO signed"
+    assert first.text() == "What AINO signed"
     assert "What was signed has not been changed." not in words(page)
     assert "The certificate has not been revoked." not in words(page)
     assert unnamed(window) == []
@@ -208,20 +208,18 @@ def test_a_signer_is_said_to_have_signed_without_a_later_mark(
     window = open_window()
     page = check(window, signed / "a-signed-signed.pdf")
     [verdict] = headings(page)[1:]
-    assert verdict.endswith(
-        "Both signatures are valid. The mark of a later signature was added to a page."
-    )
+    assert verdict.endswith("Both signatures are valid. A later signer added a mark.")
     settle(application)
     name, unchanged = "AINO SPECIMEN-VIRTANEN", "What was signed has not been changed."
     said = f"{name} signed the document without the mark of {name} on page 1."
     # It can be opened before anything else is said of that signature.
-    order = [f"1. {name}: valid", said, "Open what AINO signed", f"2. {name}: valid"]
+    order = [f"1. {name}: valid", said, "What AINO signed", f"2. {name}: valid"]
     shown: list[QLabel | Button] = [*visible(page, QLabel)]
     shown += visible(page, Button)
     places = {each.text(): each.mapToGlobal(QPoint()).y() for each in reversed(shown)}
     assert sorted(order, key=places.__getitem__) == order
     time = min(top for text, top in places.items() if "clock of the signer" in text)
-    assert places["Open what AINO signed"] < time
+    assert places["What AINO signed"] < time
     # Only of the second one it is said that nothing came after it.
     assert places[unchanged] > places[f"2. {name}: valid"]
     assert unnamed(window) == []
@@ -257,7 +255,7 @@ def test_what_was_signed_is_opened_and_saved_as_a_copy(
     original = other.with_name("a-signed.pdf").read_bytes()
     window = open_window()
     page = check(window, other)
-    buttons(page)["Open what AINO signed"].click()
+    buttons(page)["What AINO signed"].click()
     until(lambda: opened)
     [copy] = opened
     assert copy.read_bytes() == original
@@ -265,14 +263,14 @@ def test_what_was_signed_is_opened_and_saved_as_a_copy(
     assert stat.S_IMODE(copy.stat().st_mode) == 0o400
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
     for name in ("other-as-signed.pdf", "other-as-signed-2.pdf"):
-        buttons(page)["Save what was signed…"].click()
+        buttons(page)["Save…"].click()
         saved = folder / name
         until(saved.exists)
         assert saved.read_bytes() == original
         assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     until(lambda: f"Saved: {folder / 'other-as-signed-2.pdf'}" in words(page))
     other.write_bytes(original + b" ")
-    buttons(page)["Save what was signed…"].click()
+    buttons(page)["Save…"].click()
     until(lambda: any("changed after it was checked" in each for each in words(page)))
     assert len([*folder.iterdir()]) == 2
     page.leave()

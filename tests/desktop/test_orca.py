@@ -205,10 +205,13 @@ def test_what_becomes_of_files_is_heard(
         orca.wait_for(text("files.choose"))
         assert screen.focused() == window
         subprocess.run([*command, "--sign", original], env=environment, check=True)
-        begin()
         since = len(orca.said)
-        # Orca has heard of the digits once it says where the focus is after them. Keys
-        # that come as fast as a program's reach it when another window has the focus.
+        begin()
+        # To Orca a digit is the focus's that it knows of: it says what another takes.
+        field = asking("pin.PIN2")
+        screen.wait_until(lambda: any(e.startswith(field) for e in orca.said[since:]))
+        since = len(orca.said)
+        # Orca has heard of the digits once it says where the focus is after them.
         screen.press(*"123456", "Tab")
         said = orca.wait_for(asking("pin.show"), since=since)
         assert not {*said} & {*"123456"}, "digits of the PIN are heard"

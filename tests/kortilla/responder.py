@@ -192,6 +192,7 @@ class OCSPAnswer:
     certificates: Sequence[bytes] | None = None
     algorithm: str = "sha384_ecdsa"
     status: str = "good"
+    reason: str | None = None
     serial: int | None = None
     issuer_hash: bytes | None = None
     this_update: timedelta = timedelta(0)
@@ -222,7 +223,10 @@ class OCSPAnswer:
         single = {
             "cert_id": cert_id,
             "cert_status": ocsp.CertStatus(
-                self.status, {"revocation_time": self.at} if revoked else None
+                self.status,
+                {"revocation_time": self.at, "revocation_reason": self.reason}
+                if revoked
+                else None,
             ),
             "this_update": self.at + self.this_update,
         }

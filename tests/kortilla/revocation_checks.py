@@ -28,6 +28,13 @@ KINDS: dict[str, type[RevocationCheckFailedError]] = {
     "ocsp": UserCertificateOCSPCheckFailedError,
     "crl": UserCertificateCRLCheckFailedError,
 }
+#: The reasons for which older timestamps stay (RFC 3161 §4).
+KEEPING = (
+    "unspecified",
+    "affiliation_changed",
+    "superseded",
+    "cessation_of_operation",
+)
 
 
 def well(
@@ -106,10 +113,11 @@ class Checks:
         assert caught.value.reason in set(Reason) & set(reason.split())
         return _checked(caught.value)
 
-    async def revoked(self, path: CertificatePath | None = None, **options: Any) -> str:
+    async def revoked(self, *, keeps: bool = False, **options: Any) -> str:
         """Expect a check to say that a certificate is revoked; return the message."""
         with pytest.raises(UserCertificateRevokedError) as caught:
-            await self.accept(path, **options)
+            await self.accept(**options)
+        assert caught.value.keeps_timestamps == keeps
         return _checked(caught.value)
 
 

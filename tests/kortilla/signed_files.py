@@ -147,16 +147,16 @@ def cover_with_note(writer: IncrementalPdfFileWriter) -> None:
     writer.update_container(page)
 
 
-def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
-    """Sign as an author who allows only some changes."""
+def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm | None = None) -> bytes:
+    """Sign with another program, perhaps as an author who allows only some changes."""
     signer = SimpleSigner(*for_pyhanko(leaf))
     meta = PdfSignatureMetadata(
         field_name="Author",
-        certify=True,
-        docmdp_permissions=permission,
+        certify=permission is not None,
+        docmdp_permissions=permission or MDPPerm.FILL_FORMS,
         md_algorithm="sha256",
     )
-    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf), strict=False)
     return bytes(sign_pdf(writer, meta, signer).getvalue())
 
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from asn1crypto import ocsp, x509
+from asn1crypto import cms, ocsp, x509
 from asn1crypto.core import Integer
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import random_serial_number
 from pyhanko.sign.timestamps import DummyTimeStamper, dummy_client
 
@@ -57,6 +58,33 @@ def stamper(
     }
     leaf = ca.issue(key("RSA-2048"), **options | changes)
     return DummyTimeStamper(*for_pyhanko(leaf), fixed_dt=at)
+
+
+class Odd(DummyTimeStamper):
+    """A service whose timestamps have more fields, or don't name its certificate."""
+
+    def __init__(
+        self, honest: DummyTimeStamper, *, names: bool = True, **fields: Any
+    ) -> None:
+        super().__init__(honest.tsa_cert, honest.tsa_key)
+        self.names, self.fields = names, fields
+
+    def _build_tst_info(self, *args: Any) -> Any:
+        built = super()._build_tst_info(*args)
+        for name, value in self.fields.items():
+            built[name] = value
+        return built
+
+    def _sign_tst_info(self, data: bytes, function: str, at: datetime) -> Any:
+        signature, attributes = super()._sign_tst_info(data, function, at)
+        if self.names:
+            return signature, attributes
+        others = [e for e in attributes if e["type"].native != "signing_certificate"]
+        attributes = cms.CMSAttributes(others)
+        own = load_private_key(self.tsa_key.dump())
+        assert isinstance(own, rsa.RSAPrivateKey)
+        scheme = getattr(hashes, function.upper())()
+        return own.sign(attributes.dump(), padding.PKCS1v15(), scheme), attributes
 
 
 class Unreliable(DummyTimeStamper):

@@ -17,7 +17,12 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.certificates import Subject
-from kortilla.signing.trust_lists.entries import Service, subject_key
+from kortilla.signing.trust_lists.entries import (
+    Periods,
+    Service,
+    identity,
+    subject_key,
+)
 from kortilla.signing.trust_lists.qualified import (
     Facts,
     Qualification,
@@ -37,8 +42,7 @@ class Authority:
 
     ``territory`` is the two letters of the list (``EL`` is Greece), ``name`` who
     provides the service. ``granted`` says whether it was at the time, and
-    ``granted_since`` whether it still was when the list was made. ``current`` says
-    whether the list counts now.
+    ``granted_since`` whether it still is. ``current`` says whether the list counts now.
     """
 
     territory: str
@@ -70,53 +74,58 @@ async def find_issuer(
     others: Sequence[x509.Certificate],
     *,
     at: datetime,
+    proven: bool,
     now: datetime,
 ) -> Authority | None:
     """Return the authority that issued a signer's certificate.
 
-    ``others`` are CAs' certificates that came with it, ``at`` is the time of signing.
-    Of several it is the one that says most.
+    ``others`` are CAs' certificates that came with it, ``at`` is the time of signing,
+    and ``proven`` whether a timestamp proves it; otherwise the state of now counts as
+    well. The listed certificate that is nearest to the signer decides, whatever is
+    listed above it. Of several entries of that name and key it is the weakest.
     """
     try:
         facts = Facts.of(certificate)
     except Exception:  # asn1crypto raises any exception on odd input
         return None
-    issued = certificate.not_valid_before
+    signed = (at,) if proven else (at, now)
+    times = (certificate.not_valid_before, *signed)
     found = []
-    for territory, service, path in await _paths(lists, certificate, others, at):
-        kept = lists.by_territory[territory].trust_list
+    for territory, service, path in await _nearest(lists, certificate, others, at):
+        latest = max(now, lists.by_territory[territory].trust_list.issued)
         found.append(
             Authority(
                 territory,
                 service.provider,
                 service.name,
                 granted=service.is_granted(at),
-                granted_since=service.is_granted(kept.issued),
-                qualification=qualification(facts, service, (issued, at)),
+                granted_since=service.is_granted(latest),
+                qualification=qualification(facts, service, times),
                 current=lists.is_current(territory, now),
                 path=path,
             )
         )
-    return max(found, key=_worth, default=None)
+    return min(found, key=_worth, default=None)
 
 
 def time_stampers(
     lists: TrustLists, certificates: Iterable[bytes], *, now: datetime
-) -> Iterator[tuple[bytes, datetime, datetime | None]]:
-    """Yield who may sign qualified timestamps with these certificates (DER), or above.
+) -> Iterator[tuple[bytes, Periods]]:
+    """Yield who is listed for qualified timestamps with these certificates, or above.
 
     Each is a certificate (DER), and from when until when it counts; None is until now.
-    Only lists that count now vouch for any.
+    One that was withdrawn, or that is in a list that does not count now, has no such
+    time: it is there since it decides in place of those above it.
     """
     subjects: set[str] = set()
     for each in _readable(certificates):
         # A list names services' certificates, or those of the CAs above.
         subjects |= {subject_key(each.issuer), subject_key(each.subject)}
     for territory, service in lists.time_stampers(subjects):
-        if lists.is_current(territory, now):
-            for begin, end in service.granted_times("qtst"):
-                for der in service.certificates:
-                    yield base64.b64decode(der), begin, end
+        current = lists.is_current(territory, now)
+        periods = service.granted_times("qtst") if current else ()
+        for der in service.certificates:
+            yield base64.b64decode(der), tuple(periods)
 
 
 def _readable(certificates: Iterable[bytes]) -> list[x509.Certificate]:
@@ -137,19 +146,27 @@ def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
     return found.current, found.granted, rank, found.granted_since
 
 
-async def _paths(
+async def _nearest(
     lists: TrustLists,
     certificate: x509.Certificate,
     others: Sequence[x509.Certificate],
     at: datetime,
 ) -> list[tuple[str, Service, tuple[x509.Certificate, ...]]]:
+    """Return the entries of the listed certificate nearest to one, and the path."""
     subjects = {subject_key(each.issuer) for each in (certificate, *others)}
-    found = []
-    for territory, service in [*lists.issuers(subjects)][:_MOST_CANDIDATES]:
-        path = await _path(service, certificate, others, at)
-        if path is not None:
-            found.append((territory, service, path))
-    return found
+    listed = [*lists.issuers(subjects)][:_MOST_CANDIDATES]
+    every = frozenset[bytes]().union(*(each.identities for _, each in listed))
+    paths = []
+    for _, service in listed:
+        path = await _path(service, certificate, others, at) or ()
+        # Another certificate of a listed name and key is as good as the listed one.
+        ends = [n for n, each in enumerate(path[:-1]) if identity(each) in every]
+        paths += [path[max(ends) :]] if ends else []
+    if not paths:
+        return []
+    shortest = min(paths, key=len)
+    nearest = identity(shortest[0])
+    return [(*each, shortest) for each in listed if nearest in each[1].identities]
 
 
 async def _path(

@@ -52,7 +52,12 @@ async def judge_listed(
     begin, end = certificate.not_valid_before, certificate.not_valid_after
     signed = time or at
     found = await find_issuer(
-        lists, certificate, others, at=min(max(signed, begin), end), now=at
+        lists,
+        certificate,
+        others,
+        at=min(max(signed, begin), end),
+        proven=proven,
+        now=at,
     )
     if found is None:
         lacks = lists.outdated(at) or lists.broken
@@ -85,11 +90,11 @@ def _problems(found: Authority, *, proven: bool) -> list[Problem]:
         return [Problem("TRUST_LIST_OUTDATED", found.territory)]
     if not found.granted:
         return [Problem("AUTHORITY_NOT_GRANTED")]
-    if found.qualification == "none":
-        return [Problem("NOT_QUALIFIED")]
     if not (proven or found.granted_since):
         # A holder of its key could sign today, with a time of before.
         return [Problem("AUTHORITY_WITHDRAWN")]
+    if found.qualification == "none":
+        return [Problem("NOT_QUALIFIED")]
     return []
 
 
@@ -119,7 +124,7 @@ def listed_time_stampers(
 ) -> list[TimestampAuthority]:
     """Return who of the lists may have made the timestamps of a file."""
     stamps = [each for each in findings.timestamps if each.certificates]
-    stamps += [each.stamp for each in findings.signatures if each.stamp is not None]
+    stamps += [stamp for each in findings.signatures for stamp in each.stamps]
     if lists is None or not stamps:
         return []
     certificates = [der for each in stamps for der in each.certificates]

@@ -140,8 +140,8 @@ def qualification(
 ) -> Qualification:
     """Return what a certificate makes of a signature, or ``none``.
 
-    ``times`` are those at which it must have been qualified: when it was issued, and
-    last when it signed, which decides about the device.
+    ``times`` are those at which it must have been qualified: first when it was issued,
+    then when it signed, and perhaps now. These decide about the device.
     """
     found: list[tuple[str, bool]] = []
     for at in times:
@@ -153,7 +153,7 @@ def qualification(
     uses = {use for use, _ in found}
     if len(uses) != 1 or not uses <= _FOR.keys():
         return "none"
-    return _QUALIFICATIONS[uses.pop(), found[-1][1]]
+    return _QUALIFICATIONS[uses.pop(), all(device for _, device in found[1:])]
 
 
 def _judge(facts: Facts, state: State, at: datetime) -> tuple[str, bool]:

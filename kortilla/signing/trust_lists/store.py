@@ -60,14 +60,15 @@ EU = ListOfLists(
 class KeptList:
     """A list that was verified, and when it was fetched, from where.
 
-    ``sha256`` is of its document. ``pins`` are the fingerprints of configuration that
-    the list of lists goes back to.
+    ``sha256`` is of its document, and ``signer`` the fingerprint of who signed it.
+    ``pins`` are those of configuration that the list of lists goes back to.
     """
 
     trust_list: TrustList
     sha256: str
     address: str
     fetched: datetime
+    signer: str
     pins: tuple[str, ...] = ()
 
     def is_current(self, at: datetime) -> bool:
@@ -122,7 +123,8 @@ class TrustLists:
     def load(cls, folder: Path, *, lists: ListOfLists = EU) -> "TrustLists":
         """Read a folder. One that is missing has no lists, and other files are none.
 
-        Lists that other signers than those of ``lists`` led to count for nothing.
+        Lists that other signers than those of ``lists`` led to count for nothing, and
+        so does one whose signer the list of lists does not name any more.
         """
         found, broken = {}, []
         for file in (_file(folder, name) for name in names(folder)):
@@ -135,7 +137,13 @@ class TrustLists:
         of_lists = found.pop(LIST_OF_LISTS, None)
         if of_lists is None or of_lists.pins != lists.signers:
             return cls(None, {}, tuple(broken))
-        return cls(of_lists, found, tuple(broken))
+        named = of_lists.trust_list.signers()
+        kept = {
+            territory: each
+            for territory, each in found.items()
+            if each.signer in named.get(territory, ())
+        }
+        return cls(of_lists, kept, tuple(broken))
 
     def is_current(self, territory: str, at: datetime) -> bool:
         """Return whether a list, and the one that leads to it, count at a time."""

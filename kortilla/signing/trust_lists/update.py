@@ -3,7 +3,9 @@
 
 Nothing of the user's is sent. Addresses come from configuration and from the verified
 list of lists. Each list must be signed by a certificate that its pointer names, be the
-one of its territory, be no older than the one that is kept, and be current.
+one of its territory, be no older than the one that is kept, and be current. A list
+that was kept counts for nothing once its signer is not named any more: its sequence
+number would keep the genuine list away.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,7 @@ from kortilla.revocation.interface import NoAnswerError
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists.entries import (
+    LONGEST,
     Pointer,
     ReadList,
     TrustList,
@@ -41,6 +44,7 @@ from kortilla.signing.trust_lists.store import (
 MAX_BYTES = 20_000_000
 _PATIENCE = 60.0
 _MAX_REDIRECTS = 5
+_SKEW = timedelta(minutes=15)
 #: Lists at a time, and in all; there are 31 countries.
 _AT_ONCE = 4
 _MOST_LISTS = 60
@@ -58,6 +62,8 @@ Problem = Literal[
     "signer",
     "territory",
     "older",
+    "changed",
+    "dates",
     "outdated",
     "storage",
 ]
@@ -171,11 +177,11 @@ class _Update:
             signers = await self._follow(
                 found, signers, address=lists.address, before=before
             )
-        self._check(read, signers, "EU", "EUlistofthelists", before)
+        kept = self._kept_list(read, document, lists.address, lists.signers)
+        self._check(kept, signers, "EU", "EUlistofthelists", before)
         if before is None:  # nothing of this list of lists has led to those kept
             for name in store.names(self._folder):
                 self._remove(name)
-        kept = self._kept_list(found, document, lists.address, lists.signers)
         self._write(LIST_OF_LISTS, kept)
         return found, len(document)
 
@@ -215,14 +221,18 @@ class _Update:
 
     async def _national(self, territory: str, pointers: list[Pointer]) -> Fetched:
         before = self._kept.by_territory.get(territory)
+        named = {name for each in pointers for name in map(fingerprint, each.signers)}
+        if before is not None and before.signer not in named:
+            self._remove(territory)
+            before = None
         refused = _RefusedError("unreachable", "no address")
         for pointer in pointers:
             try:
                 document = await self._get(pointer.address)
                 read = await _read(document)
                 signers = set(map(fingerprint, pointer.signers))
-                self._check(read, signers, territory, "EUgeneric", before)
-                kept = self._kept_list(_list_of(read), document, pointer.address, ())
+                kept = self._kept_list(read, document, pointer.address, ())
+                self._check(kept, signers, territory, "EUgeneric", before)
                 self._write(territory, kept)
             except _RefusedError as error:
                 refused = error
@@ -232,31 +242,40 @@ class _Update:
 
     def _check(
         self,
-        read: ReadList,
+        kept: KeptList,
         signers: set[str],
         territory: str,
         list_type: str,
         before: KeptList | None,
     ) -> None:
-        found = _list_of(read)
-        if fingerprint(read.signer) not in signers:
-            raise _RefusedError("signer", f"signed by {fingerprint(read.signer)}")
+        found = kept.trust_list
+        if kept.signer not in signers:
+            raise _RefusedError("signer", f"signed by {kept.signer}")
         if (found.territory, found.list_type) != (territory, list_type):
             raise _RefusedError("territory", f"{found.territory}, {found.list_type}")
         if found.version not in _VERSIONS:
             raise _RefusedError("not-a-list", f"version {found.version}")
-        if before is not None and _age(found) < _age(before.trust_list):
+        if before is not None and kept.sha256 != before.sha256:
             numbers = f"{found.sequence} after {before.trust_list.sequence}"
-            raise _RefusedError("older", numbers)
+            if found.sequence < before.trust_list.sequence:
+                raise _RefusedError("older", numbers)
+            same = found.sequence == before.trust_list.sequence
+            if same and found != before.trust_list:
+                raise _RefusedError("changed", numbers)
+        if found.issued > self._at + _SKEW or (
+            found.next_update is not None and found.next_update > found.issued + LONGEST
+        ):
+            raise _RefusedError("dates", f"{found.issued} to {found.next_update}")
         if found.next_update is None or found.next_update < self._at:
             due = "closed" if found.next_update is None else f"{found.next_update}"
             raise _RefusedError("outdated", due)
 
     def _kept_list(
-        self, found: TrustList, document: bytes, address: str, pins: tuple[str, ...]
+        self, read: ReadList, document: bytes, address: str, pins: tuple[str, ...]
     ) -> KeptList:
         sha256 = hashlib.sha256(document).hexdigest()
-        return KeptList(found, sha256, address, self._at, pins)
+        signer = fingerprint(read.signer)
+        return KeptList(_list_of(read), sha256, address, self._at, signer, pins)
 
     def _write(self, name: str, kept: KeptList) -> None:
         try:
@@ -310,10 +329,6 @@ def _own_signers(found: TrustList) -> set[str]:
         if pointer.list_type == "EUlistofthelists"
         for each in pointer.signers
     }
-
-
-def _age(found: TrustList) -> tuple[int, datetime]:
-    return found.sequence, found.issued
 
 
 def _national(found: TrustList) -> dict[str, list[Pointer]]:

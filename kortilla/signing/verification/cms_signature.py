@@ -5,17 +5,22 @@ They are in a PDF or container, or a ``.p7s`` of a file.
 """
 
 import hashlib
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
-from asn1crypto import cms, parser, pem, x509
+from asn1crypto import cms, pem, x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pyhanko.sign.general import extract_signer_info
+from pyhanko.sign.general import check_ess_certid, extract_signer_info
+from pyhanko.sign.validation.errors import CMSAlgorithmProtectionError
 from pyhanko.sign.validation.generic_cms import (
     extract_self_reported_ts,
+    validate_algorithm_protection,
     validate_sig_integrity,
 )
+from pyhanko.sign.validation.utils import extract_message_digest
 
 from kortilla.signing.verification.findings import (
     Finding,
@@ -25,10 +30,15 @@ from kortilla.signing.verification.findings import (
     Stamp,
     broken,
 )
-from kortilla.signing.verification.proofs.kept import kept_in_cms
+from kortilla.signing.verification.proofs.kept import elements, kept_in_cms
 from kortilla.validation.leaf import ExactCertificate
 
 _MAX_SIGNERS = 100
+_MAX_STAMPS = 20  # of one signature, besides archive timestamps
+#: How far a timestamp's time may be off, as it says itself. ETSI EN 319 421 §7.7.2
+#: demands a second. The 495 timestamps in the test files of EU DSS, digidoc4j and
+#: pyHanko state 1.002 at most.
+_ACCURACY = timedelta(minutes=1)
 #: The hash functions, by asn1crypto's names, whose collisions nobody can make.
 _SAFE_HASHES = frozenset(
     f"{family}{bits}" for family in ("sha", "sha3_") for bits in (256, 384, 512)
@@ -119,11 +129,15 @@ def _examine_signer(
         finding.problems.append(Found(code, ", ".join(sorted(names))))
     if certificate is None:
         raise RefusedError("CERTIFICATE_UNREADABLE")
+    _check_algorithms(signer, names)
     try:
         load_der_public_key(certificate.public_key.dump())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         # Such as an RSA key whose number is negative, as Estonia had.
         raise RefusedError("CERTIFICATE_UNREADABLE", str(error)) from error
+    if not _names(signer, certificate):
+        finding.intact = False
+        raise RefusedError("CERTIFICATE_SWAPPED")
     digest = digest_of(function)
     same, genuine = validate_sig_integrity(signer, certificate, "data", digest)
     if not genuine:
@@ -135,10 +149,11 @@ def _examine_signer(
     if not genuine:
         finding.problems.append(Found("SIGNATURE_BROKEN"))
     elif not same:
+        other = _function_of(extract_message_digest(signer), digest_of)
+        if other:
+            finding.intact = None
+            raise RefusedError("ALGORITHMS_DIFFER", f"{function}, {other}")
         finding.problems.append(Found("DIGEST_MISMATCH"))
-    if not _names(signer, certificate.dump()):
-        finding.intact = False
-        finding.problems.append(Found("CERTIFICATE_SWAPPED"))
     _read_unsigned(signer, finding)
     finding.kept.append(kept_in_cms(signed, signer))
 
@@ -153,6 +168,36 @@ def _functions(signer: cms.SignerInfo) -> set[str]:
         except ValueError as error:
             raise RefusedError("UNSUPPORTED", str(error)) from error
     return names
+
+
+def _check_algorithms(signer: cms.SignerInfo, names: set[str]) -> None:
+    """Refuse a signature whose hash functions contradict each other.
+
+    One function is of the content and of the attributes: the digest algorithm names it,
+    and the signature algorithm does so unless it is plain RSA (RFC 5652 §5.3 and §11.2,
+    RFC 5754 §3.2, RFC 8933 §3). A verifier that follows the one field calls valid what
+    a verifier that follows the other calls broken. An attribute may name both, too
+    (RFC 6211 §2).
+    """
+    if len(names) > 1:
+        raise RefusedError("ALGORITHMS_DIFFER", ", ".join(sorted(names)))
+    try:
+        validate_algorithm_protection(
+            signer["signed_attrs"],
+            claimed_digest_algorithm_obj=signer["digest_algorithm"],
+            claimed_signature_algorithm_obj=signer["signature_algorithm"],
+            claimed_mac_algorithm_obj=None,
+        )
+    except CMSAlgorithmProtectionError as error:
+        raise RefusedError("ALGORITHMS_DIFFER", error.failure_message) from error
+
+
+def _function_of(value: bytes, digest_of: Callable[[str], bytes]) -> str:
+    """Return the hash function that a digest of the content is by, or an empty text."""
+    for each in sorted(_SAFE_HASHES):
+        if hashlib.new(each).digest_size == len(value) and digest_of(each) == value:
+            return each
+    return ""
 
 
 def _with_sorted_attributes(signer: cms.SignerInfo) -> cms.SignerInfo:
@@ -183,7 +228,7 @@ def _certificate(
         else:
             fits = certificate.key_identifier == wanted.native
         # Certificates of one issuer and serial number may be forged beside the real.
-        if fits and (own is None or _names(signer, der)):
+        if fits and (own is None or _names(signer, certificate)):
             own = certificate
     if own is not None:
         finding.certificate = own.dump()
@@ -192,46 +237,52 @@ def _certificate(
 
 
 def _certificates(signed: cms.SignedData) -> list[bytes]:
-    """Return the X.509 certificates byte for byte; asn1crypto may encode them anew."""
-    contents = signed["certificates"].contents or b""
-    found = []
-    while contents:
-        size = parser.peek(contents)
-        if contents[0] == 0x30:  # others are of other kinds
-            found.append(contents[:size])
-        contents = contents[size:]
-    return found
+    """Return the X.509 certificates."""
+    found = elements(signed["certificates"].contents or b"")
+    return [each for each in found if each[0] == 0x30]  # others are of other kinds
 
 
-def _names(signer: cms.SignerInfo, certificate: bytes) -> bool:
-    """Return whether the signed attributes allow a certificate.
+def _names(
+    signer: cms.SignerInfo, certificate: x509.Certificate, *, at_all: bool = False
+) -> bool:
+    """Return whether the signed attributes allow a certificate (RFC 5035 §5.4).
 
-    A signature of an old kind names none.
+    A signature of an old kind names none, unless it has to name it ``at_all``.
     """
-    for attribute in signer["signed_attrs"]:
-        kind = attribute["type"].native
-        if kind not in {"signing_certificate", "signing_certificate_v2"}:
-            continue
-        [value] = attribute["values"]
-        identified: Any = value["certs"][0]
-        function = (
-            "sha1"
-            if kind == "signing_certificate"
-            else identified["hash_algorithm"]["algorithm"].native
-        )
-        digest = hashlib.new(function, certificate).digest()
-        if identified["cert_hash"].native != digest:
-            return False
-    return True
+    named = [
+        check_ess_certid(certificate, attribute["values"][0]["certs"][0])
+        for attribute in signer["signed_attrs"]
+        if attribute["type"].native in {"signing_certificate", "signing_certificate_v2"}
+    ]
+    return all(named) and (bool(named) or not at_all)
 
 
 def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
+    tokens = [
+        token
+        for attribute in signer["unsigned_attrs"] or ()
+        if attribute["type"].native == "signature_time_stamp_token"
+        for token in elements(attribute["values"].contents)
+    ]
     value = signer["signature"].native
-    for attribute in signer["unsigned_attrs"] or ():
-        if attribute["type"].native == "signature_time_stamp_token":
-            for token in attribute["values"]:
-                if finding.stamp is None:
-                    finding.stamp = examine_stamp(token, hasher(value))
+    add_stamps(finding, (read_stamp(each, value) for each in tokens))
+
+
+def add_stamps(finding: Finding, stamps: Iterable[Stamp]) -> None:
+    """Add the timestamps of a signature, as many as are looked at."""
+    found = [*itertools.islice(stamps, _MAX_STAMPS + 1)]
+    if len(found) > _MAX_STAMPS:
+        finding.problems.append(Found("TOO_LARGE", "timestamps"))
+    finding.stamps += found[:_MAX_STAMPS]
+
+
+def read_stamp(encoded: bytes, content: bytes) -> Stamp:
+    """Check a timestamp (DER), which may be anything, of a content."""
+    try:
+        token = cms.ContentInfo.load(encoded)
+    except ValueError as error:
+        return Stamp(intact=False, fault=broken(error).detail)
+    return examine_stamp(token, hasher(content))
 
 
 def examine_stamp(
@@ -243,32 +294,60 @@ def examine_stamp(
     judged. For a malformed timestamp, the result is not intact.
     """
     try:
-        signed = token["content"]
-        stamped = signed["encap_content_info"]["content"].parsed
-        imprint = stamped["message_imprint"]
-        function = imprint["hash_algorithm"]["algorithm"].native
-        signer = extract_signer_info(signed)
-        own = signer["digest_algorithm"]["algorithm"].native
-        if not {function, *_functions(signer)} <= _SAFE_HASHES:
-            return Stamp(intact=False, place=place)
-        holder = Finding(place)
-        certificate = _certificate(signed, signer, holder)
-        if certificate is None or not signer["signed_attrs"]:
-            return Stamp(intact=False, place=place)
-        content = signed["encap_content_info"]["content"].contents
-        same, genuine = validate_sig_integrity(
-            signer, certificate, "tst_info", hashlib.new(own, content).digest()
-        )
-        found = imprint["hashed_message"].native == digest_of(function)
-        time = stamped["gen_time"].native
-        named = _names(signer, certificate.dump())
-        return Stamp(
-            intact=bool(same and genuine and found and named and time.tzinfo),
-            time=time,
-            certificates=(certificate.dump(), *holder.chain),
-            place=place,
-            kept=kept_in_cms(signed, signer),
-        )
-    except Exception:
+        return _examine_stamp(token, digest_of, place)
+    except RefusedError as error:
+        fault = f"{error.found.code} {error.found.detail}".strip()
+    except Exception as error:
         # asn1crypto and pyHanko raise any exception on odd input.
-        return Stamp(intact=False, place=place)
+        fault = broken(error).detail
+    return Stamp(intact=False, place=place, fault=fault)
+
+
+def _examine_stamp(
+    token: cms.ContentInfo, digest_of: Callable[[str], bytes], place: str
+) -> Stamp:
+    signed = token["content"]
+    stamped = signed["encap_content_info"]["content"].parsed
+    imprint = stamped["message_imprint"]
+    function = imprint["hash_algorithm"]["algorithm"].native
+    signer = extract_signer_info(signed)
+    names = _functions(signer)
+    if not {function, *names} <= _SAFE_HASHES:
+        raise RefusedError("WEAK_ALGORITHM", ", ".join(sorted({function, *names})))
+    holder = Finding(place)
+    certificate = _certificate(signed, signer, holder)
+    if certificate is None or not signer["signed_attrs"]:
+        raise RefusedError("CERTIFICATE_UNREADABLE")
+    _check_algorithms(signer, names)
+    # RFC 3161 §2.4.2 and RFC 5816 §2.2.1 demand that it names its certificate.
+    if not _names(signer, certificate, at_all=True):
+        raise RefusedError("CERTIFICATE_SWAPPED")
+    _check_extent(stamped)
+    content = signed["encap_content_info"]["content"].contents
+    own = signer["digest_algorithm"]["algorithm"].native
+    same, genuine = validate_sig_integrity(
+        signer, certificate, "tst_info", hashlib.new(own, content).digest()
+    )
+    found = imprint["hashed_message"].native == digest_of(function)
+    time = stamped["gen_time"].native
+    return Stamp(
+        intact=bool(same and genuine and found and time.tzinfo),
+        time=time,
+        certificates=(certificate.dump(), *holder.chain),
+        place=place,
+        kept=kept_in_cms(signed, signer),
+    )
+
+
+def _check_extent(stamped: Any) -> None:
+    """Refuse a TSTInfo whose time is vague, or that says what must be understood."""
+    said = stamped["accuracy"].native or {}
+    accuracy = timedelta(
+        seconds=said.get("seconds") or 0,
+        milliseconds=said.get("millis") or 0,
+        microseconds=said.get("micros") or 0,
+    )
+    if not timedelta(0) <= accuracy <= _ACCURACY:
+        raise RefusedError("UNSUPPORTED", f"an accuracy of {accuracy}")
+    if any(each["critical"].native for each in stamped["extensions"]):
+        raise RefusedError("UNSUPPORTED", "a critical extension")

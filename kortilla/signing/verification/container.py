@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote_to_bytes
 
+from asn1crypto import core
 from lxml.etree import _Element as Element
 
 from kortilla.signing import xades
@@ -41,6 +42,17 @@ _ONE_OF = tuple(
     re.compile(FOLDER + each, re.IGNORECASE).fullmatch
     for each in (r".*\.tst", r".*\.p7s", r".*signatures.*\.xml")
 )
+#: What META-INF may have (EN 319 162-1 §4.3.3.2, §4.4): signatures and a manifest,
+#: which are read, and XML and DER that are not, with a root element. Nothing signs it.
+_READ = re.compile(r"manifest\.xml|[^/]*(signatures[^/]*\.xml|\.p7s)", re.IGNORECASE)
+_ROOTS = {
+    re.compile(pattern, re.IGNORECASE): root
+    for pattern, root in {
+        r"asic(archive|evidencerecord)?manifest[^/]*\.xml": xades.ASIC + "ASiCManifest",
+        r"[^/]*evidencerecord[^/]*\.xml": "{urn:ietf:params:xml:ns:ers}EvidenceRecord",
+        r"[^/]*(\.tst|evidencerecord[^/]*\.ers)": "",
+    }.items()
+}
 _DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -75,6 +87,8 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
     _check_entries(entries)
     kind = _kind(container, entries)
     check_layout(content, container.start_dir)
+    if unknown := ", ".join(_unknown(container, entries)):
+        findings.problems.append(Found("UNKNOWN_FILE", unknown))
     data = {
         entry.filename: entry
         for entry in entries
@@ -146,6 +160,32 @@ def _is_evidence(name: str) -> bool:
     return name.startswith(FOLDER) and (
         base.endswith((".tst", ".ers")) or base.startswith("evidencerecord")
     )
+
+
+def _unknown(
+    container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]
+) -> Iterator[str]:
+    """Yield the files and folders of META-INF that belong to no signature."""
+    for entry in entries:
+        name = entry.filename
+        base = name.removeprefix(FOLDER)
+        if base in {name, ""} or _READ.fullmatch(base):
+            continue
+        roots = [root for pattern, root in _ROOTS.items() if pattern.fullmatch(base)]
+        if not roots or _root(container, entry, xml=bool(roots[0])) != roots[0]:
+            yield name
+
+
+def _root(container: zipfile.ZipFile, entry: zipfile.ZipInfo, *, xml: bool) -> str:
+    """Return the tag of XML, or an empty text for DER that is one SEQUENCE."""
+    if xml:
+        return str(_read_xml(container, entry).tag)
+    try:
+        core.Sequence.load(container.read(entry), strict=True)
+    except Exception:
+        # asn1crypto raises any exception on odd input.
+        return "another"
+    return ""
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:

@@ -26,10 +26,13 @@ from kortilla.threads import in_thread
 MAX_BYTES = 120_000_000
 #: The longest detached signature, which may have revocation data.
 MAX_SIGNATURE_BYTES = 10_000_000
-#: The ends of names of containers. Under another, a program opens it as another kind of
+#: The ends of names of each kind. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
-_CONTAINERS = {
-    *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+_ENDS = {
+    "pdf": {"", ".pdf"},
+    "asice": {
+        *("", ".adoc", ".asice", ".asics", ".bdoc", ".edoc", ".sce", ".scs", ".zip")
+    },
 }
 #: What an unsigned file is, too: nobody has to say more of it than that.
 _OF_CONTENT = {"ACTIVE_CONTENT", "SHOWN_DIFFERENTLY", "XFA_FORM"}
@@ -104,8 +107,8 @@ async def verify_path(
 
     ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
     whose name lacks ``.p7s``, if there is one. A ``.p7m`` is read in the same way; it
-    mostly contains its file. A container with the name of another
-    kind of file is not judged.
+    mostly contains its file. A PDF or a container with the name of
+    another kind of file is not judged.
     """
     signature = None
     content = await in_thread(_read, path)
@@ -126,8 +129,9 @@ async def verify_path(
         at=at,
         timestamp_cas=timestamp_cas,
     )
-    if report.kind == "asice" and path.suffix.lower() not in _CONTAINERS:
-        problem = Problem("IRREGULAR", f"a container with the name {path.suffix!r}")
+    end = path.suffix.lower()
+    if end not in _ENDS.get(report.kind, {end}):
+        problem = Problem("OTHER_NAME", f"{report.kind} with the name {end!r}")
         return replace(report, problems=(*report.problems, problem))
     return report
 

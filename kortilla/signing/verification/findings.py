@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from kortilla.common import escaping
+
 _MAX_TEXT = 500
 
 #: Left, bottom, right and top in the coordinates of a page.
@@ -71,13 +73,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A timestamp. ``certificates`` are DER, its own first, or none if it has none."""
+    """A timestamp. ``certificates`` are DER, its own first, or none if it has none.
+
+    ``fault`` says in technical words why one is not intact, as far as that is known.
+    """
 
     intact: bool
     time: datetime | None = None
     certificates: tuple[bytes, ...] = ()
     place: str = ""
     kept: Kept = Kept()
+    fault: str = ""
 
 
 @dataclass
@@ -85,6 +91,7 @@ class Finding:
     """One signature. ``intact`` says whether it fits its key and its bytes.
 
     ``revision_length`` is the number of bytes that a PDF had when it was signed.
+    ``stamps`` are each of the signature alone, in any order.
     ``archive`` are the numbers of the ``Findings.timestamps`` that are of the signature
     and all before them, in their order.
     """
@@ -95,7 +102,7 @@ class Finding:
     certificate: bytes | None = None
     chain: tuple[bytes, ...] = ()
     claimed_time: datetime | None = None
-    stamp: Stamp | None = None
+    stamps: list[Stamp] = field(default_factory=list)
     covers: Covers = "unknown"
     files: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -123,8 +130,7 @@ def printable(text: str) -> str:
 
     It has no control characters, and none that change the direction of writing.
     """
-    shown = "".join(each if each.isprintable() else "\ufffd" for each in text)
-    return shown[:_MAX_TEXT]
+    return escaping.printable(text[:_MAX_TEXT])
 
 
 _adapter = TypeAdapter(Findings)

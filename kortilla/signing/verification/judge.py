@@ -135,11 +135,9 @@ class Judge:
         """Return the report on one signature."""
         problems = [problem_of(each) for each in finding.problems]
         archive = [self._findings.timestamps[each] for each in finding.archive]
-        stamps = archive if finding.stamp is None else [finding.stamp, *archive]
-        evidence = self._evidence(finding, stamps)
-        stamp, found = _of_signature(
-            finding, await self._timestamps.judge(stamps, evidence)
-        )
+        evidence = self._evidence(finding, [*finding.stamps, *archive])
+        reports = await self._timestamps.judge(finding.stamps, archive, evidence)
+        stamp, found = _of_signature(reports[: len(finding.stamps)], reports)
         problems += found
         certificate = _certificate(finding)
         time = finding.claimed_time if finding.intact else None
@@ -234,7 +232,7 @@ class Judge:
             kept = [k for each in found.signatures for k in each.kept] + found.kept
             kept += [each.kept for each in stamps]
             evidence = Evidence(kept, at=self._at, reading=self._reading)
-            reports += await self._timestamps.judge(stamps, evidence)
+            reports += await self._timestamps.judge((), stamps, evidence)
         return reports
 
     @cached_property
@@ -366,20 +364,21 @@ class Judge:
 
 
 def _of_signature(
-    finding: Finding, reports: list[TimestampReport]
+    own: list[TimestampReport], reports: list[TimestampReport]
 ) -> tuple[TimestampReport | None, list[Problem]]:
-    """Return the timestamp that says most of a signature's time, and its problems.
+    """Return the timestamp that says most of a signature's time, and what is wrong.
 
-    That is the first that proves its time. A timestamp of all of a file counts, too.
+    That is the earliest that proves its time. A timestamp of all of a file counts, too.
+    Those that were put on the signature itself, and are broken, are named.
     """
-    for each in reports:
-        if each.trusted:
-            # One that was put on the signature itself, and is broken, is named.
-            broken = finding.stamp is not None and not finding.stamp.intact
-            return each, [Problem("TIMESTAMP_BROKEN")] * broken
-    if finding.stamp is None:
-        return None, []
-    return reports[0], [*reports[0].problems]
+    proven = {
+        each.time: each for each in reversed(reports) if each.trusted and each.time
+    }
+    if proven:
+        broken = [each for each in own if not each.intact]
+        return proven[min(proven)], [p for each in broken for p in each.problems]
+    best = next((each for each in own if each.intact), own[0] if own else None)
+    return best, [problem for each in own for problem in each.problems]
 
 
 def _proven(

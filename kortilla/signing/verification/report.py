@@ -89,17 +89,24 @@ _CANT_SAY = {
     "NOT_A_SIGNED_FORMAT": "The file has no signature that is recognised.",
     "NO_CONTENT": "The signature is of another file, which is needed to check it.",
     "UNSUPPORTED": "The signature is of a kind that can't be checked here.",
+    "ALGORITHMS_DIFFER": (
+        "The signature states two ways in which it was made, and they contradict each "
+        "other."
+    ),
     "WEAK_ALGORITHM": "The signature was made in a way that is no longer safe.",
     "UNSAFE_NAME": "A file in the container has a name that is not safe.",
+    "UNKNOWN_FILE": "The container has a file in META-INF that is no signature's.",
     "DUPLICATE_NAME": "Two files in the container have the same name.",
     "DUPLICATE_ID": "Two parts of the signature have the same identifier.",
     "FORBIDDEN_XML": "The signature has parts that could load or multiply data.",
-    "TIMESTAMP_BROKEN": "The timestamp does not belong to the signature.",
 }
 _NOTES = {
     "TEST_CARD": "A test card signed. It is no signature of a real person.",
     "CLAIMED_TIME": "The time is what the signer's computer stated.",
     "TIMESTAMP_AUTHORITY_UNKNOWN": "The issuer of the timestamp is unknown.",
+    "TIMESTAMP_BROKEN": (
+        "A timestamp is broken or of something else, so it proves no time."
+    ),
     "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
     "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
     "TIMESTAMP_UNCHECKED": (

@@ -12,6 +12,7 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.errors import TrustConfigurationError
+from kortilla.signing.trust_lists.entries import Periods
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.validation.pinned_cas import PINS
 from kortilla.validation.trust import (
@@ -29,18 +30,17 @@ _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 class TimestampAuthority:
     """A certificate (DER) that may vouch for timestamps: a CA's, or a service's.
 
-    It counts for timestamps between two times, as a trust list has them. None is no
-    limit.
+    It counts for timestamps of some periods, as a trust list has them; None is always.
     """
 
     certificate: bytes
-    since: datetime | None = None
-    until: datetime | None = None
+    periods: Periods | None = None
 
     def counts_at(self, time: datetime) -> bool:
         """Return whether it counts for a timestamp of a time."""
-        return (self.since is None or self.since <= time) and (
-            self.until is None or time <= self.until
+        return self.periods is None or any(
+            since <= time and (until is None or time <= until)
+            for since, until in self.periods
         )
 
 

@@ -28,7 +28,11 @@ from kortilla.errors import (
 from kortilla.signing import xades
 from kortilla.signing.answer import PageSignature, verify_digest
 from kortilla.signing.state import HASHES, Digest
-from kortilla.signing.verification.cms_signature import examine_stamp, hasher
+from kortilla.signing.verification.cms_signature import (
+    add_stamps,
+    examine_stamp,
+    read_stamp,
+)
 from kortilla.signing.verification.findings import (
     Finding,
     Found,
@@ -70,6 +74,7 @@ _POLICY = "/".join(
 #: The policies of BDOC, by which an answer about revocation proves the time, if it has
 #: the signature's digest as its nonce. Estonia made such signatures until about 2019.
 _TIME_MARK = "1.3.6.1.4.1.10015.1000.3."
+_TOKEN = XADES + "EncapsulatedTimeStamp"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _MAX_REFERENCES = 1000
 _SHA_1 = "http://www.w3.org/2000/09/xmldsig#sha1"
@@ -89,7 +94,7 @@ def examine_signature(
     try:
         unsigned = _examine(element, contents_of, finding)
         if unsigned is not None:
-            _read_unsigned(element, unsigned, finding)
+            add_stamps(finding, _own_stamps(element, unsigned))
             stamps += _archive_stamps(element, unsigned, contents_of, place)
             finding.archive = [*range(first, first + len(stamps))]
             finding.kept += kept_in_xml(unsigned, _decoded, first=first)
@@ -363,19 +368,24 @@ def _check_value(
     )
 
 
-def _read_unsigned(element: Element, unsigned: Element, finding: Finding) -> None:
-    stamp = unsigned.find(XADES + "SignatureTimeStamp")
-    if stamp is None:
-        return
-    stamped = xades.canonical(
-        _only(element, DS + "SignatureValue"), _form_of_stamp(stamp)
-    )
-    try:
-        token = _token(stamp)
-    except (ValueError, TypeError):
-        finding.problems.append(Found("TIMESTAMP_BROKEN"))
-        return
-    finding.stamp = examine_stamp(token, hasher(stamped))
+def _own_stamps(element: Element, unsigned: Element) -> Iterator[Stamp]:
+    """Yield the timestamps of the signature's value."""
+    archived = False
+    value = _only(element, DS + "SignatureValue")
+    for stamp in unsigned:
+        archived = archived or stamp.tag == xades.ARCHIVE_TIMESTAMP
+        if stamp.tag != XADES + "SignatureTimeStamp":
+            continue
+        if archived:
+            # No archive timestamp before it shows that it existed by then.
+            yield Stamp(intact=False, fault="it follows an archive timestamp")
+            continue
+        for token in stamp.findall(_TOKEN) or [stamp]:
+            try:
+                stamped = xades.canonical(value, _form_of_stamp(stamp))
+                yield read_stamp(_decoded(token), stamped)
+            except RefusedError as error:
+                yield Stamp(intact=False, fault=error.found.detail)
 
 
 def _archive_stamps(
@@ -409,7 +419,7 @@ def _form_of_stamp(stamp: Element) -> str:
 
 def _token(stamp: Element) -> cms.ContentInfo:
     """Return the one timestamp. Raises ``ValueError`` and ``TypeError`` for none."""
-    return cms.ContentInfo.load(_decoded(_only(stamp, XADES + "EncapsulatedTimeStamp")))
+    return cms.ContentInfo.load(_decoded(_only(stamp, _TOKEN)))
 
 
 def _form(element: Element) -> str:

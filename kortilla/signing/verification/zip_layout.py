@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from kortilla.signing.verification.archives import has_pdf
 from kortilla.signing.verification.findings import RefusedError
 
 # §4.3.7, §4.3.12 and §4.3.16
@@ -50,12 +51,13 @@ def check_layout(content: bytes, directory: int) -> None:
 
     Raises ``RefusedError``.
     """
-    at = 0
+    at, slack = 0, [content[directory:]]
     for listed in sorted(_directory(content, directory), key=lambda each: each.offset):
         if listed.offset != at:
             raise _irregular("data between the files")
         header = _entry(content, at, b"PK\3\4", 0)
         _compare(header, listed)
+        slack.append(content[header.offset : header.end])
         at = header.end + listed.packed
         data = memoryview(content)[header.end : at]
         if not _fills(listed, data):
@@ -66,6 +68,8 @@ def check_layout(content: bytes, directory: int) -> None:
             at += _descriptor(content, at, listed)
     if at != directory:
         raise _irregular("data after the files")
+    if has_pdf(b"\n".join(slack)):
+        raise RefusedError("ARCHIVE_INSIDE", "PDF")
 
 
 def _irregular(detail: str) -> RefusedError:

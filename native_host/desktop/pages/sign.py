@@ -31,8 +31,9 @@ from native_host.gui.tokens import tokens_for
 _MOST_NAMED = 3
 #: Errors of a file that the page has a sentence for.
 _REASONS = {
-    *("broken", "changed", "empty", "encrypted", "files", "gone", "kind", "locked"),
-    *("too-long", "too-much-memory", "too-slow", "unreadable", "unwritable", "xfa"),
+    *("active", "broken", "changed", "empty", "encrypted", "files", "gone", "kind"),
+    *("irregular", "locked", "shown-differently", "too-long", "too-much-memory"),
+    *("too-slow", "unreadable", "unwritable", "xfa"),
 }
 #: The tag on the drawing of a file with an ending.
 _TAGS = {

@@ -19,6 +19,7 @@ from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.panels import ButtonLine
+from native_host.gui.sizes import dp, text_width
 
 if TYPE_CHECKING:
     from kortilla.signing.verification import SignatureReport
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 #: The most signers of a changed file whose documents are offered beside its verdict.
 _MOST_OPENERS = 3
+#: The widest words with a name, in pixels where body text has 15: a window of 1024 has
+#: room for them in text of 200 %.
+_WIDEST = 206
 
 
 class SignedContent:
@@ -51,9 +55,11 @@ class SignedContent:
             return []
         said = _said()
         save = partial(self._save, checked, signature, said)
-        keep = self._page.button("check.save_signed", save)
+        keep = self._page.button("check.save", save)
         keep.setAccessibleDescription(head)
-        return [ButtonLine(self._opener(checked, signature, said, head), keep), said]
+        line = ButtonLine(self._opener(checked, signature, said, head), keep)
+        line.setContentsMargins(0, dp(6), 0, dp(6))
+        return [line, said]
 
     def of_file(self, checked: CheckedFile) -> list[QWidget]:
         """Return the parts for a changed PDF, or a container with known files."""
@@ -82,10 +88,11 @@ class SignedContent:
         """Return the button that opens what somebody signed, with their name."""
         from native_host.files.words import given_name
 
-        words = self._texts("check.open_signed")
-        if name := given_name(signature):
-            words = self._texts("check.open_signed.by", name=name)
-        made = button(words, partial(self._open, checked, signature, said))
+        press = partial(self._open, checked, signature, said)
+        name = given_name(signature)
+        made = button(self._texts("check.open_signed.by", name=name), press)
+        if not name or text_width(made.text(), made.font()) > dp(_WIDEST):
+            made.setText(self._texts("check.open_signed"))
         made.setAccessibleDescription(about)
         return made
 

@@ -18,6 +18,7 @@ from kortilla.encryption import (
     NotEncryptedError,
     OtherRecipientError,
     RecipientUnsuitableError,
+    TrailingDataError,
     decrypt,
     encrypt,
     envelope,
@@ -48,6 +49,22 @@ def test_a_cut_message_asks_for_no_key(ecc: SoftwareKey, authenticated: bool) ->
             decrypt(message[:size], sink, ecc)
         assert sink.getvalue() == b""
     assert ecc.used == 0
+
+
+@AUTHENTICATED
+@pytest.mark.parametrize("more", [b"\0", b"\n", b"abc"])
+def test_octets_after_a_message_are_refused(
+    ecc: SoftwareKey, authenticated: bool, more: bytes
+) -> None:
+    message = encrypted(ecc.recipient, content=b"abc", authenticated=authenticated)
+    for source in (message + more, BytesIO(message + more)):
+        sink = BytesIO()
+        with pytest.raises(TrailingDataError):
+            decrypt(source, sink, ecc)
+        assert sink.getvalue() == b""
+    assert ecc.used == 0
+    with pytest.raises(TrailingDataError):
+        read_recipients(message + more, whole=True)
 
 
 @pytest.mark.slow

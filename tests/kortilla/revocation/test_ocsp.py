@@ -21,6 +21,7 @@ from tests.kortilla.pki import CA, NOW, SATU, SERVER_AUTH, SURNAME, Clock, key
 from tests.kortilla.responder import (
     CA_SERIAL,
     LEAF_SERIAL,
+    NO_CHECK,
     OTHER_SERIAL,
     Chain,
     List,
@@ -31,7 +32,7 @@ from tests.kortilla.responder import (
     distribution_points,
     make_ca,
 )
-from tests.kortilla.revocation_checks import Checks
+from tests.kortilla.revocation_checks import KEEPING, Checks
 
 MINUTE = timedelta(minutes=1)
 
@@ -110,9 +111,10 @@ async def test_a_responder_without_nonces_is_taken_where_asked_for(
 # --- revoked
 
 
-async def test_a_revoked_leaf_is_refused(ocsp: Checks) -> None:
-    ocsp.answer(status="revoked")
-    assert "127.0.0.1" in await ocsp.revoked()
+@pytest.mark.parametrize("reason", [None, "key_compromise", *KEEPING])
+async def test_a_revoked_leaf_is_refused(ocsp: Checks, reason: str | None) -> None:
+    ocsp.answer(status="revoked", reason=reason)
+    assert "127.0.0.1" in await ocsp.revoked(keeps=reason in KEEPING)
 
 
 async def test_being_revoked_or_unknown_is_final_whatever_the_list_says(
@@ -231,6 +233,10 @@ DELEGATION: dict[str, dict[str, Delegation]] = {
     "responder-not-authorised": {
         "not for OCSP": delegated(extended_key_usage=SERVER_AUTH),
         "for nothing in particular": delegated(extended_key_usage=None),
+        # RFC 5280 §4.2.
+        "an extension that must be known": delegated(
+            extra=[NO_CHECK, ("1.2.246.517.99.1", b"\x05\x00")], extra_critical=True
+        ),
         "a person's card": lambda chain: {"signer": chain.leaf},
         "key not for signing": delegated(key_usage=bytes.fromhex("03020308")),
         "of the root": lambda chain: delegated(by=chain.root)(chain),

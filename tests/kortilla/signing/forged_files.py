@@ -7,20 +7,23 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from asn1crypto import cms
+from asn1crypto import cms, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pyhanko.sign.general import as_signing_certificate_v2
 
 from kortilla.signing import xades
 from tests.kortilla.signed_files import (
     SIGNATURES,
     Maker,
+    issue,
     repacked,
     signature_of,
     updated,
@@ -45,13 +48,13 @@ FORM = pdf_of(
         "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots[4 0 R]>>",
-        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/P 3 0 R"
+        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/F 4/P 3 0 R"
         "/AP<</N 5 0 R>>>>",
         "<</Subtype/Form/BBox[0 0 9 9]/Length 14>>stream\n0 0 1 9 re f  \nendstream",
     ]
 )
 #: A name of as many letters as the one that a directory has for it.
-SHOWN, LISTED = "sopimus-1.txt", "META-INF/a.go"
+SHOWN, LISTED = "sopimus-01.txt", "META-INF/a.tst"
 #: The name of a signed file, in the extra field for names in Unicode.
 NAME_FIELD = {
     0x7075: struct.pack("<BL", 1, zlib.crc32(LISTED.encode())) + SHOWN.encode()
@@ -179,21 +182,60 @@ def attributes_as_content(signature: bytes) -> tuple[bytes, bytes]:
     return attributes, info.dump(force=True)
 
 
-async def by_sha_1(maker: Maker) -> tuple[bytes, bytes]:
-    """Sign by a hash function that is no longer safe."""
-    content = b"Sopimus"
-    info = cms.ContentInfo.load(await maker.detached(content))
-    [signer] = info["content"]["signer_infos"]
-    signer["digest_algorithm"] = {"algorithm": "sha1"}
-    for attribute in signer["signed_attrs"]:
-        if attribute["type"].native == "message_digest":
-            attribute["values"] = [hashlib.sha1(content).digest()]  # noqa: S324 - weak
-    attributes = signer["signed_attrs"].untag().dump(force=True)
-    signer["signature_algorithm"] = {"algorithm": "sha1_ecdsa"}
-    assert isinstance(maker.leaf.key, ec.EllipticCurvePrivateKey)
-    weak = ec.ECDSA(hashes.SHA1())  # noqa: S303 - weak
-    signer["signature"] = maker.leaf.key.sign(attributes, weak)
-    return content, info.dump()
+def signed_by(
+    named: str = "sha384",
+    of_content: str = "sha384",
+    of_attributes: str = "sha384",
+    *,
+    protected: str = "",
+    other: bool = False,
+    serial: int | None = None,
+) -> Callable[[Maker], Awaitable[tuple[bytes, bytes]]]:
+    """Sign a file by several hash functions, or for another certificate.
+
+    The signer's digest algorithm is ``named``, and ``protected`` the one of the
+    attribute of RFC 6211. The signed attributes name an ``other`` certificate, or one
+    with a ``serial`` number.
+    """
+
+    async def make(maker: Maker) -> tuple[bytes, bytes]:
+        content = b"Sopimus"
+        info = cms.ContentInfo.load(await maker.detached(content))
+        [signer] = info["content"]["signer_infos"]
+        signer["digest_algorithm"] = {"algorithm": named}
+        method = {"algorithm": f"{of_attributes}_ecdsa"}
+        value = hashlib.new(of_content, content).digest()
+        leaf = issue(maker.ca, serial_number=77) if other else maker.leaf
+        own = as_signing_certificate_v2(x509.Certificate.load(leaf.der))
+        if serial is not None:
+            own["certs"][0]["issuer_serial"]["serial_number"] = serial
+        others = {"message_digest": value, "signing_certificate_v2": own}
+        attributes = [
+            cms.CMSAttribute({"type": kind, "values": [others[kind]]})
+            if (kind := each["type"].native) in others
+            else each
+            for each in signer["signed_attrs"]
+        ]
+        if protected:
+            algorithms = {
+                "digest_algorithm": {"algorithm": protected},
+                "signature_algorithm": method,
+            }
+            attributes.append(
+                cms.CMSAttribute(
+                    {"type": "cms_algorithm_protection", "values": [algorithms]}
+                )
+            )
+        signer["signed_attrs"] = cms.CMSAttributes(attributes)
+        signer["signature_algorithm"] = method
+        assert isinstance(maker.leaf.key, ec.EllipticCurvePrivateKey)
+        function = getattr(hashes, of_attributes.upper())()
+        signer["signature"] = maker.leaf.key.sign(
+            signer["signed_attrs"].untag().dump(force=True), ec.ECDSA(function)
+        )
+        return content, info.dump()
+
+    return make
 
 
 async def over_exclusive_xml(maker: Maker) -> bytes:
@@ -295,6 +337,11 @@ def with_fields(
     return output.getvalue()
 
 
+def commented(container: bytes, comment: bytes) -> bytes:
+    """Return a container with a comment after its directory."""
+    return container[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 def altered(container: bytes, at: dict[int, bytes]) -> bytes:
     """Return a container with other octets in the last place of its directory."""
     begin = container.rindex(b"PK\1\2")
@@ -317,8 +364,10 @@ def with_other_sizes(container: bytes) -> bytes:
     """Return a container whose header of ``SHOWN`` has other sizes, of ZIP64."""
     begin = container.index(SHOWN.encode()) - 30  # of the last header but one
     field = struct.pack("<HHQQ", 1, 16, 7, 7)
-    header = container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", 13, 20)
-    rest = container[begin + 43 :]
+    header = (
+        container[begin : begin + 18] + b"\xff" * 8 + struct.pack("<HH", len(SHOWN), 20)
+    )
+    rest = container[begin + 30 + len(SHOWN) :]
     changed = bytearray(container[:begin] + header + SHOWN.encode() + field + rest)
     # The directory says where the files are now.
     at = end = changed.index(b"PK\1\2")

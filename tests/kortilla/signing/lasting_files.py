@@ -2,6 +2,7 @@
 """Makes signed files that are to be verified for years, and false ones like them."""
 
 import io
+import re
 import zipfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import partial
 from typing import Any, Self
 from urllib.parse import unquote
 
-from asn1crypto import x509
+from asn1crypto import cms, parser, x509
 from lxml import etree
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -33,6 +34,7 @@ from kortilla.validation.leaf import ExactCertificate
 from tests.kortilla.pki import CA
 from tests.kortilla.responder import OCSPAnswer
 from tests.kortilla.signed_files import SIGNATURES, Maker, issue, repacked, signature_of
+from tests.kortilla.signing_parts import cms_of
 from tests.kortilla.timestamps import stamper
 
 #: What a test changes about the data of a file, given those that are right.
@@ -138,6 +140,64 @@ def only_about(lasting: Lasting, *answers: bytes, crls: Sequence[bytes] = ()) ->
         return ValidationData((*kept, *answers), tuple(crls), data.certificates)
 
     return change
+
+
+async def stamped(
+    kind: str,
+    signed: tuple[bytes, bytes | None],
+    stamps: Iterable[tuple[DummyTimeStamper | None, bool]],
+) -> tuple[bytes, bytes | None]:
+    """Return a file whose signature has these timestamps alone.
+
+    Each is a service's, or broken, and of another signature or garbage if ``True`` says
+    so. Those of CAdES are
+    in two attributes. Those of XAdES are an element each, or all "in one element".
+    """
+    content, signature = signed
+    if kind in {"container", "in one element"}:
+        root = xades.parse(signature_of(content).encode())
+        value = xades.value_to_stamp(root)
+    else:
+        info = cms_of(content) if signature is None else cms.ContentInfo.load(signature)
+        [signer] = info["content"]["signer_infos"]
+        value = signer["signature"].native
+    tokens = []
+    for service, other in stamps:
+        if service is None:
+            broken = cms.ContentInfo({"content_type": "data", "content": b"a"}).dump()
+            tokens.append(b"\x02\x01\x05" if other else broken)
+        else:
+            digest = Digest.of(value + b"a" * other, "SHA-256")
+            tokens.append((await request_timestamp(service, digest)).token.dump())
+    if kind in {"container", "in one element"}:
+        tag = xades.XADES + "SignatureTimeStamp"
+        for old in root.findall(f".//{tag}"):
+            old.getparent().remove(old)
+        for each in tokens:
+            xades.add_timestamp(root, each)
+        first, *others = elements = root.findall(f".//{tag}")
+        for number, element in enumerate(elements):
+            element.set("Id", f"S0-T{number}")
+        for element in others if kind == "in one element" else ():
+            first.append(element[-1])
+            element.getparent().remove(element)
+        return repacked(content, {SIGNATURES: xades.serialise(root)}), None
+    # By hand: asn1crypto would sort them.
+    kind_of = cms.CMSAttributeType("signature_time_stamp_token").dump()
+    attributes = [
+        parser.emit(0, 1, 16, kind_of + parser.emit(0, 1, 17, b"".join(part)))
+        for part in (tokens[:1], tokens[1:])
+        if part
+    ]
+    unsigned = parser.emit(0, 1, 17, b"".join(attributes))
+    signer["unsigned_attrs"] = cms.CMSAttributes.load(unsigned)
+    if signature is not None:
+        return content, info.dump()
+    found = re.search(rb"/Contents <([0-9A-Fa-f]+)>", content)
+    assert found
+    start, end = found.span(1)
+    digits = info.dump().hex().encode()
+    return content[:start] + digits.ljust(end - start, b"0") + content[end:], None
 
 
 async def renewed(

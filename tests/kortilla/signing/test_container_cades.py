@@ -221,7 +221,7 @@ CASES: dict[str, tuple[Callable[[Maker], Awaitable[bytes]], Verdict, str]] = {
         "IRREGULAR",
     ),
     "asic-s with a timestamp, too": (
-        changed(simple, {}, ("META-INF/timestamp.tst", b"0")),
+        changed(simple, {}, ("META-INF/timestamp.tst", b"0\0")),
         CANT_SAY,
         "IRREGULAR",
     ),
@@ -229,7 +229,7 @@ CASES: dict[str, tuple[Callable[[Maker], Awaitable[bytes]], Verdict, str]] = {
     # What it contains may be signed; that is not looked into.
     "asic-s with a timestamp only": (
         changed(
-            simple, {"META-INF/signature.p7s": None}, ("META-INF/timestamp.tst", b"0")
+            simple, {"META-INF/signature.p7s": None}, ("META-INF/timestamp.tst", b"0\0")
         ),
         CANT_SAY,
         "UNSUPPORTED",

@@ -320,4 +320,5 @@ async def test_what_comes_later_is_judged_by_what_may_come(
     first = report.signatures[0]
     codes = {each.code for each in first.problems} & {CHANGED, MARK}
     assert codes == {case.code} - {""}, (first.changes, report.problems)
+    assert report.problems == () or case.code == CHANGED
     assert (first.verdict is Verdict.VALID) == (case.code != CHANGED), said(report)

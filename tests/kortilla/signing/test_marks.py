@@ -110,7 +110,7 @@ AINO, VILLE = f"{GIVEN_NAME} SPECIMEN-AINO", f"{GIVEN_NAME} SPECIMEN-VILLE"
 SAID = {
     "fi": (
         "Molemmat allekirjoitukset ovat päteviä. "
-        "Sivulle on lisätty myöhemmän allekirjoituksen merkintä.",
+        "Myöhempi allekirjoittaja lisäsi merkinnän.",
         f"{AINO} allekirjoitti asiakirjan ilman merkintää, jonka {VILLE} lisäsi "
         "sivulle 1.",
         "Tiedostoa on muutettu allekirjoittamisen jälkeen. Älä luota siihen.",
@@ -118,14 +118,14 @@ SAID = {
     ),
     "sv": (
         "Båda underskrifterna är giltiga. "
-        "En senare underskrifts märkning har lagts till på en sida.",
+        "En senare undertecknare lade till en märkning.",
         f"{AINO} undertecknade dokumentet utan den märkning som {VILLE} har lagt till "
         "på sidan 1.",
         "Filen har ändrats efter underskriften. Lita inte på den.",
         "undertecknade den ändrade filen",
     ),
     "en": (
-        "Both signatures are valid. The mark of a later signature was added to a page.",
+        "Both signatures are valid. A later signer added a mark.",
         f"{AINO} signed the document without the mark of {VILLE} on page 1.",
         "The file was changed after it was signed. Don't trust it.",
         "signed the changed file",

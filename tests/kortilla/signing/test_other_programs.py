@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Files as other programs write them, and forgeries that look like them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from asn1crypto import cms
 from pyhanko.pdf_utils import generic
 
 from kortilla.signing.verification import Verdict, verify_document
-from tests.kortilla.signed_files import Maker, updated
+from tests.kortilla.signed_files import Maker, certified, updated
 from tests.kortilla.signing.forged_files import (
     OTHER_PAGE,
     RETITLE,
@@ -190,7 +191,8 @@ async def test_updates_of_other_programs_are_told_from_forgeries(
     maker: Maker, what: str
 ) -> None:
     before, change, verdict, codes = CASES[what]
-    content = change(await maker.pdf(before))
+    signed = await asyncio.to_thread(certified, before, maker.leaf)
+    content = change(signed)
     report = await verify_document(content, trusted=maker.trusted, revocation=GOOD)
     assert said(report) == (verdict, set(codes.split())), report
 

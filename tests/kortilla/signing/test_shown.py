@@ -228,11 +228,3 @@ def test_each_page_that_is_seen_as_the_same_has_the_same_mark(
     pairs = zip(got[2], want[2], strict=True)
     # Lines of half pixels fall to one side or the other.
     assert sum((a < 160) != (b < 160) for a, b in pairs) < dark / 2
-
-
-def test_a_page_without_a_size_gets_a_mark(
-    kortilla_card: KortillaCard, tmp_path: Path
-) -> None:
-    pdf = page("0 0", tree="/MediaBox 1", own="/Rotate 45")
-    got = pixels(marked(pdf, kortilla_card, "bottom-left"), tmp_path, 1)
-    assert ink(got, (0, 0, 300, 200)) > 100

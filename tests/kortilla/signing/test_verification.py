@@ -287,22 +287,29 @@ async def test_a_timestamp_of_another_signature_is_named(
         revocation=GOOD,
         timestamp_cas=[authority.issuing_der],
     )
-    assert said(report) == (CANT_SAY, {"TIMESTAMP_BROKEN"})
+    assert said(report) == (VALID, {"TIMESTAMP_BROKEN"})
     assert report.signatures[0].level == "B-B"
 
 
 async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> None:
     content, trusted = b"Sopimus", maker.trusted
     container, p7s = await maker.container(), await maker.detached(content)
+    pdf = await maker.pdf()
     (tmp_path / "a.txt").write_bytes(content)
     (tmp_path / "b.txt").write_bytes(b"Toinen")
     for name, signed, of, verdict, code in (
         ("apart.p7s", p7s, "", CANT_SAY, "NO_CONTENT"),
         ("a.txt.p7s", p7s, "", VALID, ""),
         ("a.txt.p7s", p7s, "b.txt", NOT_VALID, "DIGEST_MISMATCH"),
-        ("a.pdf", await maker.pdf(), "", VALID, ""),
+        ("a.pdf", pdf, "", VALID, ""),
         ("a.ASICE", container, "", VALID, ""),
-        ("b.pdf", container, "", CANT_SAY, "IRREGULAR"),
+        ("b.pdf", container, "", CANT_SAY, "OTHER_NAME"),
+        ("A.PDF", pdf, "", VALID, ""),
+        ("c", pdf, "", VALID, ""),
+        *(
+            (f"c{end}", pdf, "", CANT_SAY, "OTHER_NAME")
+            for end in (".asice", ".zip", ".html", ".pdf.exe", ".pdf ")
+        ),
         ("b.txt.p7s", bytes(MAX_SIGNATURE_BYTES + 1), "", CANT_SAY, "TOO_LARGE"),
     ):
         (tmp_path / name).write_bytes(signed)

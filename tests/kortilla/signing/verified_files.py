@@ -34,7 +34,7 @@ from tests.kortilla.signing.forged_files import (
     SHOWN,
     altered,
     attributes_as_content,
-    by_sha_1,
+    commented,
     end_of,
     fill_in,
     in_another_alphabet,
@@ -42,6 +42,7 @@ from tests.kortilla.signing.forged_files import (
     renamed,
     revised,
     show_all,
+    signed_by,
     titled,
     two_files_of_one_name,
     with_a_hole,
@@ -71,10 +72,16 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 TRANSFORMS = f'<ds:Transforms><ds:Transform Algorithm="{XSLT}"/></ds:Transforms>'
+NOT_CADES = b'<ASiCManifest xmlns="http://uri.etsi.org/02918/v1.2.1#"/>'
 NO_MANIFEST: dict[str, bytes | None] = {"META-INF/manifest.xml": None}
 MILLION, FOUR_BILLION, ONE = (
     each.to_bytes(4, "little") for each in (1_000_000, 4_000_000_000, 1)
 )
+
+
+def beside_signatures(name: str, content: bytes) -> Change:
+    """Return what adds a file to META-INF."""
+    return lambda signed: repacked(signed, None, (f"META-INF/{name}", content))
 
 
 async def again(maker: Maker, making: Awaitable[bytes], **more: Any) -> bytes:
@@ -86,7 +93,9 @@ async def then(making: Awaitable[bytes], change: Change) -> Any:
     return change(await making)
 
 
-async def by_author(maker: Maker, pdf: bytes, permission: MDPPerm) -> bytes:
+async def by_author(
+    maker: Maker, pdf: bytes, permission: MDPPerm | None = None
+) -> bytes:
     return await asyncio.to_thread(certified, pdf, maker.leaf, permission)
 
 
@@ -106,7 +115,7 @@ BASES: dict[str, Callable[[Maker], Awaitable[Any]]] = {
     "signature of Sopimus": lambda maker: maker.detached(b"Sopimus"),
     "more": lambda maker: then(
         maker.container({SHOWN: b"Sopimus"}),
-        lambda signed: repacked(signed, None, (LISTED, b"VELKA 100000")),
+        lambda signed: repacked(signed, None, (LISTED, b"0\x0cVELKA 100000")),
     ),
 }
 #: By what is changed, the verdict, and the codes: the files, and how each is made. What
@@ -119,6 +128,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
         # As DigiDoc4j and others sign.
         "a container signed over exclusive canonical xml": over_exclusive_xml,
+        "a signature that names its algorithms twice": signed_by(protected="sha384"),
     },
     ("made", VALID, "MARK_ADDED"): {
         "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
@@ -146,7 +156,9 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
     },
     ("made", NOT_VALID, "CERTIFICATE_SWAPPED"): {
-        "another certificate in a container": swapped
+        "another certificate in a container": swapped,
+        "a detached signature for another certificate": signed_by(other=True),
+        "a detached signature for another serial number": signed_by(serial=7),
     },
     ("made", CANT_SAY, "TOO_LARGE"): {
         "a zip bomb": lambda maker: then(
@@ -156,8 +168,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     ("made", CANT_SAY, "IRREGULAR"): {
         # PDFium shows nothing of the objects beyond the size.
-        "a pdf that is only read leniently": lambda maker: maker.pdf(SLOPPY),
-        "a lenient pdf signed twice": lambda maker: again(maker, maker.pdf(SLOPPY)),
+        "a pdf that is only read leniently": lambda maker: by_author(maker, SLOPPY),
         "a zip bomb that states a small size": lambda maker: then(
             maker.container({"a.txt": bytes(1_000_000)}),
             lambda signed: signed.replace(MILLION, ONE),
@@ -252,7 +263,25 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     ("signature of Sopimus", CANT_SAY, "UNSUPPORTED"): {
         "a signature whose file is the attributes of another": attributes_as_content
     },
-    ("made", CANT_SAY, "WEAK_ALGORITHM"): {"a detached signature by sha 1": by_sha_1},
+    ("made", CANT_SAY, "WEAK_ALGORITHM"): {
+        "a detached signature by sha 1": signed_by("sha1", "sha1", "sha1"),
+    },
+    # RFC 5652 §5.3 and §11.2, RFC 8933 §3, RFC 6211.
+    ("made", CANT_SAY, "ALGORITHMS_DIFFER"): {
+        "a content by a shorter hash function": signed_by("sha256", "sha256"),
+        "a content by a longer hash function": signed_by("sha512", "sha512"),
+        "attributes by a shorter hash function": signed_by(of_attributes="sha256"),
+        "a content by another hash function than is named": signed_by(
+            of_content="sha256"
+        ),
+        "a content by sha 3": signed_by("sha3_384", "sha3_384"),
+        "another hash function in the attribute that protects it": signed_by(
+            protected="sha256"
+        ),
+    },
+    ("made", CANT_SAY, "ALGORITHMS_DIFFER WEAK_ALGORITHM"): {
+        "a content by sha 1": signed_by("sha1", "sha1"),
+    },
     # --------------------------------------------------------------- no signed format
     ("pdf", CANT_SAY, "NOT_A_SIGNED_FORMAT"): {
         "an empty file": lambda _: b"",
@@ -263,6 +292,10 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     # -------------------------------------------------- a container of a.txt and ä&.txt
     ("container", VALID, ""): {
         "a container": lambda signed: signed,
+        "a container with evidence": beside_signatures(
+            "evidencerecord.xml",
+            b'<EvidenceRecord xmlns="urn:ietf:params:xml:ns:ers"/>',
+        ),
         "a container whose type comes last": lambda signed: repacked(
             signed, {"mimetype": None}, ("mimetype", b"application/vnd.etsi.asic-e+zip")
         ),
@@ -293,6 +326,17 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         ),
         "a container with two files of one name": two_files_of_one_name,
     },
+    ("container", CANT_SAY, "UNKNOWN_FILE"): {
+        f"a container with META-INF/{name}": beside_signatures(name, content)
+        for name, content in {
+            "velka.pdf": make_pdf("Velka"),
+            "velka/": b"",
+            "velka.tst": b"VELKA 100000",
+            "container.xml": b"<a/>",
+            "evidencerecord.xml": b"<html>Velka</html>",
+            "ASiCArchiveManifest.xml": b"<html>Velka</html>",
+        }.items()
+    },
     ("container", CANT_SAY, "UNSAFE_NAME"): {
         "a container that would write elsewhere": lambda signed: repacked(
             signed, None, ("../../.bashrc", b"x")
@@ -300,7 +344,7 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     ("container", CANT_SAY, "UNSUPPORTED"): {
         "a container with cades": lambda signed: repacked(
-            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", b"<a/>")
+            signed, {SIGNATURES: None}, ("META-INF/ASiCManifest1.xml", NOT_CADES)
         )
     },
     ("container", CANT_SAY, "BROKEN"): {
@@ -329,9 +373,21 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
     },
     # --------------------------------------------- a container with one file more
     ("more", VALID, ""): {
-        "a container with a file of its program": lambda signed: signed,
+        "a container with a timestamp": lambda signed: signed,
+        "a container with a comment": lambda signed: commented(signed, b"obj.pdf"),
         "a container with times and owners": lambda signed: with_fields(
             signed, {0x5455: bytes(5), 0x7875: bytes(11)}, header=True, listed=True
+        ),
+    },
+    ("more", CANT_SAY, "ARCHIVE_INSIDE"): {
+        "a container with a pdf as its comment": lambda signed: commented(
+            signed, make_pdf("Velka")
+        ),
+        "a container with a pdf in a field of its header": lambda signed: with_fields(
+            signed, {0xCAFE: make_pdf("Velka")}, header=True, listed=False
+        ),
+        "a container with a pdf in a field of its directory": lambda signed: (
+            with_fields(signed, {0xCAFE: make_pdf("Velka")}, header=False, listed=True)
         ),
     },
     ("more", CANT_SAY, "IRREGULAR"): {
@@ -360,6 +416,11 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         "another time of signing": (
             lambda xml: re.sub("SigningTime>20..", "SigningTime>2019", xml)
         )
+    },
+    ("xml", CANT_SAY, "BROKEN"): {
+        "xml that declares another encoding than it has": lambda xml: xml.replace(
+            "UTF-8", "UTF-16", 1
+        ),
     },
     ("xml", CANT_SAY, "FORBIDDEN_XML"): {
         "an xml bomb": lambda xml: xml.replace("<asic:", BOMB + "<asic:", 1),

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation.ocsp import build_request
@@ -37,6 +41,7 @@ from tests.kortilla.small_eu import (
     kept,
     pointer,
     qualified_leaf,
+    qualify,
     statements,
 )
 from tests.kortilla.timestamps import stamper
@@ -44,6 +49,7 @@ from tests.kortilla.timestamps import stamper
 #: Late enough that no test signs after it, however long all tests take.
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
 TOMORROW = NOW + timedelta(days=1)
+_P384_ORDER = (1 << 384) - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +77,25 @@ async def judged(
 
 
 async def judge(
-    lists: TrustLists, leaf: Leaf, *path: x509.Certificate, proven: bool = False
+    lists: TrustLists,
+    leaf: Leaf,
+    *path: x509.Certificate,
+    proven: bool = False,
+    time: datetime = NOW,
 ) -> tuple[authorities.Authority | None, list[str]]:
     """Return what the lists say of a certificate, and the codes of the problems."""
     found, problems = await judge_listed(
-        lists, load_leaf(leaf.der), path, time=NOW, proven=proven, at=NOW
+        lists, load_leaf(leaf.der), path, time=time, proven=proven, at=NOW
     )
     return found, [each.code for each in problems]
+
+
+def twin_of(certificate: x509.Certificate) -> x509.Certificate:
+    """Return it with the other valid signature on P-384, which anybody can make."""
+    made = x509.Certificate.load(certificate.dump())
+    r, s = decode_dss_signature(certificate["signature_value"].native)
+    made["signature_value"] = encode_dss_signature(r, _P384_ORDER - s)
+    return x509.Certificate.load(made.dump(force=True))
 
 
 def codes(signature: SignatureReport) -> set[str]:
@@ -178,6 +196,61 @@ async def test_an_authority_that_lost_its_grant_counts_for_an_earlier_time(
     for proven, expected in ((True, []), (False, ["AUTHORITY_WITHDRAWN"])):
         _, problems = await judge(lists, leaf, proven=proven)
         assert problems == expected
+
+
+WITHDRAWN = [("withdrawn", NOW - timedelta(days=100)), ("granted", LONG_AGO)]
+
+
+@pytest.mark.parametrize("twin", [False, True])
+@pytest.mark.parametrize(
+    ("code", "near"),
+    [
+        (None, [{}]),
+        ("AUTHORITY_NOT_GRANTED", [{"states": WITHDRAWN}]),
+        ("AUTHORITY_NOT_GRANTED", [{}, {"states": WITHDRAWN}]),
+        ("NOT_QUALIFIED", [{"more": qualify("NotQualified")}]),
+        ("NOT_QUALIFIED", [{"more": qualify("NotQualified")}, {}]),
+    ],
+)
+async def test_the_weakest_entry_nearest_to_the_signer_decides(
+    root: CA,
+    authority: CA,
+    signer: Leaf,
+    code: str | None,
+    near: list[dict[str, Any]],
+    twin: bool,
+) -> None:
+    """The root is granted. A twin is another certificate of the same key and name."""
+    entries = [Authority(authority.der, **each) for each in near]
+    lists = listing(Authority(root.der), *entries, signer=signer)
+    own = authority.certificate
+    came = twin_of(own) if twin else own
+    assert (came.sha256 != own.sha256) is twin
+    _, problems = await judge(lists, qualified_leaf(authority), came)
+    assert problems == [code] * (code is not None)
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "code", "qualification"),
+    [("NotQualified", "NOT_QUALIFIED", "none"), ("QCNoQSCD", "", "advanced-signature")],
+)
+async def test_an_unproven_time_counts_for_nothing(
+    authority: CA, signer: Leaf, qualifier: str, code: str, qualification: str
+) -> None:
+    changed, signed = NOW - timedelta(days=50), NOW - timedelta(days=60)
+    issuer = Authority(
+        authority.der,
+        states=[("granted", changed), ("granted", LONG_AGO)],
+        more=qualify(qualifier),
+    )
+    lists = listing(issuer, signer=signer)
+    leaf = qualified_leaf(authority, not_before=timedelta(days=-90))
+    found, problems = await judge(lists, leaf, time=signed)
+    assert found is not None
+    assert (found.qualification, problems) == (qualification, [code] * bool(code))
+    found, problems = await judge(lists, leaf, time=signed, proven=True)
+    assert found is not None
+    assert (found.qualification, problems) == ("qualified-signature", [])
 
 
 @pytest.mark.parametrize("forged", ["name", "key"])
@@ -309,6 +382,16 @@ async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
         assert signature.timestamp.trusted is proves
         assert signature.time_source == ("timestamp" if proves else "claimed")
         assert signature.verdict is Verdict.VALID
+    # The CA above is granted. What is nearest decides, and the weakest entry of it.
+    above = Authority(stamps.der, kind="TSA/QTST")
+    for entries, proves in (
+        ([above, withdrawn], False),
+        ([above, granted], True),
+        ([granted, withdrawn], False),
+    ):
+        signature = await judged(signed, listing(issuer, *entries, signer=signer))
+        assert signature.timestamp is not None
+        assert signature.timestamp.trusted is proves
     outdated = listing(issuer, granted, signer=signer, next_update=timedelta(0))
     signature = await judged(signed, outdated, at=NOW + timedelta(days=1))
     assert signature.timestamp is not None

@@ -13,17 +13,18 @@ from kortilla.signing.trust_lists.qualified import Facts, qualification
 from kortilla.validation.leaf import load_leaf
 from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.small_eu import (
-    TL,
+    POLICY,
     Authority,
     NationalList,
+    policies,
     qualified_leaf,
+    qualify,
     statements,
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ISSUED = datetime(2026, 5, 1, tzinfo=UTC)
 OLD = datetime(2015, 5, 1, tzinfo=UTC)
-POLICY = "1.3.6.1.4.1.51361.1.1.1"
 
 
 @pytest.fixture(scope="module")
@@ -37,29 +38,6 @@ def service_of(ca: CA, signer: Leaf, **options: Any) -> Service:
     found = read_list(NationalList("EE", signer, [authority]).xml(NOW)).trust_list
     assert found is not None
     return found.services[0]
-
-
-def qualify(*qualifiers: str, criteria: str = "", how: str = "atLeastOne") -> str:
-    """Return the extension Qualifications, by default for certificates of POLICY."""
-    criteria = criteria or policies(POLICY)
-    names = "".join(
-        f'<sie:Qualifier uri="{TL}SvcInfoExt/{each}"/>' for each in qualifiers
-    )
-    return (
-        '<Extension Critical="true"><sie:Qualifications><sie:QualificationElement>'
-        f"<sie:Qualifiers>{names}</sie:Qualifiers>"
-        f'<sie:CriteriaList assert="{how}">{criteria}</sie:CriteriaList>'
-        "</sie:QualificationElement></sie:Qualifications></Extension>"
-    )
-
-
-def policies(*oids: str) -> str:
-    found = "".join(
-        "<sie:PolicyIdentifier><xades:Identifier>"
-        f"urn:oid:{each}</xades:Identifier></sie:PolicyIdentifier>"
-        for each in oids
-    )
-    return f"<sie:PolicySet>{found}</sie:PolicySet>"
 
 
 def usage(name: str, value: str) -> str:
@@ -159,7 +137,7 @@ def test_what_a_certificate_makes_of_a_signature(
     leaf: dict[str, Any],
     service: dict[str, Any],
 ) -> None:
-    issued = qualified_leaf(ca, policies=(POLICY,), not_before=ISSUED, **leaf)
+    issued = qualified_leaf(ca, not_before=ISSUED, **leaf)
     facts = Facts.of(load_leaf(issued.der))
     times = (ISSUED, NOW)
     assert qualification(facts, service_of(ca, signer, **service), times) == expected
@@ -197,8 +175,8 @@ def test_times_of_a_time_stamping_service(ca: CA, signer: Leaf) -> None:
     first, second = OLD, datetime(2020, 1, 1, tzinfo=UTC)
     states = [("withdrawn", NOW), ("granted", second), ("undersupervision", first)]
     service = service_of(ca, signer, kind="TSA/QTST", states=states)
-    assert service.granted_times("qtst") == [(first, second), (second, NOW)]
-    assert service.granted_times("qc") == []
+    assert service.granted_times("qtst") == ((first, second), (second, NOW))
+    assert service.granted_times("qc") == ()
     assert base64.b64decode(service.certificates[0]) == ca.der
 
 

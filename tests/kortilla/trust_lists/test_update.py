@@ -4,6 +4,7 @@
 import asyncio
 import stat
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -140,10 +141,13 @@ def _published(**changes: Any) -> Spoil:
         ("territory", _swapped),
         ("territory", _published(list_type="EUlistofthelists")),
         ("not-a-list", _published(version=4)),
-        ("outdated", _published(next_update=timedelta(seconds=-1))),
-        ("outdated", _published(next_update=None)),
+        ("outdated", _published(sequence=8, next_update=timedelta(seconds=-1))),
+        ("outdated", _published(sequence=8, next_update=None)),
+        ("dates", _published(sequence=8, next_update=timedelta(days=184))),
+        ("dates", _published(sequence=8, issued=timedelta(hours=1))),
         ("older", _published(sequence=6)),
-        ("older", _published(issued=timedelta(days=-3))),
+        ("changed", _published(issued=timedelta(days=-3))),
+        ("changed", _published(provider="SPECIMEN Other")),
         ("not-a-list", lambda eu: _serve(eu, b"<html/>")),
         ("unreachable", lambda eu: eu.server.handlers.pop("EE.xml")),
         ("unreachable", _redirected("file:///etc/passwd")),
@@ -161,7 +165,7 @@ async def test_a_refused_list_leaves_the_one_that_was_kept(
     assert problems(fetched) == {"EE": problem}
     assert fetched["EE"].kept
     assert (tmp_path / "EE.json").read_bytes() == before
-    if problem != "older":
+    if problem not in {"older", "changed"}:
         fetched = await fetch(eu, tmp_path / "new")
         assert problems(fetched) == {"EE": problem}
         assert not fetched["EE"].kept
@@ -226,14 +230,39 @@ async def test_a_withdrawn_country_is_forgotten(eu: SmallEU, tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_a_list_goes_with_the_signer_that_is_not_named_any_more(
+    eu: SmallEU, tmp_path: Path, reachable: bool
+) -> None:
+    """A thief of its key had made one that no later list could replace."""
+    genuine = eu.countries["EE"]
+    eu.change("EE", sequence=999_999_999)
+    eu.publish()
+    assert problems(await fetch(eu, tmp_path)) == {}
+    eu.signers["EE"] = list_signer("SPECIMEN Next signer of EE")
+    eu.countries["EE"] = replace(genuine, signer=eu.signers["EE"])
+    eu.publish(sequence=8)
+    if not reachable:
+        del eu.server.handlers["EE.xml"]
+    fetched = await fetch(eu, tmp_path)
+    assert problems(fetched) == ({} if reachable else {"EE": "unreachable"})
+    assert fetched["EE"].kept is reachable
+    lists = TrustLists.load(tmp_path, lists=eu.lists)
+    assert sorted(lists.by_territory) == ["BE", *["EE"] * reachable, "LV"]
+    if reachable:
+        assert lists.by_territory["EE"].trust_list.sequence == genuine.sequence
+
+
 @pytest.mark.parametrize(
     ("problem", "changes"),
     [
         ("signer", {"signer": "a stranger"}),
         ("territory", {"territory": "EE"}),
         ("territory", {"list_type": "EUgeneric"}),
-        ("outdated", {"next_update": timedelta(days=-1)}),
+        ("outdated", {"sequence": 8, "next_update": timedelta(days=-1)}),
+        ("dates", {"sequence": 8, "next_update": timedelta(days=365)}),
         ("older", {"sequence": 6}),
+        ("changed", {"information": ["https://elsewhere.example/"]}),
     ],
 )
 async def test_a_refused_list_of_lists_leads_nowhere(

@@ -10,12 +10,10 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from typing import Literal
 
 from asn1crypto import cms
 from pyhanko.pdf_utils.generic import parse_pdf_date
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import extract_signer_info
 
 from kortilla.signing.verification.cms_signature import examine_signer, examine_stamp
@@ -43,11 +41,12 @@ from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Text,
     Value,
+    irregular,
     read,
     whole,
 )
 from kortilla.signing.verification.pdf.objects import Reading
-from kortilla.signing.verification.pdf.pages import check_pages
+from kortilla.signing.verification.pdf.pages import check_shown
 from kortilla.signing.verification.proofs.kept import kept_in_pdf
 
 _FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
@@ -74,9 +73,6 @@ class _Examination:
     def __init__(self, reading: Reading, fields: list[Field]) -> None:
         self.findings = Findings("pdf")
         self.reading, self.view = reading, reading.view()
-        form = self.view.value(self.view.root.get("AcroForm"))
-        if isinstance(form, dict) and self.view.value(form.get("XFA")) is not None:
-            self.findings.problems.append(Found("XFA_FORM"))
         signed = [each for each in fields if each.value is not None]
         if len(signed) > _MAX_SIGNATURES:
             self.findings.problems.append(Found("TOO_LARGE", "signatures"))
@@ -119,15 +115,17 @@ class _Examination:
         """Note why programs may show the file in several ways."""
         if not self.findings.signatures:
             return
-        problem = ""
-        if any(each.hybrid for each in self.reading.revisions[first + 1 :]):
-            problem = "a later section for some programs only"
-        elif self.later and self.reading.mixed:
-            problem = "sections of two kinds"
-        else:
-            problem = _irregularity(self.reading)
-        if problem and not any(each.refused for each in self.later.values()):
-            self.findings.problems.append(Found("IRREGULAR", problem))
+        if any(each.refused for each in self.later.values()):
+            return
+        signed = {each.revision for each in self.signatures if not each.is_stamp}
+        try:
+            if any(each.hybrid for each in self.reading.revisions[first + 1 :]):
+                raise irregular("a later section for some programs only")
+            if self.later and self.reading.mixed:
+                raise irregular("sections of two kinds")
+            check_shown(self.reading, {*signed, len(self.reading.revisions) - 1})
+        except RefusedError as error:
+            self.findings.problems.append(error.found)
 
     def _examine(self, signature: "_Signature") -> Finding:
         finding = Finding(printable(signature.field.name))
@@ -339,16 +337,3 @@ class _Signature:
         if len(numbers) != 4 or min(numbers) < 0:
             return []
         return numbers
-
-
-def _irregularity(reading: Reading) -> str:
-    """Return why programs may show a file in several ways, or an empty text."""
-    try:
-        check_pages(PdfFileReader(BytesIO(reading.content), strict=False), reading)
-    except RefusedError as error:
-        return error.found.detail
-    except MemoryError:
-        raise
-    except Exception as error:  # of pyHanko, any; other programs may go on
-        return broken(error).detail
-    return ""

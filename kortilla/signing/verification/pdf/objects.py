@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.actions import POSSIBLY_ACTIVE, active
 from kortilla.signing.verification.pdf.filters import decoded
 from kortilla.signing.verification.pdf.lexical import (
     Name,
@@ -57,6 +58,8 @@ _BETWEEN = (b"/", b"[", b"<", b"(", b"\\", b" ", b"\n", b"\r")
 #: The most octets of unpacked object streams, and of values, that are kept.
 _MAX_UNPACKED, _MAX_KEPT = 24_000_000, 3_000_000
 _MAX_HOLDERS = 100
+#: Programs look for the last section's place in so many octets at the end.
+_MAX_END = 1024
 _MAX_STEPS = 20  # from a reference to a reference
 
 
@@ -73,6 +76,8 @@ class Reading:
         self.content = content
         self.groups: set[int] = set()
         self.first_page: int | None = None
+        #: The action of some object that runs or changes something (§12.6).
+        self.active = ""
         self._values: dict[Place, Value] = {}
         self._packs: dict[int, tuple[bytes, list[int]]] = {}
         self._kept = self._unpacked = self._read = 0
@@ -80,6 +85,8 @@ class Reading:
         found = _AT_END.fullmatch(content, begin) if begin >= 0 else None
         if not _HEADER.match(content) or found is None:
             raise irregular("another begin or end than programs look for")
+        if len(content) - begin > _MAX_END:
+            raise irregular("an end that programs don't look for so early")
         sections = read_sections(content, int(found[1]))
         if any("Encrypt" in each.trailer for each in sections):
             raise RefusedError("ENCRYPTED")
@@ -189,6 +196,7 @@ class Reading:
         self._count(content, start, at)
         self._refer(self._named[start], noted, revision)
         self._note(self._named[start], value)
+        self._look_for_actions(value, content, start, at)
         at, kind = after_blanks(content, at), ""
         if isinstance(value, dict) and content.startswith(b"stream", at):
             stream, at = read_stream(content, at, value, self._size(value, revision))
@@ -239,6 +247,12 @@ class Reading:
         if "Linearized" in value and whole(value.get("L")) == len(self.content):
             # It is not linearized any more once something was added (Annex F.4).
             self.first_page = whole(value.get("O"))
+
+    def _look_for_actions(
+        self, value: Value, content: bytes, begin: int, end: int
+    ) -> None:
+        if not self.active and POSSIBLY_ACTIVE.search(content, begin, end):
+            self.active = active(value)
 
     def _read_plain(self, place: Place, revision: int) -> tuple[Value, int]:
         head = OBJECT.match(self.content, place.at)
@@ -312,6 +326,7 @@ class Reading:
             self._count(data, place, end)
             self._refer(number, noted, revision)
             self._note(number, value)
+            self._look_for_actions(value, data, place, end)
             if after_blanks(data, end) != stop and end != stop:
                 raise irregular(f"data between the packed objects in {holder}")
 

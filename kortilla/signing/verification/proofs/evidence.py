@@ -19,7 +19,7 @@ from asn1crypto import x509
 
 from kortilla.revocation import crl, ocsp
 from kortilla.revocation.certificates import MOST_NAME_OCTETS, Subject, crl_addresses
-from kortilla.revocation.interface import NoAnswerError, Reason
+from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import is_issued_by
 from kortilla.signing.verification.findings import Finding, Kept, Stamp
 from kortilla.signing.verification.report import Level
@@ -31,6 +31,7 @@ _SKEW_SECONDS = _RULES.skew.total_seconds()
 #: The most certificates of a file, and the longest chain, that are looked at.
 _MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
 _MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
+_LEVELS: tuple[Level, ...] = ("B-B", "B-T", "B-LT", "B-LTA")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 #: Seconds of processor time for the data of one file.
@@ -76,11 +77,19 @@ class Reading:
 class Status:
     """``good``: an answer says that it was not revoked. ``revoked_at``: one says when.
 
+    ``void_at``: one says so for a reason for which timestamps from before fall.
     A certificate may be good at the proven time, and revoked at a later one.
     """
 
     good: bool = False
     revoked_at: datetime | None = None
+    void_at: datetime | None = None
+
+    def was_void(self, time: datetime, *, at: datetime) -> bool:
+        """Return whether, by ``at``, a timestamp of ``time`` by it had fallen."""
+        return self.was_revoked(time) or (
+            self.void_at is not None and self.void_at <= at
+        )
 
     def was_revoked(self, at: datetime) -> bool:
         """Return whether it had been revoked by a time."""
@@ -156,11 +165,11 @@ class Evidence:
         A CRL of a ``person``'s certificate must also be from then or later. One of a
         CA's or service's must only have been valid then, as from the network.
         """
-        good, dates = False, []
+        good, found = False, list[Revoked]()
         responses = (r for kept in self._kept for r in kept.ocsp_responses)
         for response in self.reading.in_time(responses):
             try:
-                found = ocsp.judge_kept(
+                answer = ocsp.judge_kept(
                     response,
                     subject=subject,
                     issuer=issuer,
@@ -170,22 +179,26 @@ class Evidence:
                 )
             except NoAnswerError:
                 continue
-            if not self._is_sound(found, subject, issuer):
+            if not self._is_sound(answer, subject, issuer):
                 continue
-            if found.revoked:
-                dates.append(found.revoked_at or _ALWAYS)
+            if answer.revoked is not None:
+                found.append(answer.revoked)
             else:
                 good = True
         for each in self._current(subject, issuer, since):
             if each.lists(subject.serial):
-                dates.append(each.revoked_at(subject.serial) or _ALWAYS)
+                found.append(each.revoked(subject.serial))
                 continue
             try:
                 subject.check_still_known(each.this_update, since=each.expired_since)
             except NoAnswerError:
                 continue
             good |= not person or each.this_update >= since - _RULES.max_age
-        return Status(good, min(dates, default=None))
+        every, void = (
+            min((each.since or _ALWAYS for each in part), default=None)
+            for part in (found, [e for e in found if not e.keeps_timestamps])
+        )
+        return Status(good, every, void)
 
     def _is_sound(
         self, found: ocsp.Response, subject: Subject, issuer: Subject
@@ -349,11 +362,23 @@ def level_of(
     """
     if not finding.intact:
         return "none"
+    own = [each for each in finding.stamps if each.intact]
     archive = [each for each in finding.archive if timestamps[each].intact]
-    stamps = [] if finding.stamp is None else [finding.stamp]
-    stamps += [timestamps[each] for each in archive]
-    stamp = next((each for each in stamps if each.intact), None)
-    if stamp is None or stamp.time is None:
+    # The last archive timestamp is of the most.
+    parts = [evidence]
+    if archive and own:
+        parts.append(evidence.stamped_by(archive[-1]))
+    stamps = own or [timestamps[each] for each in archive[:1]]
+    levels = [_level_by(each, finding, parts, known) for each in stamps]
+    return max(levels, default="B-B", key=_LEVELS.index)
+
+
+def _level_by(
+    stamp: Stamp, finding: Finding, parts: Sequence[Evidence], known: Sequence[Subject]
+) -> Level:
+    """Return the level by one timestamp, and all data and those that were archived."""
+    evidence = parts[0]
+    if stamp.time is None:
         return "B-B"
     try:
         certificates = [finding.certificate or b"", stamp.certificates[0]]
@@ -366,10 +391,6 @@ def level_of(
             ]
     except (NoAnswerError, IndexError):
         return "B-T"
-    # The last archive timestamp is of the most.
-    parts = [evidence]
-    if archive and stamp is finding.stamp:
-        parts.append(evidence.stamped_by(archive[-1]))
     complete = [
         all(
             each.covers(chain, stamp.time, person=chain is chains[0])

@@ -141,11 +141,11 @@ def kept_in_cms(signed: cms.SignedData, signer: cms.SignerInfo) -> Kept:
     responses: list[bytes] = []
     crls: list[bytes] = []
     try:
-        for each in _elements(signed["crls"].contents or b""):
+        for each in elements(signed["crls"].contents or b""):
             if each[0] == 0x30:
                 crls.append(each)
             elif _OCSP_RESPONSE in each[:16]:
-                _, response = _elements(_content(each))
+                _, response = elements(_content(each))
                 responses.append(response)
         for attribute in (*signer["signed_attrs"], *(signer["unsigned_attrs"] or ())):
             kind = attribute["type"]
@@ -154,9 +154,9 @@ def kept_in_cms(signed: cms.SignedData, signer: cms.SignerInfo) -> Kept:
                     responses += [each.dump() for each in value["ocsp"] or ()]
                     crls += [each.dump() for each in value["crl"] or ()]
                 elif kind.dotted == _CERT_VALUES:
-                    certificates += _elements(value.contents)
+                    certificates += elements(value.contents)
                 elif kind.dotted == _REVOCATION_VALUES:
-                    parts = {each[0]: each for each in _elements(value.contents)}
+                    parts = {each[0]: each for each in elements(value.contents)}
                     crls += _inside(parts.get(0xA0))
                     responses += map(_whole_response, _inside(parts.get(0xA1)))
     except Exception:  # noqa: S110 - of asn1crypto, any; what was read counts
@@ -166,15 +166,15 @@ def kept_in_cms(signed: cms.SignedData, signer: cms.SignerInfo) -> Kept:
 
 def _inside(tagged: bytes | None) -> Iterator[bytes]:
     """Yield the elements of a sequence with an explicit tag."""
-    return iter(()) if tagged is None else _elements(_content(_content(tagged)))
+    return iter(()) if tagged is None else elements(_content(_content(tagged)))
 
 
 def _content(element: bytes) -> bytes:
     return bytes(parser.parse(element)[4])
 
 
-def _elements(contents: bytes) -> Iterator[bytes]:
-    """Yield the elements byte for byte; asn1crypto may encode them anew."""
+def elements(contents: bytes) -> Iterator[bytes]:
+    """Yield the elements of DER byte for byte; asn1crypto may encode them anew."""
     while contents:
         size = parser.peek(contents)
         yield contents[:size]

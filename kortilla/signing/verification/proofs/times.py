@@ -4,7 +4,8 @@
 The last timestamp is judged at the time of verifying. One before it is judged at the
 time that the next one proves, by when it existed. So it may have expired since, and
 its authority's key may have become known (ETSI EN 319 102-1 §5.6.2.4, as far as
-timestamps are proofs of existence).
+timestamps are proofs of existence). It is also judged at the time of verifying: what
+comes later takes no proof away.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,7 @@ from kortilla.signing.verification.trusted import TimestampAuthority
 from kortilla.threads import in_thread
 
 _SKEW = timedelta(minutes=15)
+_SIGNING = {"digital_signature", "non_repudiation"}
 #: The shortest keys, by their kind.
 _BITS = {"ec": 256, "rsa": 2048, "rsassa_pss": 2048}
 
@@ -50,28 +52,40 @@ class Timestamps:
         self._judged: dict[tuple[int, datetime], TimestampReport] = {}
 
     async def judge(
-        self, stamps: Sequence[Stamp], evidence: Evidence
+        self, own: Sequence[Stamp], archive: Sequence[Stamp], evidence: Evidence
     ) -> list[TimestampReport]:
-        """Return the reports, in the order of ``stamps``.
+        """Return the reports, in the order of ``own`` and ``archive``.
 
-        Each of them is of all that comes before it.
+        Each of ``own`` is of a signature alone, and each of ``archive`` of all before
+        it. One that a later one keeps, or that is good today, is trusted.
         """
         until = self._at
         reports: list[TimestampReport] = []
-        for stamp in reversed(stamps):
-            key = id(stamp), until
-            if key not in self._judged:
-                self._judged[key] = await self._judge(stamp, until, evidence)
-            report = self._judged[key]
+        for stamp in reversed(archive):
+            report = await self._best(stamp, until, evidence)
             reports.insert(0, report)
             if report.trusted and report.time is not None:
-                until = report.time
-        return reports
+                until = min(until, report.time)
+        return [await self._best(each, until, evidence) for each in own] + reports
+
+    async def _best(
+        self, stamp: Stamp, until: datetime, evidence: Evidence
+    ) -> TimestampReport:
+        """Judge a timestamp at a time, and now if it is not trusted by then."""
+        reports = []
+        for each in (until, self._at):
+            key = id(stamp), each
+            if key not in self._judged:
+                self._judged[key] = await self._judge(stamp, each, evidence)
+            reports.append(self._judged[key])
+            if reports[-1].trusted:
+                return reports[-1]
+        return reports[0]
 
     async def _judge(
         self, stamp: Stamp, until: datetime, evidence: Evidence
     ) -> TimestampReport:
-        name, code = "", "TIMESTAMP_BROKEN"
+        name, code, fault = "", "TIMESTAMP_BROKEN", printable(stamp.fault)
         try:
             own = read_subject(stamp.certificates[0])
             name = _name(own.certificate)
@@ -87,7 +101,7 @@ class Timestamps:
             stamp.intact,
             not code,
             printable(stamp.place),
-            (Problem(code),) if code else (),
+            (Problem(code, fault),) if code else (),
         )
 
     async def _doubt(
@@ -101,13 +115,18 @@ class Timestamps:
         """Return a code for why a timestamp proves nothing, or an empty text."""
         if time > until + _SKEW:
             return "TIME_IN_FUTURE" if until == self._at else "TIMESTAMP_BROKEN"
-        anchors = [
-            each.certificate for each in self._authorities if each.counts_at(time)
-        ]
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
-        trusted = [read_trusted(each) for each in anchors]
+        trusted = [read_trusted(each.certificate) for each in self._authorities]
         chain = await in_thread(chain_of, own, others, trusted)
-        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
+        # The nearest that is listed decides, known by its key: another certificate of
+        # it may be in the file. Of several entries it is the weakest.
+        counts: dict[bytes, bool] = {}
+        for each, subject in zip(self._authorities, trusted, strict=True):
+            before = counts.get(subject.spki, True)
+            counts[subject.spki] = before and each.counts_at(time)
+        counted = [counts[each.spki] for each in chain if each.spki in counts]
+        known = chain[-1].fingerprint in {each.fingerprint for each in trusted}
+        if not (known and counted[0]):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         if not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
@@ -136,37 +155,54 @@ class Timestamps:
         until: datetime,
         evidence: Evidence,
     ) -> str:
-        """Ask about an authority: the file, and for the last timestamp the network."""
+        """Ask about an authority: the file, and for the last timestamp the network.
+
+        A service that was revoked later keeps what it stamped before if the reason is
+        stated, and its key is in nobody else's hands (RFC 3161 §4).
+        """
         pairs = [*pairwise(chain)]
         found = [
             await in_thread(evidence.about, subject, issuer, since=time)
             for subject, issuer in pairs
         ]
-        if any(each.was_revoked(until) for each in found):
+        if any(each.was_void(time, at=until) for each in found[:1]) or any(
+            each.was_revoked(until) for each in found[1:]
+        ):
             return "TIMESTAMP_REVOKED"
         good = all(each.was_good(time) for each in found)
         if self._revocation is not None and until == self._at:
             above = [each.certificate for each in chain]
-            try:
-                for number in range(0, len(pairs), 2):
-                    path = CertificatePath(*(*above[number:], None)[:3])
+            number = 0
+            while number < len(pairs):
+                path = CertificatePath(*(*above[number:], None)[:3])
+                try:
                     await self._revocation.check(path, at=until)
-            except UserCertificateRevokedError:
-                return "TIMESTAMP_REVOKED"
-            except RevocationCheckFailedError:
-                return "" if good else "TIMESTAMP_UNCHECKED"
+                except UserCertificateRevokedError as error:
+                    later = error.since is not None and error.since > time
+                    if number or not later or not error.keeps_timestamps:
+                        return "TIMESTAMP_REVOKED"
+                    number += 1  # It may also have been about the next one.
+                except RevocationCheckFailedError:
+                    return "" if good else "TIMESTAMP_UNCHECKED"
+                else:
+                    number += 2
             return ""
         return "" if good else "TIMESTAMP_UNCHECKED"
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:
-    """Return whether it is for timestamps only (RFC 3161 §2.3), with a safe key."""
+    """Return whether it is for timestamps only (RFC 3161 §2.3), with a safe key.
+
+    Its key is for signatures if it says what for (RFC 5280 §4.2.1.12).
+    """
     purposes = certificate.extended_key_usage_value
+    usage = certificate.key_usage_value
     key = certificate.public_key
     return (
         purposes is not None
         and purposes.native == ["time_stamping"]
         and "extended_key_usage" in certificate.critical_extensions
+        and (usage is None or bool(usage.native & _SIGNING))
         and key.algorithm in _BITS
         and key.bit_size >= _BITS[key.algorithm]
     )

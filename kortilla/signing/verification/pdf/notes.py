@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Refuses what only paper or only the screen shows, and media that run.
+
+These are annotations and fields (ISO 32000-2 §12.5 and §12.7), layers (§8.11) and some
+entries of the catalog.
+"""
+
+from collections.abc import Iterator
+
+from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.lexical import (
+    Name,
+    Number,
+    Reference,
+    Stream,
+    Value,
+    irregular,
+    whole,
+)
+from kortilla.signing.verification.pdf.objects import View
+
+#: Annotations that need no appearance (§12.5.2).
+_WITHOUT_LOOKS = {"Link", "Popup", "Projection"}
+#: Annotations that run something, and those of paper only.
+_ACTIVE_KINDS = {"3D", "Movie", "RichMedia", "Screen", "Sound"}
+_FOR_PAPER = {"PrinterMark", "TrapNet", "Watermark"}
+#: Flags (§12.5.3). MuPDF takes ``invisible`` for ``hidden``.
+_INVISIBLE, _HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 0x01, 0x02, 0x04, 0x20, 0x100
+_MAX_DEPTH = 50
+#: What viewers show or print of the page (§12.2).
+_AREAS = (("ViewArea", "PrintArea"), ("ViewClip", "PrintClip"))
+
+
+def differently(detail: str) -> RefusedError:
+    """Return the error of what screen and paper, or two programs, show differently."""
+    return RefusedError("SHOWN_DIFFERENTLY", detail)
+
+
+def check_catalog(view: View, groups: set[int]) -> None:
+    """Check what is said for the whole file. Raises ``RefusedError``."""
+    root = view.root
+    form = view.value(root.get("AcroForm"))
+    if isinstance(form, dict):
+        if view.value(form.get("XFA")) is not None:
+            raise RefusedError("XFA_FORM")
+        if view.value(form.get("NeedAppearances")) and items_of(view, form, "Fields"):
+            raise irregular("a form whose looks each program makes by itself")
+    if view.value(root.get("Collection")) is not None:
+        raise differently("a collection of files")
+    wishes = view.value(root.get("ViewerPreferences"))
+    if isinstance(wishes, dict):
+        for pair in _AREAS:
+            viewed, printed = (view.value(wishes.get(each)) for each in pair)
+            if (viewed or "CropBox") != (printed or "CropBox"):
+                raise differently("pages that are cut in another way on paper")
+    _check_layers(view, groups)
+
+
+def _check_layers(view: View, groups: set[int]) -> None:
+    """Check that each layer is either shown or hidden, on screen and paper."""
+    properties = view.value(view.root.get("OCProperties"))
+    if not isinstance(properties, dict):
+        if groups:
+            raise irregular("a layer that the file does not list")
+        return
+    config = view.value(properties.get("D"))
+    config = config if isinstance(config, dict) else {}
+    on, off = _numbers(view, config, "ON"), _numbers(view, config, "OFF")
+    listed = _numbers(view, properties, "OCGs")
+    if listed != groups or not on | off <= listed or on & off:
+        raise irregular("a layer that the file does not list, or twice")
+    hidden = view.value(config.get("BaseState")) == "OFF"
+    for number in listed:
+        group = view.value(Reference(number, 0))
+        shown = number not in off and (not hidden or number in on)
+        if isinstance(group, dict):
+            _check_usage(view, group, shown=shown)
+    for each in items_of(view, config, "AS"):
+        kinds = items_of(view, each, "Category") if isinstance(each, dict) else []
+        if set(map(str, kinds)) & {"Language", "User", "Zoom"}:
+            raise differently("a layer that depends on the person or program")
+
+
+def _check_usage(view: View, group: dict[str, Value], *, shown: bool) -> None:
+    """Check that a layer's usage agrees: some programs follow it, and others don't."""
+    intents = view.value(group.get("Intent"))
+    if intents is not None and "View" not in (
+        intents if isinstance(intents, list) else [intents]
+    ):
+        raise differently("a layer that is not for viewing")
+    usage = view.value(group.get("Usage"))
+    for kind in ("View", "Print", "Export"):
+        said = view.value(usage.get(kind)) if isinstance(usage, dict) else None
+        state = view.value(said.get(f"{kind}State")) if isinstance(said, dict) else None
+        if state is not None and (state == "ON") != shown:
+            raise differently("a layer for screen or paper only")
+    if isinstance(usage, dict) and "Zoom" in usage:
+        raise differently("a layer for some sizes only")
+
+
+def _numbers(view: View, holder: dict[str, Value], key: str) -> set[int]:
+    found = view.value(holder.get(key))
+    items = found if isinstance(found, list) else []
+    return {each.number for each in items if isinstance(each, Reference)}
+
+
+def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
+    """Check an annotation, and yield the forms that it may show.
+
+    Raises ``RefusedError``.
+    """
+    kind = view.value(annotation.get("Subtype"))
+    if kind in _ACTIVE_KINDS:
+        raise RefusedError("ACTIVE_CONTENT", f"an annotation {kind}")
+    if kind in _FOR_PAPER:
+        raise differently(f"an annotation {kind}")
+    flags = view.value(annotation.get("F"))
+    bits = 0 if flags is None else whole(flags)
+    if bits < 0 or not isinstance(kind, Name):
+        raise irregular("an annotation with odd flags, or of no kind")
+    looks = view.value(annotation.get("AP"))
+    if isinstance(looks, dict):
+        forms = [*_forms(view, annotation, looks)]
+        yield from forms
+        if forms and _has_area(view, annotation):
+            _check_flags(bits)
+            _check_state(view, annotation, looks)
+    elif (
+        kind not in _WITHOUT_LOOKS
+        and not bits & (_HIDDEN | _NO_VIEW)
+        and _has_area(view, annotation)
+        and not (kind == "Widget" and not _has_value(view, annotation))
+    ):
+        raise irregular("a note or field that each program draws by itself")
+    elif bits & _NO_VIEW and bits & _PRINT and kind not in _WITHOUT_LOOKS:
+        raise differently("a note or field for paper only")
+
+
+def _check_flags(bits: int) -> None:
+    if bits & _HIDDEN:
+        return
+    if bits & (_INVISIBLE | _TOGGLE) or bool(bits & _PRINT) == bool(bits & _NO_VIEW):
+        raise differently("a note or field for screen or paper only")
+
+
+def _forms(
+    view: View, annotation: dict[str, Value], looks: dict[str, Value]
+) -> Iterator[Value]:
+    for key in ("N", "R", "D"):
+        found = view.value(looks.get(key))
+        if isinstance(found, Stream):
+            yield looks[key]
+        elif isinstance(found, dict):
+            yield from (each for each in found.values() if view.value(each) is not None)
+        elif found is not None:
+            raise irregular("looks that are none")
+
+
+def _check_state(
+    view: View, annotation: dict[str, Value], looks: dict[str, Value]
+) -> None:
+    """Check which of several looks is shown: some programs follow the field's value."""
+    states = view.value(looks.get("N"))
+    if not isinstance(states, dict):
+        return
+    state = view.value(annotation.get("AS"))
+    value = next(_inherited(view, annotation, "V"), None)
+    if not isinstance(state, Name) or (value in states and value != state):
+        raise irregular("a field that some programs show in another state")
+
+
+def _has_area(view: View, annotation: dict[str, Value]) -> bool:
+    rectangle = items_of(view, annotation, "Rect")
+    if len(rectangle) != 4 or not all(isinstance(each, Number) for each in rectangle):
+        return True  # to some programs
+    x1, y1, x2, y2 = (float(each) for each in rectangle if isinstance(each, Number))
+    return x1 != x2 and y1 != y2
+
+
+def _has_value(view: View, field: dict[str, Value]) -> bool:
+    """Return whether a field has a value that a program could draw."""
+    if next(_inherited(view, field, "FT"), None) == "Sig":
+        return False
+    return next(_inherited(view, field, "V"), None) not in {None, b"", "Off"}
+
+
+def _inherited(view: View, field: dict[str, Value], key: str) -> Iterator[Value]:
+    """Yield the values of a field and of those above it."""
+    above: Value = field
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(above, dict):
+            return
+        found = view.value(above.get(key))
+        if found is not None:
+            yield found
+        above = view.value(above.get("Parent"))
+    raise irregular("a field deep in others")
+
+
+def items_of(view: View, holder: dict[str, Value], key: str) -> list[Value]:
+    """Return what is in an array of a dictionary, which may be missing."""
+    found = view.value(holder.get(key))
+    return [view.value(each) for each in found] if isinstance(found, list) else []
