@@ -9,11 +9,19 @@ Verdicts = dict[Verdict, set[str]]
 #: Usually not valid.
 UPDATES: Verdicts = {
     _V: {
-        "a section that says less",
+        "an extension of a developer",
+        "a header of another version",
+        "another title",
+        "a title in an object that nobody uses",
+        "two titles, one after the other",
+        "a size that is huge",
         "nothing",
+        "other metadata",
     },
     _C: {
         "no previous section",
+        "needed appearances",
+        "a section that says less",
         "an update of the signature's dictionary",
         "a previous section that is the section",
         "a previous section in the middle of nowhere",
@@ -35,7 +43,12 @@ UPDATES: Verdicts = {
         "a table that says that the content is the hidden one",
         "a table that says that the page is the hidden one",
         "a part that is the hidden one",
-        "an object within a stream that was there",
+        "a form filled in",
+        "a form whose looks say another value",
+        "a form filled in, but its looks stay",
+        "a form filled in, with looks of its own size",
+        "a field with looks of states",
+        "a field with other looks when the mouse is over it",
         "a value that is a stream",
     },
 }
@@ -64,7 +77,6 @@ SIGNATURES: Verdicts = {
         "another subfilter",
         "a subfilter that is unknown",
         "no subfilter",
-        "a range that is negative",
         "objects in the gap",
     },
 }
@@ -72,10 +84,17 @@ SIGNATURES: Verdicts = {
 CERTIFIED: Verdicts = {
     _V: {
         "nothing, where the author allows no changes",
+        "another title, where the author allows no changes",
         "nothing, where the author allows forms and signatures",
+        "another title, where the author allows forms and signatures",
         "a signature, where the author allows forms and signatures",
         "nothing, where the author allows notes, too",
+        "another title, where the author allows notes, too",
         "a signature, where the author allows notes, too",
+    },
+    _C: {
+        "a form filled in, where the author allows forms and signatures",
+        "a form filled in, where the author allows notes, too",
     },
 }
 #: Usually can't say.

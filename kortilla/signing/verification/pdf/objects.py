@@ -58,8 +58,6 @@ _BETWEEN = (b"/", b"[", b"<", b"(", b"\\", b" ", b"\n", b"\r")
 #: The most octets of unpacked object streams, and of values, that are kept.
 _MAX_UNPACKED, _MAX_KEPT = 24_000_000, 3_000_000
 _MAX_HOLDERS = 100
-#: Programs look for the last section's place in so many octets at the end.
-_MAX_END = 1024
 _MAX_STEPS = 20  # from a reference to a reference
 
 
@@ -85,8 +83,6 @@ class Reading:
         found = _AT_END.fullmatch(content, begin) if begin >= 0 else None
         if not _HEADER.match(content) or found is None:
             raise irregular("another begin or end than programs look for")
-        if len(content) - begin > _MAX_END:
-            raise irregular("an end that programs don't look for so early")
         sections = read_sections(content, int(found[1]))
         if any("Encrypt" in each.trailer for each in sections):
             raise RefusedError("ENCRYPTED")
