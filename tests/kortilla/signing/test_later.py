@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from kortilla.signing.verification import Verdict, verify_document
+from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.lexical import read
 from tests.corpus.building import (
     SIGNATURE,
     VELKA,
@@ -322,3 +324,13 @@ async def test_what_comes_later_is_judged_by_what_may_come(
     assert codes == {case.code} - {""}, (first.changes, report.problems)
     assert report.problems == () or case.code == CHANGED
     assert (first.verdict is Verdict.VALID) == (case.code != CHANGED), said(report)
+
+
+@pytest.mark.parametrize("each", ["0 ", "/A", "[]", "(a)", "<<>>", "1 0 R "])
+def test_a_huge_value_is_not_read_but_for_its_strings(each: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read(b"[%s]" % (each * (3_000_000 // len(each))).encode(), 0)
+    assert caught.value.found.code == "TOO_LARGE"
+    signature = b"<</Contents<%s>/M(D:2026)>>" % (b"00" * 3_000_000)
+    value, end = read(signature, 0)
+    assert (len(value["Contents"]), end) == (3_000_000, len(signature))  # type: ignore[index, call-overload, arg-type] # it is a dictionary

@@ -51,7 +51,7 @@ from kortilla.signing.verification.proofs.kept import kept_in_pdf
 
 _FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
-_GAP = re.compile(rb"<[0-9A-Fa-f]*+>")
+_GAP = re.compile(rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>")
 _NO_CHANGES = 1  # DocMDP, §12.8.2.2
 
 

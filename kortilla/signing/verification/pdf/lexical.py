@@ -32,7 +32,8 @@ _ESCAPES = {b"\r\n": b"", b"\r": b"", b"\n": b""} | {
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _WHITE = b"\0\t\n\f\r "
 _MAX_DEPTH = 100
-_MAX_VALUE = 2_000_000  # octets
+#: The most octets of a value besides its long strings, and of a string with escapes.
+_MAX_VALUE, _LONG_TEXT = 2_000_000, 1000
 _WORDS = {b"true": True, b"false": False, b"null": None}
 
 
@@ -107,7 +108,7 @@ def read(
     Raises ``RefusedError`` for one that is malformed, or has a key twice, and for one
     that is too large.
     """
-    start = at
+    start, limit = at, at + _MAX_VALUE
     opened: list[bytes] = []
     holders: list[list[Value]] = []
     items: list[Value] = []
@@ -117,7 +118,7 @@ def read(
         if token is None:
             raise irregular(f"no value at {at}")
         kind, at = token.lastgroup or "", token.end()
-        if at - start > _MAX_VALUE:
+        if at > limit and kind not in {"hex", "text"}:
             raise RefusedError("TOO_LARGE", f"the value at {start}")
         text = token[kind]
         if kind == "number":
@@ -142,6 +143,7 @@ def read(
         else:
             value, at = _long(kind, text, content, at)
             items.append(value)
+            limit += _granted(value)
         if not holders:
             return items[0], at
 
@@ -240,6 +242,13 @@ def _long(kind: str, text: bytes, content: bytes, at: int) -> tuple[Value, int]:
         return Text(_from_hex(text)), at
     end = _end_of_text(content, at)
     return _unescaped(content[at : end - 1]), end
+
+
+def _granted(value: Value) -> int:
+    """Return the octets of a long string, which are hexadecimal digits at most."""
+    if isinstance(value, Text) and len(value) > _LONG_TEXT:
+        return 2 * len(value)
+    return 0
 
 
 def _from_hex(text: bytes) -> bytes:
