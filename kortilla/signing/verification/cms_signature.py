@@ -183,7 +183,7 @@ def _check_algorithms(signer: cms.SignerInfo, names: set[str]) -> None:
         raise RefusedError("ALGORITHMS_DIFFER", ", ".join(sorted(names)))
     try:
         validate_algorithm_protection(
-            signer["signed_attrs"],
+            _attributes(signer),
             claimed_digest_algorithm_obj=signer["digest_algorithm"],
             claimed_signature_algorithm_obj=signer["signature_algorithm"],
             claimed_mac_algorithm_obj=None,
@@ -251,10 +251,15 @@ def _names(
     """
     named = [
         check_ess_certid(certificate, attribute["values"][0]["certs"][0])
-        for attribute in signer["signed_attrs"]
+        for attribute in _attributes(signer)
         if attribute["type"].native in {"signing_certificate", "signing_certificate_v2"}
     ]
     return all(named) and (bool(named) or not at_all)
+
+
+def _attributes(signer: cms.SignerInfo) -> cms.CMSAttributes:
+    """Return the signed attributes apart: asn1crypto may encode anew what was read."""
+    return cms.CMSAttributes.load(signer["signed_attrs"].untag().dump())
 
 
 def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from asn1crypto import cms, x509
+from asn1crypto import cms, parser, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.pdf_utils import generic
@@ -190,6 +190,7 @@ def signed_by(
     protected: str = "",
     other: bool = False,
     serial: int | None = None,
+    unsorted: bool = False,
 ) -> Callable[[Maker], Awaitable[tuple[bytes, bytes]]]:
     """Sign a file by several hash functions, or for another certificate.
 
@@ -226,13 +227,13 @@ def signed_by(
                     {"type": "cms_algorithm_protection", "values": [algorithms]}
                 )
             )
-        signer["signed_attrs"] = cms.CMSAttributes(attributes)
+        encoded = sorted((each.dump() for each in attributes), reverse=unsorted)
+        signed = parser.emit(0, 1, 17, b"".join(encoded))
+        signer["signed_attrs"] = cms.CMSAttributes.load(signed)
         signer["signature_algorithm"] = method
         assert isinstance(maker.leaf.key, ec.EllipticCurvePrivateKey)
         function = getattr(hashes, of_attributes.upper())()
-        signer["signature"] = maker.leaf.key.sign(
-            signer["signed_attrs"].untag().dump(force=True), ec.ECDSA(function)
-        )
+        signer["signature"] = maker.leaf.key.sign(signed, ec.ECDSA(function))
         return content, info.dump()
 
     return make

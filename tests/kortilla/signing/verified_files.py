@@ -129,6 +129,8 @@ TABLE: dict[tuple[str, Verdict, str], dict[str, Change]] = {
         # As DigiDoc4j and others sign.
         "a container signed over exclusive canonical xml": over_exclusive_xml,
         "a signature that names its algorithms twice": signed_by(protected="sha384"),
+        # Some programs sign them so, although it is not DER.
+        "a signature of attributes in another order": signed_by(unsorted=True),
     },
     ("made", VALID, "MARK_ADDED"): {
         "a pdf signed twice": lambda maker: again(maker, maker.pdf(), visible=True),
