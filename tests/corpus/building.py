@@ -204,7 +204,7 @@ async def signed_again(
         fonts = f"/Resources<</Font<</F 5 0 R>>{resources}>>"
         looks[63] = stream(drawn, box + fonts)
     changed = {
-        number: str(objects[number]).replace(f"/{name}[6 0 R", f"/{name}[6 0 R 61 0 R")
+        number: re.sub(rf"(/{name}\[.*?)\]", r"\1 61 0 R]", str(objects[number]))
         for number, name in ((1, "Fields"), (4, "Annots"))
     }
     new = {**changed, 61: field, 62: SIGNATURE, **looks, **(more or {})}

@@ -3,7 +3,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from kortilla.signing.verification import Verdict
@@ -141,10 +141,7 @@ def _verdict(name: str, usual: Verdict, others: Verdicts) -> Verdict:
 
 def _table() -> list[Case]:
     """Return the files of ``verified_files``, whose verdicts other tests have."""
-    visible: dict[str, tuple[Mark, ...]] = {
-        "a pdf with a visible mark": ((1, 72, 72, 300, 120),),
-        "a pdf signed twice": ((1, 72, 72, 300, 120),),
-    }
+    visible: tuple[Mark, ...] = ((1, 72, 72, 300, 120),)
     cases = []
     for name, (base, _, verdict, _) in verified_files.CASES.items():
         signed: Signed = _PAGE
@@ -152,13 +149,16 @@ def _table() -> list[Case]:
             signed = {"a.txt": b"a", "ä&.txt": b"b"}
         elif "form" in name and "xfa" not in name:
             signed = FORM
-        elif base == "signature of Sopimus" or "detached" in name:
+        elif base == "signature of Sopimus" or "detached" in name or "names" in name:
             signed = b"Sopimus"
         if base == "more":
             signed = {SHOWN: b"Sopimus"}
-        marks = visible.get(name, ())
-        made = _of_table(name)
-        cases.append(Case(name, made, signed, verdict, marks, in_table=True))
+        case = Case(name, _of_table(name), signed, verdict, in_table=True)
+        if name == "a pdf with a visible mark":
+            case = replace(case, marks=visible)
+        if name == "a pdf signed twice":
+            case = replace(case, added=visible)
+        cases.append(case)
     return cases
 
 
@@ -190,6 +190,7 @@ def _family(
 def _cases() -> list[Case]:
     """Return all files, the families one after the other."""
     plain, rich = written(contract()), written(pdf_updates.RICH)
+    mark = (1, *pdf_certified.MARK)
     priced, price = written(pdf_later.PRICED), (1, *pdf_later.PRICE)
     files, content = zip_files.SIGNED, xml_files.CONTENT
 
@@ -205,12 +206,11 @@ def _cases() -> list[Case]:
     def resigned(change: xml_files.Change) -> Make:
         return _of_container(lambda made: with_signature(made, change))
 
-    whole = {**pdf_whole.USUAL, **pdf_whole.ODD}
     two, forged = pdf_whole.TWO_VIEWS, verdicts.SIGNATURES
     updates, certified = verdicts.UPDATES, pdf_certified.CERTIFIED
     return [
         *_table(),
-        *_family("a pdf with", whole, _whole, _PAGE, VALID, only_pixels=True),
+        *_family("a pdf with", pdf_whole.USUAL, _whole, _PAGE, VALID, only_pixels=True),
         *_family("two views:", two, _whole, _PAGE, CANT_SAY, only_pixels=True),
         *_family(
             "an update:",
@@ -234,6 +234,7 @@ def _cases() -> list[Case]:
         *_family("later:", pdf_later.STORED, _by, plain, VALID),
         *_family("later:", pdf_later.MARKED, _by, priced, VALID, added=(price,)),
         *_family("certified:", certified, _by, rich, NOT_VALID, verdicts.CERTIFIED),
+        *_family("certified:", pdf_certified.MARKED, _by, rich, VALID, added=(mark,)),
         *_family("a zip:", zip_files.GOOD, rezipped, files, VALID),
         *_family(
             "a forged zip:", zip_files.FORGED, rezipped, files, CANT_SAY, verdicts.ZIP

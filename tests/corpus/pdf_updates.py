@@ -211,11 +211,6 @@ OF_CONTRACT: dict[str, Update] = {
     ),
     "no form": _by({1: "<</Type/Catalog/Pages 2 0 R>>"}),
     "a signature that is free": _by({7: None}),
-    "two titles, one after the other": lambda pdf: updated_by(
-        updated_by(pdf, _TITLE, trailer="/Info 60 0 R"),
-        {60: "<</Title(Toinen)>>"},
-        trailer="/Info 60 0 R",
-    ),
     # Of a harmless update.
     "a previous section that is the section": _loop,
     "a previous section in the middle of nowhere": _last(rb"/Prev \d+", b"/Prev 77"),

@@ -20,6 +20,7 @@ from tests.corpus.building import (
     table,
     written,
 )
+from tests.corpus.zip_files import stored, zipped
 
 _LOOKS = "/Type/XObject/Subtype/Form/BBox[0 0 328 40]/Resources<</Font<</F 5 0 R>>>>"
 HIDDEN = {13: stream(VELKA)}
@@ -225,9 +226,11 @@ USUAL = {
     "a layer that is shown": _layers("/ON[30 0 R]", viewed="ON").replace(
         VELKA.encode(), b" " * len(VELKA)
     ),
-    "a form that is filled in": _form(),
-    "a place to open it at": _form(catalog="/OpenAction[4 0 R/Fit]"),
-    "a stamp": _noted(4, "0 0 9 9 re f"),
+    "another root in the table's trailer than in the stream": hybrid({}).replace(
+        b"/Size 41/Root 1 0 R", b"/Size 41/Root 9 0 R", 1
+    ),
+    "a place to open it at": _with(catalog="{}/OpenAction[4 0 R/Fit]"),
+    "a stamp": _noted(4, "1 g 0 0 9 9 re f"),
     "a stamp that is hidden": _noted(2),
     "a link": written(
         contract()
@@ -237,26 +240,6 @@ USUAL = {
             "/A<</S/URI/URI(https://service.example/)>>>>",
         }
     ),
-}
-
-#: Odd ones, which all programs show alike.
-ODD = {
-    "another root in the table's trailer than in the stream": hybrid({}).replace(
-        b"/Size 41/Root 1 0 R", b"/Size 41/Root 9 0 R", 1
-    ),
-    "packed data that end early": _with(
-        content=stream(
-            zlib.compress((SOPIMUS + " " * 4000 + VELKA).encode(), 0)[:-2000],
-            "/Filter/FlateDecode",
-        )
-    ),
-    "packed data with a wrong checksum": _with(
-        content=stream(zlib.compress(SOPIMUS.encode())[:-4] + b"abcd").replace(
-            b"/Length", b"/Filter/FlateDecode/Length"
-        )
-    ),
-    "a hidden layer": _layers("/OFF[30 0 R]"),
-    "a layer that is hidden by default": _layers("/BaseState/OFF"),
 }
 
 #: By what they are. Each shows another text in at least one kind of program, or could.
@@ -341,6 +324,17 @@ TWO_VIEWS = {
     "an object stream whose numbers are not the table's": _swapped(),
     "an object stream whose type is elsewhere": _packed(more={38: "/ObjStm"}).replace(
         b"/Type/ObjStm", b"/Type 38 0 R"
+    ),
+    "packed data that end early": _with(
+        content=stream(
+            zlib.compress((SOPIMUS + " " * 4000 + VELKA).encode(), 0)[:-2000],
+            "/Filter/FlateDecode",
+        )
+    ),
+    "packed data with a wrong checksum": _with(
+        content=stream(zlib.compress(SOPIMUS.encode())[:-4] + b"abcd").replace(
+            b"/Length", b"/Filter/FlateDecode/Length"
+        )
     ),
     # Trailers and pages.
     "a page tree with a branch twice": written(
@@ -441,7 +435,7 @@ TWO_VIEWS = {
     ),
     "a form in xfa": _form().replace(b"/SigFlags 3", b"/XFA(<a/>)/SigFlags 3", 1),
     "an archive in an object that nothing uses": _with(
-        {14: stream(b"PK\5\6" + bytes(18))}
+        {14: stream(zipped([stored(b"velka.txt", b"VELKA")]))}
     ),
     "a layer for viewing": _layers(
         "/ON[30 0 R]/AS[<</Event/View/OCGs[30 0 R]/Category[/View]>>]"
@@ -449,6 +443,8 @@ TWO_VIEWS = {
     "a layer for printing": _layers(
         "/OFF[30 0 R]/AS[<</Event/Print/OCGs[30 0 R]/Category[/Print]>>]"
     ),
+    "a hidden layer": _layers("/OFF[30 0 R]"),
+    "a layer that is hidden by default": _layers("/BaseState/OFF"),
     "a layer that is both shown and hidden": _layers("/ON[30 0 R]/OFF[30 0 R]"),
     "a layer of no group": _layers("").replace(b"/OCGs[30 0 R]", b"/OCGs[]      "),
     "a note without an appearance": written(

@@ -124,7 +124,7 @@ def cases() -> Iterator[Case]:
         marks = ((1, 72.0, 100.0, 272.0, 150.0),)
         # MuPDF writes a number in its table that only lenient programs read.
         verdict = CANT_SAY if name.startswith("mutool") else VALID
-        yield Case(f"of {name}, by both", both, pdf, verdict, marks)
+        yield Case(f"of {name}, by both", both, pdf, verdict, added=marks)
 
 
 def _signed(pdf: bytes, signers: tuple[str, ...]) -> Make:

@@ -9,19 +9,13 @@ Verdicts = dict[Verdict, set[str]]
 #: Usually not valid.
 UPDATES: Verdicts = {
     _V: {
-        "an extension of a developer",
-        "a header of another version",
-        "another title",
-        "a title in an object that nobody uses",
-        "two titles, one after the other",
-        "a size that is huge",
+        "a section that says less",
+        "many blanks",
         "nothing",
-        "other metadata",
+        "octets of zero",
     },
     _C: {
         "no previous section",
-        "needed appearances",
-        "a section that says less",
         "an update of the signature's dictionary",
         "a previous section that is the section",
         "a previous section in the middle of nowhere",
@@ -35,26 +29,20 @@ UPDATES: Verdicts = {
         "no table",
         "two ends",
         "an object before its section that is cut off",
+        "an object within a stream that was there",
         "an older header",
         "a whole other file",
         "a whole other file that goes on from this one",
-        "many blanks",
-        "octets of zero",
         "a table that says that the content is the hidden one",
         "a table that says that the page is the hidden one",
         "a part that is the hidden one",
-        "a form filled in",
-        "a form whose looks say another value",
-        "a form filled in, but its looks stay",
-        "a form filled in, with looks of its own size",
-        "a field with looks of states",
-        "a field with other looks when the mouse is over it",
         "a value that is a stream",
     },
 }
 #: Usually not valid.
 SIGNATURES: Verdicts = {
     _V: {
+        "contents with blanks",
         "contents with other octets in the padding",
         "one signature of two fields",
         "two signatures",
@@ -74,6 +62,7 @@ SIGNATURES: Verdicts = {
         "a range of three numbers",
         "a range of texts",
         "a range of fractions",
+        "a range that is negative",
         "another subfilter",
         "a subfilter that is unknown",
         "no subfilter",
@@ -84,17 +73,10 @@ SIGNATURES: Verdicts = {
 CERTIFIED: Verdicts = {
     _V: {
         "nothing, where the author allows no changes",
-        "another title, where the author allows no changes",
         "nothing, where the author allows forms and signatures",
-        "another title, where the author allows forms and signatures",
         "a signature, where the author allows forms and signatures",
         "nothing, where the author allows notes, too",
-        "another title, where the author allows notes, too",
         "a signature, where the author allows notes, too",
-    },
-    _C: {
-        "a form filled in, where the author allows forms and signatures",
-        "a form filled in, where the author allows notes, too",
     },
 }
 #: Usually can't say.
