@@ -274,6 +274,12 @@ class EncryptionUnsupportedError(EncryptionError):
     code = "ENCRYPTION_UNSUPPORTED"
 
 
+class PasswordTooSlowError(EncryptionUnsupportedError):
+    """The message demands too many rounds of PBKDF2 for its password."""
+
+    code = "PASSWORD_TOO_SLOW"
+
+
 class OtherRecipientError(EncryptionError):
     """The message is for others.
 

@@ -28,6 +28,7 @@ from kortilla.errors import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
+    PasswordTooSlowError,
     RecipientUnsuitableError,
     TrailingDataError,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "NotEncryptedError",
     "OtherRecipientError",
     "PasswordRecipient",
+    "PasswordTooSlowError",
     "Recipient",
     "RecipientUnsuitableError",
     "RsaPadding",

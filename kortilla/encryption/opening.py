@@ -35,9 +35,10 @@ from kortilla.errors import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
+    PasswordTooSlowError,
 )
 
-#: So a file can't keep a computer busy by PBKDF2 for more than about a second.
+#: So a file can't keep a computer busy by PBKDF2.
 _MAX_ITERATIONS = 2_000_000
 MAX_RECIPIENTS = 1000
 _MAX_NAME = 300
@@ -264,10 +265,12 @@ def _by_password(info: cms.PasswordRecipientInfo, password: str) -> _Unwrap:
         cipher is None
         or cipher.authenticated
         or prf is None
-        or not 0 < iterations <= _MAX_ITERATIONS
+        or iterations < 1
         or salt.name != "specified"
     ):
         raise EncryptionUnsupportedError(_UNSUPPORTED)
+    if iterations > _MAX_ITERATIONS:
+        raise PasswordTooSlowError("The message's password takes too long to try.")
     size = cipher.key_size
     wrapping = password_key(password, salt.chosen.native, iterations, prf, size)
     iv = core.OctetString.load(wrap["parameters"].dump()).native

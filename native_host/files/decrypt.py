@@ -27,6 +27,7 @@ from kortilla.encryption import (
     EncryptionUnsupportedError,
     NotEncryptedError,
     OtherRecipientError,
+    PasswordTooSlowError,
     RsaPadding,
     TrailingDataError,
     decrypt,
@@ -73,6 +74,7 @@ Reason = Literal[
     "not-encrypted",
     "trailing-data",
     "unsupported",
+    "password-slow",
     "other-recipient",
     "no-password",
     "altered",
@@ -84,6 +86,7 @@ _MESSAGES: dict[Reason, str] = {
     "not-encrypted": "This is not an encrypted file, or a part of it is missing.",
     "trailing-data": "After the encrypted message, the file has more, not encrypted.",
     "unsupported": "The file is encrypted in a way that Kortilla does not know.",
+    "password-slow": "The file makes a computer work too long to try its password.",
     "other-recipient": "The file is encrypted for somebody else.",
     "no-password": "No password decrypts this file, only a card.",
     "altered": "The file can't be decrypted. It was changed, or encrypted wrongly.",
@@ -342,6 +345,8 @@ def _refused(path: Path, error: EncryptionError) -> FileNotDecryptableError:
             return FileNotDecryptableError(path, "not-encrypted")
         case TrailingDataError():
             return FileNotDecryptableError(path, "trailing-data")
+        case PasswordTooSlowError():
+            return FileNotDecryptableError(path, "password-slow")
         case EncryptionUnsupportedError():
             return FileNotDecryptableError(path, "unsupported")
     return FileNotDecryptableError(path, "altered")

@@ -10,9 +10,7 @@ Verdicts = dict[Verdict, set[str]]
 UPDATES: Verdicts = {
     _V: {
         "a section that says less",
-        "many blanks",
         "nothing",
-        "octets of zero",
     },
     _C: {
         "no previous section",
@@ -29,20 +27,21 @@ UPDATES: Verdicts = {
         "no table",
         "two ends",
         "an object before its section that is cut off",
-        "an object within a stream that was there",
         "an older header",
         "a whole other file",
         "a whole other file that goes on from this one",
+        "many blanks",
+        "octets of zero",
         "a table that says that the content is the hidden one",
         "a table that says that the page is the hidden one",
         "a part that is the hidden one",
+        "an object within a stream that was there",
         "a value that is a stream",
     },
 }
 #: Usually not valid.
 SIGNATURES: Verdicts = {
     _V: {
-        "contents with blanks",
         "contents with other octets in the padding",
         "one signature of two fields",
         "two signatures",
@@ -62,10 +61,10 @@ SIGNATURES: Verdicts = {
         "a range of three numbers",
         "a range of texts",
         "a range of fractions",
-        "a range that is negative",
         "another subfilter",
         "a subfilter that is unknown",
         "no subfilter",
+        "a range that is negative",
         "objects in the gap",
     },
 }

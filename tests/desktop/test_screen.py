@@ -181,9 +181,9 @@ def test_a_person_opens_a_code_and_signs_and_checks_a_pdf_by_keyboard(
             )
             screen.wait_until_shown(lambda: unnamed(bus) == [])
             assert "Ask again" in names(bus, BUTTON)
-            # The verdict has the focus. Get the certificates, ask again, the details,
-            # the report, other files, and then the switch.
-            screen.press(*["Tab"] * 6, "space")
+            # The verdict has the focus. Get the certificates, ask again, what was
+            # signed, save it, the details, the report, other files, then the switch.
+            screen.press(*["Tab"] * 8, "space")
             screen.wait_until(lambda: "ask_revocation = false" in read(settings))
             screen.press("shift+Tab", "shift+Tab", "Return")
             screen.find_in_front("^Save a report")

@@ -165,6 +165,8 @@ def test_lists_that_are_too_old_count_for_nothing_until_new_ones_came(
     until(lambda: page._running is None)
     assert CANT_SAY in headings(page)
     assert any("on this computer are too old" in each for each in words(page))
+    eu.change("EE", sequence=8)
+    eu.publish()
     get(page)
     assert VALID in headings(page)
 

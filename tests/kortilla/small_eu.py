@@ -40,8 +40,7 @@ _NAMESPACES = (
     'xmlns:sie="http://uri.etsi.org/TrstSvc/SvcInfoExt/eSigDir-1999-93-EC-TrustedList/#"'
 )
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-#: Of qualified certificates with a qualified device (EN 319 411-2).
-POLICY = "0.4.0.194112.1.2"
+POLICY = "1.3.6.1.4.1.51361.1.1.1"
 
 
 @dataclass(frozen=True)
@@ -329,30 +328,6 @@ def estonian(surname: str = "SPECIMEN-TAMM") -> x509.Name:
     )
 
 
-def qualify(*qualifiers: str, criteria: str = "", how: str = "atLeastOne") -> str:
-    """Return Qualifications, by default for certificates of ``qualified_leaf``."""
-    criteria = criteria or policies(POLICY)
-    names = "".join(
-        f'<sie:Qualifier uri="{TL}SvcInfoExt/{each}"/>' for each in qualifiers
-    )
-    return (
-        '<Extension Critical="true"><sie:Qualifications><sie:QualificationElement>'
-        f"<sie:Qualifiers>{names}</sie:Qualifiers>"
-        f'<sie:CriteriaList assert="{how}">{criteria}</sie:CriteriaList>'
-        "</sie:QualificationElement></sie:Qualifications></Extension>"
-    )
-
-
-def policies(*oids: str) -> str:
-    """Return the criterion PolicySet."""
-    found = "".join(
-        "<sie:PolicyIdentifier><xades:Identifier>"
-        f"urn:oid:{each}</xades:Identifier></sie:PolicyIdentifier>"
-        for each in oids
-    )
-    return f"<sie:PolicySet>{found}</sie:PolicySet>"
-
-
 _COMPLIANT, _WITH_DEVICE = "3008060604008E460101", "3008060604008E460104"
 _FOR_SIGNATURES = "3013060604008E4601063009060704008E46010601"
 _FOR_SEALS = "3013060604008E4601063009060704008E46010602"
@@ -374,7 +349,7 @@ def qualified_leaf(ca: CA, **more: Any) -> Leaf:
             "key_usage": pki.SIGNATURE,
             "not_before": timedelta(days=-30),
             "not_after": timedelta(days=30),
-            "policies": (POLICY,),
+            "policies": ("0.4.0.194112.1.2",),
             "extra": [statements()],
             "null_parameter": False,
             **more,
@@ -382,11 +357,34 @@ def qualified_leaf(ca: CA, **more: Any) -> Leaf:
     )
 
 
+def qualify(*qualifiers: str, criteria: str = "", how: str = "atLeastOne") -> str:
+    """Return the extension Qualifications, by default for certificates of POLICY."""
+    criteria = criteria or policies(POLICY)
+    names = "".join(
+        f'<sie:Qualifier uri="{TL}SvcInfoExt/{each}"/>' for each in qualifiers
+    )
+    return (
+        '<Extension Critical="true"><sie:Qualifications><sie:QualificationElement>'
+        f"<sie:Qualifiers>{names}</sie:Qualifiers>"
+        f'<sie:CriteriaList assert="{how}">{criteria}</sie:CriteriaList>'
+        "</sie:QualificationElement></sie:Qualifications></Extension>"
+    )
+
+
+def policies(*oids: str) -> str:
+    found = "".join(
+        "<sie:PolicyIdentifier><xades:Identifier>"
+        f"urn:oid:{each}</xades:Identifier></sie:PolicyIdentifier>"
+        for each in oids
+    )
+    return f"<sie:PolicySet>{found}</sie:PolicySet>"
+
+
 def keep(each: NationalList, *, now: datetime) -> KeptList:
     """Return a list as if it was fetched and verified."""
     found = read_list(each.xml(now)).trust_list
     assert found is not None
-    return KeptList(found, "", "", now, fingerprint(each.signer))
+    return KeptList(found, "", "", now)
 
 
 def kept(*nationals: NationalList, now: datetime) -> TrustLists:

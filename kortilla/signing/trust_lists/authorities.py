@@ -6,8 +6,7 @@ from one of them to the certificate is verified as RFC 5280 says, at a given tim
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,21 +16,17 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.certificates import Subject
-from kortilla.signing.trust_lists.entries import (
-    Periods,
-    Service,
-    identity,
-    subject_key,
-)
+from kortilla.signing.trust_lists.entries import Service, subject_key
 from kortilla.signing.trust_lists.qualified import (
     Facts,
     Qualification,
+    of_its_use,
     qualification,
 )
 from kortilla.signing.trust_lists.store import TrustLists
+from kortilla.signing.verification.proofs.evidence import read_trusted
 from kortilla.validation.leaf import ExactCertificate
 
-_MOST_CERTIFICATES = 100
 #: Services may share a name and a certificate; a list that has more of one is odd.
 _MOST_CANDIDATES = 50
 
@@ -79,116 +74,131 @@ async def find_issuer(
 ) -> Authority | None:
     """Return the authority that issued a signer's certificate.
 
-    ``others`` are CAs' certificates that came with it, ``at`` is the time of signing,
-    and ``proven`` whether a timestamp proves it; otherwise the state of now counts as
-    well. The listed certificate that is nearest to the signer decides, whatever is
-    listed above it. Of several entries of that name and key it is the weakest.
+    ``others`` are CAs' certificates that came with it, ``at`` is the time of signing.
+    The listed certificate that is nearest to the signer's decides, and the weakest of
+    its entries. A time that is not ``proven`` counts only with the present one.
     """
+    begin, end = certificate.not_valid_before, certificate.not_valid_after
     try:
         facts = Facts.of(certificate)
+        times = (at,) if proven else (at, min(max(now, begin), end))
+        path, entries = await _nearest(lists, certificate, others, times)
     except Exception:  # asn1crypto raises any exception on odd input
         return None
-    signed = (at,) if proven else (at, now)
-    times = (certificate.not_valid_before, *signed)
-    found = []
-    for territory, service, path in await _nearest(lists, certificate, others, at):
-        latest = max(now, lists.by_territory[territory].trust_list.issued)
-        found.append(
-            Authority(
-                territory,
-                service.provider,
-                service.name,
-                granted=service.is_granted(at),
-                granted_since=service.is_granted(latest),
-                qualification=qualification(facts, service, times),
-                current=lists.is_current(territory, now),
-                path=path,
-            )
-        )
-    return min(found, key=_worth, default=None)
+    useful = of_its_use(facts, [each for _, each in entries])
+    entries = [each for each in entries if each[1] in useful]
+    issued = [lists.by_territory[each].trust_list.issued for each, _ in entries]
+    latest = max(now, *issued)  # a list may know more than the time that is asked for
+    territory, service = min(
+        entries,
+        key=lambda each: (
+            lists.is_current(each[0], now),
+            each[1].is_granted(at),
+            each[1].is_granted(latest),
+        ),
+    )
+    return Authority(
+        territory,
+        service.provider,
+        service.name,
+        granted=service.is_granted(at),
+        granted_since=service.is_granted(latest),
+        qualification=qualification(
+            facts,
+            [each for _, each in entries],
+            issued=begin,
+            signed=(at,) if proven else (at, latest),
+        ),
+        current=lists.is_current(territory, now),
+        path=path,
+    )
 
 
 def time_stampers(
-    lists: TrustLists, certificates: Iterable[bytes], *, now: datetime
-) -> Iterator[tuple[bytes, Periods]]:
-    """Yield who is listed for qualified timestamps with these certificates, or above.
+    lists: TrustLists, *, now: datetime
+) -> Iterator[tuple[bytes, list[tuple[datetime, datetime | None]]]]:
+    """Yield certificates (DER) of all services for qualified timestamps, or above them.
 
-    Each is a certificate (DER), and from when until when it counts; None is until now.
-    One that was withdrawn, or that is in a list that does not count now, has no such
-    time: it is there since it decides in place of those above it.
+    With each comes from when until when it was granted; None is until now. Only lists
+    that count now vouch for any.
     """
-    subjects: set[str] = set()
-    for each in _readable(certificates):
-        # A list names services' certificates, or those of the CAs above.
-        subjects |= {subject_key(each.issuer), subject_key(each.subject)}
-    for territory, service in lists.time_stampers(subjects):
-        current = lists.is_current(territory, now)
-        periods = service.granted_times("qtst") if current else ()
-        for der in service.certificates:
-            yield base64.b64decode(der), tuple(periods)
-
-
-def _readable(certificates: Iterable[bytes]) -> list[x509.Certificate]:
-    found = []
-    for each in [*certificates][:_MOST_CERTIFICATES]:
-        # asn1crypto raises any exception on odd input.
-        with suppress(Exception):
-            certificate = ExactCertificate.load(each, strict=True)
-            subject_key(certificate.issuer), subject_key(certificate.subject)
-            found.append(certificate)
-    return found
-
-
-def _worth(found: Authority) -> tuple[bool, bool, str, bool]:
-    # "qualified-…" comes after "none" and "advanced-…" in the order of letters, and
-    # "none" after "advanced-…".
-    rank = "" if found.qualification == "none" else found.qualification
-    return found.current, found.granted, rank, found.granted_since
+    for territory, service in lists.services("qtst"):
+        if lists.is_current(territory, now):
+            for der in service.certificates:
+                yield base64.b64decode(der), service.granted_times("qtst")
 
 
 async def _nearest(
     lists: TrustLists,
     certificate: x509.Certificate,
     others: Sequence[x509.Certificate],
-    at: datetime,
-) -> list[tuple[str, Service, tuple[x509.Certificate, ...]]]:
-    """Return the entries of the listed certificate nearest to one, and the path."""
-    subjects = {subject_key(each.issuer) for each in (certificate, *others)}
-    listed = [*lists.issuers(subjects)][:_MOST_CANDIDATES]
-    every = frozenset[bytes]().union(*(each.identities for _, each in listed))
-    paths = []
-    for _, service in listed:
-        path = await _path(service, certificate, others, at) or ()
-        # Another certificate of a listed name and key is as good as the listed one.
-        ends = [n for n, each in enumerate(path[:-1]) if identity(each) in every]
-        paths += [path[max(ends) :]] if ends else []
-    if not paths:
-        return []
-    shortest = min(paths, key=len)
-    nearest = identity(shortest[0])
-    return [(*each, shortest) for each in listed if nearest in each[1].identities]
+    times: Sequence[datetime],
+) -> tuple[tuple[x509.Certificate, ...], list[tuple[str, Service]]]:
+    """Return the path that decides, and the entries of its nearest listed certificate.
+
+    A file may hold the certificate of a CA that a list names, or another one of the
+    same name and key, below one that the list thinks more of. Raises ``ValueError``
+    for no path.
+    """
+    subjects = dict.fromkeys(
+        subject_key(each.issuer) for each in (certificate, *others)
+    )
+    found = []
+    for _, service in lists.issuers(subjects)[:_MOST_CANDIDATES]:
+        path = await _path(service, certificate, others, times)
+        for depth, each in enumerate(reversed(path[:-1])):
+            entries = _entries(lists, each)
+            if entries:
+                found.append((depth, len(path), path, entries))
+                break
+    if not found:
+        raise ValueError("no path")
+    depth, _, path, _ = min(found, key=lambda each: each[:2])
+    return path, [entry for each in found if each[0] == depth for entry in each[3]]
+
+
+def _entries(
+    lists: TrustLists, authority: x509.Certificate
+) -> list[tuple[str, Service]]:
+    """Return the entries of an authority, which are of its name and its key."""
+    key = Subject.of(authority).key_bits
+    subject = subject_key(authority.subject)
+    return [
+        (territory, service)
+        for territory, service in lists.issuers([subject])
+        if any(
+            own == subject and read_trusted(base64.b64decode(each)).key_bits == key
+            for own, each in zip(service.subjects, service.certificates, strict=True)
+        )
+    ]
 
 
 async def _path(
     service: Service,
     certificate: x509.Certificate,
     others: Sequence[x509.Certificate],
-    at: datetime,
-) -> tuple[x509.Certificate, ...] | None:
-    """Return a verified path from one of a service's certificates, if there is one."""
-    context = ValidationContext(
-        trust_roots=[
-            ExactCertificate.load(base64.b64decode(each))
-            for each in service.certificates
-        ],
-        other_certs=list(others),
-        moment=at,
-        allow_fetching=False,
-        revocation_mode="none",
-    )
-    validator = CertificateValidator(certificate, list(others), context)
-    try:
-        path = await validator.async_validate_path()
-        return tuple(path.iter_certs(include_root=True))
-    except Exception:  # certvalidator raises any exception on odd input
-        return None
+    times: Sequence[datetime],
+) -> tuple[x509.Certificate, ...]:
+    """Return a path from a service's certificate that is valid at each of the times.
+
+    It is empty if there is none.
+    """
+    path: tuple[x509.Certificate, ...] = ()
+    for at in dict.fromkeys(times):
+        context = ValidationContext(
+            trust_roots=[
+                ExactCertificate.load(base64.b64decode(each))
+                for each in service.certificates
+            ],
+            other_certs=list(others),
+            moment=at,
+            allow_fetching=False,
+            revocation_mode="none",
+        )
+        validator = CertificateValidator(certificate, list(others), context)
+        try:
+            found = await validator.async_validate_path()
+        except Exception:  # certvalidator raises any exception on odd input
+            return ()
+        path = path or tuple(found.iter_certs(include_root=True))
+    return path

@@ -7,10 +7,8 @@ are DER in base64: most of a list is never used, so it is not decoded.
 
 import base64
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
 from typing import Literal
 
 from asn1crypto import x509
@@ -18,14 +16,10 @@ from pydantic import TypeAdapter
 
 #: Ends of the URIs of service types: CA/QC and TSA/QTST (§5.5.1.1).
 Kind = Literal["qc", "qtst"]
-#: From when until when; None is until now.
-Periods = tuple[tuple[datetime, datetime | None], ...]
 #: When Regulation (EU) 910/2014 began to apply; until then there were other statuses.
 EIDAS = datetime(2016, 7, 1, tzinfo=UTC)
 _BEFORE_EIDAS = {"undersupervision", "supervisionincessation", "accredited"}
 Assert = Literal["all", "atLeastOne", "none"]
-#: The next list is due at most six months after one was issued (§5.3.15).
-LONGEST = timedelta(days=184)
 
 
 @dataclass(frozen=True)
@@ -98,24 +92,15 @@ class Service:
         state = self.state_at(at)
         return state is not None and state.is_granted(at)
 
-    @cached_property
-    def identities(self) -> frozenset[bytes]:
-        """``identity`` of its certificates. Those that can't be read have none."""
-        found = set()
-        for each in self.certificates:
-            with suppress(Exception):  # asn1crypto raises any exception on odd input
-                found.add(identity(x509.Certificate.load(base64.b64decode(each))))
-        return frozenset(found)
-
-    def granted_times(self, kind: Kind) -> Periods:
+    def granted_times(self, kind: Kind) -> list[tuple[datetime, datetime | None]]:
         """Return from when until when it was granted as a kind; None is until now."""
         states = sorted(self.states, key=lambda each: each.since)
         ends = [*(each.since for each in states[1:]), None]
-        return tuple(
+        return [
             (state.since, end)
             for state, end in zip(states, ends, strict=True)
             if state.kind == kind and state.is_granted(state.since)
-        )
+        ]
 
 
 @dataclass(frozen=True)
@@ -144,14 +129,6 @@ class TrustList:
     pointers: tuple[Pointer, ...] = ()
     services: tuple[Service, ...] = ()
 
-    def signers(self) -> dict[str, set[str]]:
-        """Return the fingerprints of who may sign other lists, by territory."""
-        found: dict[str, set[str]] = {}
-        for pointer in self.pointers:
-            own = found.setdefault(pointer.territory, set())
-            own.update(map(fingerprint, pointer.signers))
-        return found
-
 
 @dataclass(frozen=True)
 class ReadList:
@@ -178,15 +155,6 @@ def read_message(message: object) -> ReadList:
 def subject_key(name: x509.Name) -> str:
     """Return a text that is the same for names that are the same (RFC 5280 §7.1)."""
     return hashlib.sha256(name.hashable.encode()).hexdigest()[:32]
-
-
-def identity(certificate: x509.Certificate) -> bytes:
-    """Return what is the same for certificates of one name and key (§5.5.3).
-
-    A fingerprint is not: anybody can change an ECDSA signature to another valid one.
-    """
-    key: bytes = certificate.public_key.dump()
-    return subject_key(certificate.subject).encode() + hashlib.sha256(key).digest()
 
 
 def encode(certificate: bytes) -> str:

@@ -93,9 +93,7 @@ def _problems(found: Authority, *, proven: bool) -> list[Problem]:
     if not (proven or found.granted_since):
         # A holder of its key could sign today, with a time of before.
         return [Problem("AUTHORITY_WITHDRAWN")]
-    if found.qualification == "none":
-        return [Problem("NOT_QUALIFIED")]
-    return []
+    return [Problem("NOT_QUALIFIED")] * (found.qualification == "none")
 
 
 def _faults(certificate: x509.Certificate) -> list[Problem]:
@@ -127,16 +125,12 @@ def listed_time_stampers(
     stamps += [stamp for each in findings.signatures for stamp in each.stamps]
     if lists is None or not stamps:
         return []
-    certificates = [der for each in stamps for der in each.certificates]
-    signatures = [each.kept for each in findings.signatures]
-    for kept in (findings.kept, *signatures, [each.kept for each in stamps]):
-        certificates += [der for each in kept for der in each.certificates]
     found = []
-    for each in time_stampers(lists, dict.fromkeys(certificates), now=at):
+    for certificate, granted in time_stampers(lists, now=at):
         # One that can't be read vouches for nothing, and harms no other.
         with suppress(NoAnswerError):
-            read_trusted(each[0])
-            found.append(TimestampAuthority(*each))
+            read_trusted(certificate)
+            found.append(TimestampAuthority(certificate, tuple(granted)))
     return found
 
 

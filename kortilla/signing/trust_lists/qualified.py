@@ -5,7 +5,7 @@ This follows ETSI TS 119 615 §4.3 to §4.5. Where a list says two things, the w
 counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -135,25 +135,46 @@ def _statements(certificate: x509.Certificate) -> set[str]:
     return found
 
 
+def of_its_use(facts: Facts, services: Sequence[Service]) -> Sequence[Service]:
+    """Return the entries of an issuer without those that were only for other uses.
+
+    Belgium has two of one certificate: one for signatures, and one for seals.
+    """
+    wanted = {_FOR.get(use, "") for use in facts.uses or {"signature"}}
+    found = []
+    for each in services:
+        uses = {use for state in each.states for use in state.uses}
+        uses = {use for use in uses if use.startswith("Fore")}
+        if not uses or uses & wanted:
+            found.append(each)
+    return found or services
+
+
 def qualification(
-    facts: Facts, service: Service, times: Iterable[datetime]
+    facts: Facts,
+    services: Iterable[Service],
+    *,
+    issued: datetime,
+    signed: Sequence[datetime],
 ) -> Qualification:
     """Return what a certificate makes of a signature, or ``none``.
 
-    ``times`` are those at which it must have been qualified: first when it was issued,
-    then when it signed, and perhaps now. These decide about the device.
+    ``services`` are all entries of its issuer. It must have been qualified by each of
+    them, when it was issued and at each of the times when it may have signed. These
+    decide about the device.
     """
-    found: list[tuple[str, bool]] = []
-    for at in times:
-        state = service.state_at(at)
-        if state is None or state.kind != "qc" or not state.is_granted(at):
-            return "none"
-        use, device = _judge(facts, state, at)
-        found.append((use, device))
-    uses = {use for use, _ in found}
+    uses, devices = set(), True
+    for service in services:
+        for at in (issued, *signed):
+            state = service.state_at(at)
+            if state is None or state.kind != "qc" or not state.is_granted(at):
+                return "none"
+            use, device = _judge(facts, state, at)
+            uses.add(use)
+            devices &= device or at not in signed
     if len(uses) != 1 or not uses <= _FOR.keys():
         return "none"
-    return _QUALIFICATIONS[uses.pop(), all(device for _, device in found[1:])]
+    return _QUALIFICATIONS[uses.pop(), devices]
 
 
 def _judge(facts: Facts, state: State, at: datetime) -> tuple[str, bool]:

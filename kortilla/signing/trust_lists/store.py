@@ -6,19 +6,27 @@ the folder is as private as the program's other data: 0700, and each file 0600.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from kortilla.common.files import read_regular, write_file
-from kortilla.signing.trust_lists.entries import Kind, Service, TrustList
+from kortilla.signing.trust_lists.entries import (
+    Kind,
+    Service,
+    TrustList,
+    fingerprint,
+)
 
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _MOST_BYTES = 64 * 1024 * 1024
+#: A list is made anew within six months of its issue (TS 119 612 §5.3.15). Countries
+#: count these in their own time: four lists of 2023 had 184 days and an hour.
+LONGEST = timedelta(days=185)
 #: The name of the list of lists among the files; no territory has it.
 LIST_OF_LISTS = "lists"
 
@@ -60,16 +68,16 @@ EU = ListOfLists(
 class KeptList:
     """A list that was verified, and when it was fetched, from where.
 
-    ``sha256`` is of its document, and ``signer`` the fingerprint of who signed it.
-    ``pins`` are those of configuration that the list of lists goes back to.
+    ``sha256`` is of its document, and ``signer`` of the certificate that signed it.
+    ``pins`` are the fingerprints of configuration that the list of lists goes back to.
     """
 
     trust_list: TrustList
     sha256: str
     address: str
     fetched: datetime
-    signer: str
     pins: tuple[str, ...] = ()
+    signer: str = ""
 
     def is_current(self, at: datetime) -> bool:
         """Return whether the next list was not due yet."""
@@ -78,8 +86,6 @@ class KeptList:
 
 
 _adapter = TypeAdapter(KeptList)
-#: Services by a subject of theirs, each with its territory.
-_Services = dict[str, list[tuple[str, Service]]]
 
 
 def write(folder: Path, name: str, kept: KeptList) -> None:
@@ -124,7 +130,7 @@ class TrustLists:
         """Read a folder. One that is missing has no lists, and other files are none.
 
         Lists that other signers than those of ``lists`` led to count for nothing, and
-        so does one whose signer the list of lists does not name any more.
+        so do those whose signer the list of lists names no more.
         """
         found, broken = {}, []
         for file in (_file(folder, name) for name in names(folder)):
@@ -137,13 +143,17 @@ class TrustLists:
         of_lists = found.pop(LIST_OF_LISTS, None)
         if of_lists is None or of_lists.pins != lists.signers:
             return cls(None, {}, tuple(broken))
-        named = of_lists.trust_list.signers()
-        kept = {
-            territory: each
-            for territory, each in found.items()
-            if each.signer in named.get(territory, ())
+        signers: dict[str, set[str]] = {}
+        for each in of_lists.trust_list.pointers:
+            if each.list_type == "EUgeneric":
+                named = signers.setdefault(each.territory, set())
+                named.update(map(fingerprint, each.signers))
+        found = {
+            territory: kept
+            for territory, kept in found.items()
+            if kept.signer in signers.get(territory, ())
         }
-        return cls(of_lists, kept, tuple(broken))
+        return cls(of_lists, found, tuple(broken))
 
     def is_current(self, territory: str, at: datetime) -> bool:
         """Return whether a list, and the one that leads to it, count at a time."""
@@ -170,35 +180,33 @@ class TrustLists:
         }
         return named - self.by_territory.keys()
 
-    def issuers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
-        """Yield services for qualified certificates that have one of these subjects.
+    def issuers(self, subjects: Iterable[str]) -> list[tuple[str, Service]]:
+        """Return services for qualified certificates that have one of these subjects.
 
-        ``subjects`` are of ``subject_key``. With each comes its territory.
+        ``subjects`` are of ``subject_key``; services of the first come first. With each
+        comes its territory.
         """
-        yield from _services(self._by_subject["qc"], subjects)
+        found = {
+            id(service): (territory, service)
+            for subject in subjects
+            for territory, service in self._by_subject.get(subject, ())
+        }
+        return [*found.values()]
 
-    def time_stampers(self, subjects: set[str]) -> Iterator[tuple[str, Service]]:
-        """Yield services for qualified timestamps, as ``issuers``."""
-        yield from _services(self._by_subject["qtst"], subjects)
-
-    @cached_property
-    def _by_subject(self) -> dict[Kind | None, _Services]:
-        found: dict[Kind | None, _Services] = {"qc": {}, "qtst": {}, None: {}}
+    def services(self, kind: Kind) -> Iterator[tuple[str, Service]]:
+        """Yield all services that are or were of a kind, each with its territory."""
         for territory, kept in self.by_territory.items():
             for service in kept.trust_list.services:
-                for kind in {each.kind for each in service.states}:
-                    for subject in service.subjects:
-                        found[kind].setdefault(subject, []).append((territory, service))
+                if any(each.kind == kind for each in service.states):
+                    yield territory, service
+
+    @cached_property
+    def _by_subject(self) -> dict[str, list[tuple[str, Service]]]:
+        found: dict[str, list[tuple[str, Service]]] = {}
+        for territory, service in self.services("qc"):
+            for subject in service.subjects:
+                found.setdefault(subject, []).append((territory, service))
         return found
-
-
-def _services(found: _Services, subjects: set[str]) -> Iterator[tuple[str, Service]]:
-    given: set[int] = set()
-    for subject in subjects:
-        for territory, service in found.get(subject, ()):
-            if id(service) not in given:
-                given.add(id(service))
-                yield territory, service
 
 
 @lru_cache(maxsize=64)

@@ -3,9 +3,7 @@
 
 Nothing of the user's is sent. Addresses come from configuration and from the verified
 list of lists. Each list must be signed by a certificate that its pointer names, be the
-one of its territory, be no older than the one that is kept, and be current. A list
-that was kept counts for nothing once its signer is not named any more: its sequence
-number would keep the genuine list away.
+one of its territory, be no older than the one that is kept, and be current.
 """
 
 import asyncio
@@ -25,7 +23,6 @@ from kortilla.revocation.interface import NoAnswerError
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.trust_lists import store
 from kortilla.signing.trust_lists.entries import (
-    LONGEST,
     Pointer,
     ReadList,
     TrustList,
@@ -35,6 +32,7 @@ from kortilla.signing.trust_lists.entries import (
 from kortilla.signing.trust_lists.store import (
     EU,
     LIST_OF_LISTS,
+    LONGEST,
     KeptList,
     ListOfLists,
     TrustLists,
@@ -44,7 +42,6 @@ from kortilla.signing.trust_lists.store import (
 MAX_BYTES = 20_000_000
 _PATIENCE = 60.0
 _MAX_REDIRECTS = 5
-_SKEW = timedelta(minutes=15)
 #: Lists at a time, and in all; there are 31 countries.
 _AT_ONCE = 4
 _MOST_LISTS = 60
@@ -53,6 +50,8 @@ _MOST_PIVOTS = 20
 _MEDIA_TYPE = "application/vnd.etsi.tsl+xml"
 #: TS 119 612 v2.1.1 to v2.2.1, and v2.3.1 on.
 _VERSIONS = {5, 6}
+#: How far this computer's clock may be behind those of who issues lists.
+_SKEW = timedelta(minutes=15)
 
 
 Problem = Literal[
@@ -63,8 +62,8 @@ Problem = Literal[
     "territory",
     "older",
     "changed",
-    "dates",
     "outdated",
+    "dates",
     "storage",
 ]
 
@@ -144,6 +143,16 @@ class _Update:
             kept = self._kept.of_lists is not None
             return [Fetched("EU", error.problem, str(error), kept)]
         wanted = _national(of_lists)
+        # Lists go whose country or signer the newest list of lists names no more: the
+        # number of a list that a retired key signed must not outdo the genuine one's.
+        self._kept = TrustLists.load(self._folder, lists=self._lists)
+        gone = []
+        for name in store.names(self._folder):
+            if name != LIST_OF_LISTS and name not in self._kept.by_territory:
+                try:
+                    self._remove(name)
+                except _RefusedError as error:
+                    gone.append(Fetched(name, error.problem, str(error)))
         done = 1
 
         async def one(territory: str, pointers: list[Pointer]) -> Fetched:
@@ -156,13 +165,7 @@ class _Update:
 
         progress(1, len(wanted) + 1)
         fetched = await asyncio.gather(*(one(*each) for each in wanted.items()))
-        for territory in sorted(self._kept.by_territory.keys() - wanted.keys()):
-            # It is not one of the lists any more.
-            try:
-                self._remove(territory)
-            except _RefusedError as error:
-                fetched.append(Fetched(territory, error.problem, str(error)))
-        return [Fetched("EU", octets=octets), *fetched]
+        return [Fetched("EU", octets=octets), *fetched, *gone]
 
     async def _list_of_lists(self) -> tuple[TrustList, int]:
         lists = self._lists
@@ -177,11 +180,11 @@ class _Update:
             signers = await self._follow(
                 found, signers, address=lists.address, before=before
             )
-        kept = self._kept_list(read, document, lists.address, lists.signers)
-        self._check(kept, signers, "EU", "EUlistofthelists", before)
+        self._check(read, signers, "EU", "EUlistofthelists", before)
         if before is None:  # nothing of this list of lists has led to those kept
             for name in store.names(self._folder):
                 self._remove(name)
+        kept = self._kept_list(read, document, lists.address, lists.signers)
         self._write(LIST_OF_LISTS, kept)
         return found, len(document)
 
@@ -221,18 +224,14 @@ class _Update:
 
     async def _national(self, territory: str, pointers: list[Pointer]) -> Fetched:
         before = self._kept.by_territory.get(territory)
-        named = {name for each in pointers for name in map(fingerprint, each.signers)}
-        if before is not None and before.signer not in named:
-            self._remove(territory)
-            before = None
         refused = _RefusedError("unreachable", "no address")
         for pointer in pointers:
             try:
                 document = await self._get(pointer.address)
                 read = await _read(document)
                 signers = set(map(fingerprint, pointer.signers))
+                self._check(read, signers, territory, "EUgeneric", before)
                 kept = self._kept_list(read, document, pointer.address, ())
-                self._check(kept, signers, territory, "EUgeneric", before)
                 self._write(territory, kept)
             except _RefusedError as error:
                 refused = error
@@ -242,40 +241,41 @@ class _Update:
 
     def _check(
         self,
-        kept: KeptList,
+        read: ReadList,
         signers: set[str],
         territory: str,
         list_type: str,
         before: KeptList | None,
     ) -> None:
-        found = kept.trust_list
-        if kept.signer not in signers:
-            raise _RefusedError("signer", f"signed by {kept.signer}")
+        found = _list_of(read)
+        if fingerprint(read.signer) not in signers:
+            raise _RefusedError("signer", f"signed by {fingerprint(read.signer)}")
         if (found.territory, found.list_type) != (territory, list_type):
             raise _RefusedError("territory", f"{found.territory}, {found.list_type}")
         if found.version not in _VERSIONS:
             raise _RefusedError("not-a-list", f"version {found.version}")
-        if before is not None and kept.sha256 != before.sha256:
-            numbers = f"{found.sequence} after {before.trust_list.sequence}"
-            if found.sequence < before.trust_list.sequence:
-                raise _RefusedError("older", numbers)
-            same = found.sequence == before.trust_list.sequence
-            if same and found != before.trust_list:
-                raise _RefusedError("changed", numbers)
-        if found.issued > self._at + _SKEW or (
-            found.next_update is not None and found.next_update > found.issued + LONGEST
-        ):
-            raise _RefusedError("dates", f"{found.issued} to {found.next_update}")
         if found.next_update is None or found.next_update < self._at:
             due = "closed" if found.next_update is None else f"{found.next_update}"
             raise _RefusedError("outdated", due)
+        times = f"{found.issued} to {found.next_update}"
+        if found.issued > self._at + _SKEW:
+            raise _RefusedError("dates", times)
+        if found.next_update > found.issued + LONGEST:
+            raise _RefusedError("dates", times)
+        if before is not None:
+            known = before.trust_list
+            numbers = f"{found.sequence} after {known.sequence}"
+            if found.sequence < known.sequence:
+                raise _RefusedError("older", numbers)
+            # Each issue has a number of its own (TS 119 612 §5.3.2).
+            if found.sequence == known.sequence and found != known:
+                raise _RefusedError("changed", numbers)
 
     def _kept_list(
         self, read: ReadList, document: bytes, address: str, pins: tuple[str, ...]
     ) -> KeptList:
-        sha256 = hashlib.sha256(document).hexdigest()
-        signer = fingerprint(read.signer)
-        return KeptList(_list_of(read), sha256, address, self._at, signer, pins)
+        sha256, signer = hashlib.sha256(document).hexdigest(), fingerprint(read.signer)
+        return KeptList(_list_of(read), sha256, address, self._at, pins, signer)
 
     def _write(self, name: str, kept: KeptList) -> None:
         try:

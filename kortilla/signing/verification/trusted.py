@@ -12,7 +12,6 @@ from typing import Self
 from asn1crypto import x509
 
 from kortilla.errors import TrustConfigurationError
-from kortilla.signing.trust_lists.entries import Periods
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.validation.pinned_cas import PINS
 from kortilla.validation.trust import (
@@ -30,17 +29,18 @@ _AUTHORITY = {pin.sha256 for pin in PINS if not pin.test}
 class TimestampAuthority:
     """A certificate (DER) that may vouch for timestamps: a CA's, or a service's.
 
-    It counts for timestamps of some periods, as a trust list has them; None is always.
+    ``granted`` says from when until when a trusted list vouches for it, which is never
+    for an empty one; None is until now. Without ``granted`` it always counts.
     """
 
     certificate: bytes
-    periods: Periods | None = None
+    granted: tuple[tuple[datetime, datetime | None], ...] | None = None
 
     def counts_at(self, time: datetime) -> bool:
         """Return whether it counts for a timestamp of a time."""
-        return self.periods is None or any(
-            since <= time and (until is None or time <= until)
-            for since, until in self.periods
+        return self.granted is None or any(
+            since <= time and (until is None or time < until)
+            for since, until in self.granted
         )
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kortilla.encryption import (
     DecryptionFailedError,
     EncryptionUnsupportedError,
+    PasswordTooSlowError,
     Recipient,
     decrypt,
     read_recipients,
@@ -233,11 +234,11 @@ def test_unknown_algorithms_are_said_to_be_so(ecc: SoftwareKey) -> None:
     assert ecc.used == 0
 
 
-def test_a_password_costs_at_most_ten_million_rounds(ecc: SoftwareKey) -> None:
+def test_a_password_costs_at_most_two_million_rounds() -> None:
     def many(info: core.Sequence) -> None:
         derivation = info["key_derivation_algorithm"]
         derivation["parameters"]["iteration_count"] = 2_000_001
 
     message = encrypted(Altered(PASSWORD, many))
-    with pytest.raises(EncryptionUnsupportedError):
+    with pytest.raises(PasswordTooSlowError):
         decrypt(message, BytesIO(), PASSWORD.password)

@@ -35,13 +35,17 @@ PAGE = str(contract()[4])
 VELKA_FORM = stream(VELKA, LOOKS)
 FONT = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode {} 0 R>>"
 CMAP = stream("1 beginbfchar <4B> <0056> endbfchar")
-XMP = stream(
+XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/'
     '22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/'
-    'xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/" xmp:ModifyDate="{}">'
-    "<dc:title>{}</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>",
-    "/Type/Metadata/Subtype/XML",
-).decode()
+    'xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/" xmp:ModifyDate="{date}">'
+    "<dc:title>{title}</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def xmp(title: str, date: str) -> bytes:
+    text = XMP.format(title=title, date=date)
+    return stream(text, "/Type/Metadata/Subtype/XML")
 
 
 def archive() -> bytes:
@@ -164,17 +168,17 @@ CASES: dict[str, Case] = {
     "a date": Case({}, {50: "<</ModDate(D:2026)/Producer(P)>>"}, "", "/Info 50 0 R"),
     "a title": Case({}, {50: "<</Title(T)>>"}, CHANGED, "/Info 50 0 R"),
     "a date in xmp": Case(
-        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "aa")},
-        {50: XMP.replace("{}", "bb", 1).replace("{}", "aa")},
+        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: xmp("a", "1")},
+        {50: xmp("a", "2")},
         "",
     ),
     "a title in xmp": Case(
-        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: XMP.replace("{}", "aa")},
-        {50: XMP.replace("{}", "bb")},
+        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 50: xmp("a", "1")},
+        {50: xmp("b", "2")},
     ),
     "metadata that are a resource, too": Case(
-        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 4: BY_PARENT, 50: XMP},
-        {50: XMP.replace("{}", "bb", 1)},
+        {1: CATALOG[:-2] + "/Metadata 50 0 R>>", 4: BY_PARENT, 50: xmp("a", "1")},
+        {50: xmp("a", "2")},
     ),
     "a catalog elsewhere": Case(
         {}, {52: with_store()[1], 49: "<</Certs[50 0 R]>>", 50: DER}, "", "/Root 52 0 R"
@@ -214,7 +218,7 @@ CASES: dict[str, Case] = {
         {60: SHOWN.format(61), 61: SIGNATURE, 62: VELKA_FORM},
         MARK,
     ),
-    "a signature that is cut off": Case({}, signing(), CHANGED, until=-3),
+    "a signature that is cut off": Case({}, signing(), CHANGED, until=-8),
     "a mark that was nothing before": Case(
         {4: resources("/XObject<</X 62 0 R>>")},
         signing(
@@ -261,6 +265,9 @@ CASES: dict[str, Case] = {
             62: VELKA_FORM,
             60: SHOWN.replace("/V {} 0 R", ""),
         },
+    ),
+    "a field less": Case(
+        {1: signing()[1], 60: FIELD.replace("/V {} 0 R", "")}, {1: CATALOG}
     ),
     "a font for fields": Case(
         {},

@@ -494,15 +494,27 @@ async def test_an_archive_timestamp_proves_nothing_of_what_comes_after_it(
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "code"),
-    [(-1, 1, set()), (1, None, {UNKNOWN}), (-2, -1, {UNKNOWN}), (-1, None, set())],
+    ("granted", "code"),
+    [
+        ([(-1, 1)], set()),
+        ([(1, None)], {UNKNOWN}),
+        ([(-2, -1)], {UNKNOWN}),
+        ([(-2, -1), (-1, None)], set()),
+        ([], {UNKNOWN}),
+        (None, set()),
+    ],
 )
 async def test_an_authority_counts_while_a_list_grants_it(
-    lasting: Lasting, since: int, until: int | None, code: set[str]
+    lasting: Lasting, granted: list[tuple[int, int | None]] | None, code: set[str]
 ) -> None:
     now = datetime.now(UTC)
-    period = now + days(since), None if until is None else now + days(until)
-    authority = TimestampAuthority(lasting.stamping_root.der, (period,))
+    times = None
+    if granted is not None:
+        times = tuple(
+            (now + days(since), None if until is None else now + days(until))
+            for since, until in granted
+        )
+    authority = TimestampAuthority(lasting.stamping_root.der, times)
     trusted = TrustedCAs(None, lasting.trusted.test, time_stamping=(authority,))
     signed = await lasting.signed("detached", "B-T")
     report = await lasting.verified(signed, revocation=GOOD, trusted=trusted)

@@ -8,10 +8,6 @@ from typing import Any
 
 import pytest
 from asn1crypto import x509
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
 
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation.ocsp import build_request
@@ -30,11 +26,12 @@ from kortilla.signing.verification.proofs.evidence import Evidence
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import PRODUCTION_POLICIES
 from tests.kortilla.foreign_files import foreign_container, foreign_pdf
-from tests.kortilla.pki import CA, TEST_POLICY, Leaf
+from tests.kortilla.pki import CA, CA_TRUE, CERTIFICATE_SIGN, TEST_POLICY, Leaf
 from tests.kortilla.responder import DIGITAL_SIGNATURE, OCSPAnswer
 from tests.kortilla.signing_parts import FixedRevocation
 from tests.kortilla.small_eu import (
     LONG_AGO,
+    POLICY,
     Authority,
     NationalList,
     keep,
@@ -49,7 +46,8 @@ from tests.kortilla.timestamps import stamper
 #: Late enough that no test signs after it, however long all tests take.
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
 TOMORROW = NOW + timedelta(days=1)
-_P384_ORDER = (1 << 384) - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D
+#: A time of tests that sign no file.
+AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +60,10 @@ def listing(*authorities: Authority, signer: Leaf, **options: Any) -> TrustLists
         "EE", signer, authorities, provider="SPECIMEN Eesti", **options
     )
     return kept(national, now=NOW)
+
+
+def fixed_lists(*authorities: Authority, signer: Leaf) -> TrustLists:
+    return kept(NationalList("EE", signer, authorities), now=AT)
 
 
 async def judged(
@@ -81,21 +83,14 @@ async def judge(
     leaf: Leaf,
     *path: x509.Certificate,
     proven: bool = False,
-    time: datetime = NOW,
+    at: datetime = NOW,
+    time: datetime | None = None,
 ) -> tuple[authorities.Authority | None, list[str]]:
     """Return what the lists say of a certificate, and the codes of the problems."""
     found, problems = await judge_listed(
-        lists, load_leaf(leaf.der), path, time=time, proven=proven, at=NOW
+        lists, load_leaf(leaf.der), path, time=time or at, proven=proven, at=at
     )
     return found, [each.code for each in problems]
-
-
-def twin_of(certificate: x509.Certificate) -> x509.Certificate:
-    """Return it with the other valid signature on P-384, which anybody can make."""
-    made = x509.Certificate.load(certificate.dump())
-    r, s = decode_dss_signature(certificate["signature_value"].native)
-    made["signature_value"] = encode_dss_signature(r, _P384_ORDER - s)
-    return x509.Certificate.load(made.dump(force=True))
 
 
 def codes(signature: SignatureReport) -> set[str]:
@@ -198,59 +193,112 @@ async def test_an_authority_that_lost_its_grant_counts_for_an_earlier_time(
         assert problems == expected
 
 
-WITHDRAWN = [("withdrawn", NOW - timedelta(days=100)), ("granted", LONG_AGO)]
+WITHDRAWN: dict[str, Any] = {
+    "states": [("withdrawn", AT - timedelta(days=100)), ("granted", LONG_AGO)]
+}
+GRANTED: dict[str, Any] = {}
+NOT_QUALIFIED = {"more": qualify("NotQualified")}
+NO_DEVICE = {"more": qualify("QCNoQSCD")}
+SIGNATURES, SEALS = {"uses": ["ForeSignatures"]}, {"uses": ["ForeSeals"]}
 
 
-@pytest.mark.parametrize("twin", [False, True])
+def fixed(authority: CA) -> Leaf:
+    """Issue a certificate that is valid half a year before and after ``AT``."""
+    half = timedelta(days=180)
+    return qualified_leaf(
+        authority, policies=(POLICY,), not_before=AT - half, not_after=AT + half
+    )
+
+
+@pytest.mark.parametrize("chain", [True, False])
 @pytest.mark.parametrize(
-    ("code", "near"),
+    ("codes", "above", "own"),
     [
-        (None, [{}]),
-        ("AUTHORITY_NOT_GRANTED", [{"states": WITHDRAWN}]),
-        ("AUTHORITY_NOT_GRANTED", [{}, {"states": WITHDRAWN}]),
-        ("NOT_QUALIFIED", [{"more": qualify("NotQualified")}]),
-        ("NOT_QUALIFIED", [{"more": qualify("NotQualified")}, {}]),
+        (["AUTHORITY_NOT_GRANTED"], GRANTED, [WITHDRAWN]),
+        (["AUTHORITY_NOT_GRANTED"], GRANTED, [WITHDRAWN, GRANTED]),
+        (["AUTHORITY_NOT_GRANTED"], GRANTED, [GRANTED, WITHDRAWN]),
+        (["NOT_QUALIFIED"], GRANTED, [NOT_QUALIFIED]),
+        (["NOT_QUALIFIED"], GRANTED, [GRANTED, NOT_QUALIFIED]),
+        (["NOT_QUALIFIED"], GRANTED, [SEALS]),
+        ([], WITHDRAWN, [GRANTED]),
+        ([], NOT_QUALIFIED, [GRANTED]),
+        # Two entries of one certificate may be for two uses.
+        ([], GRANTED, [SEALS, SIGNATURES]),
+        ([], GRANTED, [{**SEALS, **WITHDRAWN}, SIGNATURES]),
+        (["AUTHORITY_NOT_GRANTED"], GRANTED, [SEALS, {**SIGNATURES, **WITHDRAWN}]),
     ],
 )
-async def test_the_weakest_entry_nearest_to_the_signer_decides(
+async def test_the_listed_certificate_nearest_to_the_signer_decides(
     root: CA,
     authority: CA,
     signer: Leaf,
-    code: str | None,
-    near: list[dict[str, Any]],
-    twin: bool,
+    codes: list[str],
+    above: dict[str, Any],
+    own: list[dict[str, Any]],
+    chain: bool,
 ) -> None:
-    """The root is granted. A twin is another certificate of the same key and name."""
-    entries = [Authority(authority.der, **each) for each in near]
-    lists = listing(Authority(root.der), *entries, signer=signer)
-    own = authority.certificate
-    came = twin_of(own) if twin else own
-    assert (came.sha256 != own.sha256) is twin
-    _, problems = await judge(lists, qualified_leaf(authority), came)
-    assert problems == [code] * (code is not None)
+    entries = [Authority(authority.der, **each) for each in own]
+    lists = fixed_lists(Authority(root.der, **above), *entries, signer=signer)
+    path = [authority.certificate] * chain
+    found, problems = await judge(lists, fixed(authority), *path, at=AT)
+    assert found is not None
+    assert problems == codes
+
+
+async def test_an_authority_is_a_name_and_a_key(root: CA, signer: Leaf) -> None:
+    """The file has another certificate of the listed CA, which has expired itself."""
+    old = CA.create("SPECIMEN-ESTEID", parent=root, years=(2021, 2022))
+    new = root.issue(
+        old.key,
+        subject_name=old.certificate.subject,
+        not_before=AT - timedelta(days=300),
+        not_after=AT + timedelta(days=300),
+        key_usage=CERTIFICATE_SIGN,
+        basic_constraints=CA_TRUE,
+        policies=(),
+        null_parameter=False,
+    )
+    path = x509.Certificate.load(new.der)
+    for states, expected in ((GRANTED, []), (WITHDRAWN, ["AUTHORITY_NOT_GRANTED"])):
+        listed = Authority(root.der), Authority(old.der, **states)
+        lists = fixed_lists(*listed, signer=signer)
+        found, problems = await judge(lists, fixed(old), path, at=AT)
+        assert found is not None
+        assert problems == expected
 
 
 @pytest.mark.parametrize(
-    ("qualifier", "code", "qualification"),
-    [("NotQualified", "NOT_QUALIFIED", "none"), ("QCNoQSCD", "", "advanced-signature")],
+    ("more", "status", "codes", "qualified"),
+    [
+        (NOT_QUALIFIED, "granted", ["NOT_QUALIFIED"], "none"),
+        (NO_DEVICE, "granted", [], "advanced-signature"),
+        (GRANTED, "withdrawn", ["AUTHORITY_WITHDRAWN"], "none"),
+    ],
 )
-async def test_an_unproven_time_counts_for_nothing(
-    authority: CA, signer: Leaf, qualifier: str, code: str, qualification: str
+async def test_a_time_that_nothing_proves_counts_only_with_the_present_one(
+    authority: CA,
+    signer: Leaf,
+    more: dict[str, Any],
+    status: str,
+    codes: list[str],
+    qualified: str,
 ) -> None:
-    changed, signed = NOW - timedelta(days=50), NOW - timedelta(days=60)
-    issuer = Authority(
-        authority.der,
-        states=[("granted", changed), ("granted", LONG_AGO)],
-        more=qualify(qualifier),
-    )
-    lists = listing(issuer, signer=signer)
-    leaf = qualified_leaf(authority, not_before=timedelta(days=-90))
-    found, problems = await judge(lists, leaf, time=signed)
-    assert found is not None
-    assert (found.qualification, problems) == (qualification, [code] * bool(code))
-    found, problems = await judge(lists, leaf, time=signed, proven=True)
-    assert found is not None
-    assert (found.qualification, problems) == ("qualified-signature", [])
+    """Of what a list says for 50 days, a claimed time 60 days ago saves nobody."""
+    states = [(status, AT - timedelta(days=50)), ("granted", LONG_AGO)]
+    entry = Authority(authority.der, **{"states": states, **more})
+    lists = fixed_lists(entry, signer=signer)
+    for proven in (False, True):
+        found, problems = await judge(
+            lists,
+            fixed(authority),
+            time=AT - timedelta(days=60),
+            at=AT,
+            proven=proven,
+        )
+        assert found is not None
+        assert problems == ([] if proven else codes)
+        expected = "qualified-signature" if proven else qualified
+        assert found.qualification == expected
 
 
 @pytest.mark.parametrize("forged", ["name", "key"])
@@ -382,20 +430,40 @@ async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
         assert signature.timestamp.trusted is proves
         assert signature.time_source == ("timestamp" if proves else "claimed")
         assert signature.verdict is Verdict.VALID
-    # The CA above is granted. What is nearest decides, and the weakest entry of it.
-    above = Authority(stamps.der, kind="TSA/QTST")
-    for entries, proves in (
-        ([above, withdrawn], False),
-        ([above, granted], True),
-        ([granted, withdrawn], False),
-    ):
-        signature = await judged(signed, listing(issuer, *entries, signer=signer))
-        assert signature.timestamp is not None
-        assert signature.timestamp.trusted is proves
     outdated = listing(issuer, granted, signer=signer, next_update=timedelta(0))
     signature = await judged(signed, outdated, at=NOW + timedelta(days=1))
     assert signature.timestamp is not None
     assert not signature.timestamp.trusted
+
+
+@pytest.mark.parametrize(
+    ("proves", "services"),
+    [
+        (False, [("unit", "withdrawn"), ("CA", "granted")]),
+        (False, [("another of the unit's", "withdrawn"), ("CA", "granted")]),
+        (False, [("unit", "withdrawn"), ("unit", "granted")]),
+        (True, [("unit", "granted"), ("CA", "withdrawn")]),
+    ],
+)
+async def test_the_nearest_listed_certificate_decides_of_a_timestamp(
+    authority: CA, signer: Leaf, proves: bool, services: list[tuple[str, str]]
+) -> None:
+    stamps = CA.create("SPECIMEN-TSA")
+    made, other = stamper(stamps), stamper(stamps)
+    of = {
+        "unit": made.tsa_cert.dump(),
+        "another of the unit's": other.tsa_cert.dump(),
+        "CA": stamps.der,
+    }
+    entries = [
+        Authority(of[name], kind="TSA/QTST", states=[(status, LONG_AGO)])
+        for name, status in services
+    ]
+    signed = await foreign_pdf(qualified_leaf(authority), timestamper=made)
+    lists = listing(Authority(authority.der), *entries, signer=signer)
+    signature = await judged(signed, lists)
+    assert signature.timestamp is not None
+    assert signature.timestamp.trusted is proves
 
 
 async def test_what_the_file_keeps_answers_for_a_foreign_signer(

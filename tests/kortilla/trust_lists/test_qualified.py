@@ -137,10 +137,12 @@ def test_what_a_certificate_makes_of_a_signature(
     leaf: dict[str, Any],
     service: dict[str, Any],
 ) -> None:
-    issued = qualified_leaf(ca, not_before=ISSUED, **leaf)
+    issued = qualified_leaf(ca, policies=(POLICY,), not_before=ISSUED, **leaf)
     facts = Facts.of(load_leaf(issued.der))
-    times = (ISSUED, NOW)
-    assert qualification(facts, service_of(ca, signer, **service), times) == expected
+    said = qualification(
+        facts, [service_of(ca, signer, **service)], issued=ISSUED, signed=[NOW]
+    )
+    assert said == expected
 
 
 def test_before_the_regulation_other_statuses_and_policies_counted(
@@ -158,8 +160,10 @@ def test_before_the_regulation_other_statuses_and_policies_counted(
             states = [("granted", datetime(2016, 7, 1, tzinfo=UTC))]
             states.append((status, OLD - timedelta(days=999)))
             service = service_of(ca, signer, states=states, uses=())
-            assert qualification(facts, service, (OLD, at)) == expected
-            assert qualification(facts, service, (OLD, NOW)) == "none"
+            for time, said in ((at, expected), (NOW, "none")):
+                assert (
+                    qualification(facts, [service], issued=OLD, signed=[time]) == said
+                )
 
 
 def test_a_service_that_never_issued_certificates_is_left_out(
@@ -175,8 +179,8 @@ def test_times_of_a_time_stamping_service(ca: CA, signer: Leaf) -> None:
     first, second = OLD, datetime(2020, 1, 1, tzinfo=UTC)
     states = [("withdrawn", NOW), ("granted", second), ("undersupervision", first)]
     service = service_of(ca, signer, kind="TSA/QTST", states=states)
-    assert service.granted_times("qtst") == ((first, second), (second, NOW))
-    assert service.granted_times("qc") == ()
+    assert service.granted_times("qtst") == [(first, second), (second, NOW)]
+    assert service.granted_times("qc") == []
     assert base64.b64decode(service.certificates[0]) == ca.der
 
 

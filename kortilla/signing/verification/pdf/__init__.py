@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is in a signed PDF: its signatures, and the revisions they are of.
 
-``examine`` finds the signatures. ``lexical`` and ``layout`` read the file strictly, and
-``pages`` checks what its pages show.
+``objects`` reads a file strictly, once: by ``lexical``, ``sections`` and ``revisions``.
+``examine`` finds the signatures. ``later`` judges what came after them: ``whole`` and
+``further`` explain the ``changes``. ``pages`` checks what a file shows, and
+``irregular`` says who signed a file that can't be read strictly.
 """

@@ -51,7 +51,7 @@ from kortilla.signing.verification.proofs.kept import kept_in_pdf
 
 _FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
-_GAP = re.compile(rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>")
+_GAP = re.compile(rb"<[0-9A-Fa-f]*+>")
 _NO_CHANGES = 1  # DocMDP, §12.8.2.2
 
 
@@ -61,7 +61,7 @@ def examine_pdf(content: bytes) -> Findings:
         reading = Reading(content)
         fields = signature_fields(reading.view())
     except RefusedError as error:
-        if error.found.code == "ENCRYPTED":
+        if error.found.code in {"ENCRYPTED", "TOO_LARGE"}:
             return Findings("pdf", problems=[error.found])
         return examine_irregular(content, error.found)
     return _Examination(reading, fields).findings

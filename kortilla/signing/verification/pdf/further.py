@@ -69,13 +69,7 @@ class Further(Whole):
         if self.own(new.get("DR"), "the form's DR", holder) or "DR" in differing:
             self._check_resources(old.get("DR"), new.get("DR"))
         self.own(new.get("Fields"), "the fields", holder)
-        known = {each for each in was if isinstance(each, Reference)}
-        more = [
-            each for each in now if isinstance(each, Reference) and each not in known
-        ]
-        if not same(was, [each for each in now if each not in more[:_MOST_NEW]]):
-            raise refuse("the fields of before")
-        for each in more:
+        for each in self._added(was, now, "the fields"):
             self._check_new_field(each.number)
         for number in sorted(self.left):
             value = self.before(number)
@@ -108,11 +102,16 @@ class Further(Whole):
         if was.keys() - now.keys():
             raise refuse("the form's DR with less")
 
-    def _added(self, old: list[Value], new: list[Value], what: str) -> list[Value]:
-        """Return what an array has more, at its end."""
-        if len(new) < len(old) or not same(old, new[: len(old)]):
+    @staticmethod
+    def _added(old: list[Value], new: list[Value], what: str) -> list[Reference]:
+        """Return what an array refers to besides what was in it, in its order."""
+        known = {each for each in old if isinstance(each, Reference)}
+        more = [
+            each for each in new if isinstance(each, Reference) and each not in known
+        ]
+        if not same(old, [each for each in new if each not in more[:_MOST_NEW]]):
             raise refuse(f"{what} of before")
-        return new[len(old) :]
+        return more
 
     def _check_new_field(self, number: int) -> None:
         self.take(number, "a field")
@@ -243,6 +242,6 @@ class Further(Whole):
             items(self.new, array),
         )
         for each in self._added(was, now, f"the annotations {number}"):
-            if not isinstance(each, Reference) or each.number not in self._widgets:
+            if each.number not in self._widgets:
                 raise refuse(f"the annotations {number}: no field of a signature")
             self._widgets.discard(each.number)

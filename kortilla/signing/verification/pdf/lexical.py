@@ -7,6 +7,7 @@ is read at all.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from kortilla.signing.verification.findings import RefusedError
@@ -15,7 +16,8 @@ from kortilla.signing.verification.findings import RefusedError
 BLANKS = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
 _TOKEN = re.compile(
     rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+(?:"
-    rb"(?P<begin><<|\[)|(?P<end>>>|\])"
+    rb"(?P<numbers>\[(?:[\t\n\f\r ]*+[+-]?(?:\d++\.?\d*+|\.\d++)(?=[\t\n\f\r \]]))*+"
+    rb"[\t\n\f\r ]*+\])|(?P<begin><<|\[)|(?P<end>>>|\])"
     rb"|(?P<name>/[^\0\t\n\f\r ()<>\[\]{}/%]*+)"
     rb"|(?P<number>[+-]?(?:\d++\.?\d*+|\.\d++)(?=[\0\t\n\f\r ()<>\[\]{}/%]|$))"
     rb"|(?P<text>\([^()\\\r]*+\))|(?P<odd>\()|(?P<hex><[0-9A-Fa-f\0\t\n\f\r ]*+>)"
@@ -30,6 +32,7 @@ _ESCAPES = {b"\r\n": b"", b"\r": b"", b"\n": b""} | {
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _WHITE = b"\0\t\n\f\r "
 _MAX_DEPTH = 100
+_MAX_VALUE = 2_000_000  # octets
 _WORDS = {b"true": True, b"false": False, b"null": None}
 
 
@@ -101,7 +104,8 @@ def read(
     """Return the value at an offset, and the offset of its end.
 
     What it refers to is added to ``noted``: a number stands for its generation 0.
-    Raises ``RefusedError`` for one that is malformed, or has a key twice.
+    Raises ``RefusedError`` for one that is malformed, or has a key twice, and for one
+    that is too large.
     """
     start = at
     opened: list[bytes] = []
@@ -113,9 +117,11 @@ def read(
         if token is None:
             raise irregular(f"no value at {at}")
         kind, at = token.lastgroup or "", token.end()
+        if at - start > _MAX_VALUE:
+            raise RefusedError("TOO_LARGE", f"the value at {start}")
         text = token[kind]
         if kind == "number":
-            items.append(Number(text))
+            items.append(_number(text))
         elif kind == "name":
             items.append(_name(text))
         elif kind == "begin":
@@ -134,8 +140,8 @@ def read(
         elif kind == "word":
             _add_word(items, text, start, noted)
         else:
-            octets, at = _text(kind, text, content, at)
-            items.append(octets)
+            value, at = _long(kind, text, content, at)
+            items.append(value)
         if not holders:
             return items[0], at
 
@@ -180,6 +186,10 @@ def _plain(number: Number) -> bytes:
     return digits if digits == b"." else sign + digits
 
 
+_number = lru_cache(4096)(Number)
+
+
+@lru_cache(4096)
 def _name(text: bytes) -> Name:
     if b"#" in text:
         text = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text)
@@ -217,8 +227,13 @@ def _dictionary(items: list[Value], start: int) -> dict[str, Value]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _text(kind: str, text: bytes, content: bytes, at: int) -> tuple[Text, int]:
-    """Return a string whose first token ends at an offset, and where it ends."""
+def _long(kind: str, text: bytes, content: bytes, at: int) -> tuple[Value, int]:
+    """Return a string, or an array of numbers, and where it ends.
+
+    Its first token ends at an offset.
+    """
+    if kind == "numbers":
+        return [*map(_number, text[1:-1].split())], at
     if kind == "text":
         return Text(text[1:-1]), at
     if kind == "hex":
@@ -233,11 +248,11 @@ def _from_hex(text: bytes) -> bytes:
 
 
 def _end_of_text(content: bytes, at: int) -> int:
-    depth = 1
+    depth, limit = 1, at + _MAX_VALUE
     while depth:
-        found = _IN_TEXT.search(content, at)
+        found = _IN_TEXT.search(content, at, limit)
         if found is None:
-            raise irregular("a text without its end")
+            raise irregular("a text without its end, or a huge one")
         depth += {b"(": 1, b")": -1}.get(found[0], 0)
         at = found.end()
     return at

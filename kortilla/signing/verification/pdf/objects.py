@@ -44,16 +44,22 @@ _WHITE = re.compile(rb"[\s\0]*+")
 _ANY_END = re.compile(rb"startxref")
 _ANY_TRAILER = re.compile(rb"trailer" + rb"[\s\0]*<<")
 _GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
-# Nothing is tried twice, so that it stays fast in long digits.
-_ANY_OBJECT = re.compile(rb"(?<!\d)(\d++)" + _GAP + rb"++(\d++)" + _GAP + rb"*+obj")
+_ANY_OBJECT = re.compile(rb"\d" + _GAP + rb"++\d++" + _GAP + rb"*+obj$")
+_OBJ = re.compile(rb"(?<=[\s\0\d])obj")
+#: How far before the word an object's number may be, and in how many places at most.
+_WINDOW, _MAX_WORDS = 300, 10_000
 _FILTERS = {
     *("ASCII85Decode", "ASCIIHexDecode", "CCITTFaxDecode", "DCTDecode", "FlateDecode"),
     *("JBIG2Decode", "JPXDecode", "LZWDecode", "RunLengthDecode"),
 }
-#: The most octets of objects that are read, unpacked and without streams, and of those
-#: that are kept as values.
-_MAX_OBJECTS, _MAX_KEPT = 24_000_000, 3_000_000
+#: What is read at most: the tokens of objects, and an object counts for some more.
+_MAX_READ, _PER_OBJECT = 4_000_000, 6
+_BETWEEN = (b"/", b"[", b"<", b"(", b"\\", b" ", b"\n", b"\r")
+#: The most octets of unpacked object streams, and of values, that are kept.
+_MAX_UNPACKED, _MAX_KEPT = 24_000_000, 3_000_000
 _MAX_HOLDERS = 100
+#: Programs look for the last section's place in so many octets at the end.
+_MAX_END = 1024
 _MAX_STEPS = 20  # from a reference to a reference
 
 
@@ -79,12 +85,15 @@ class Reading:
         found = _AT_END.fullmatch(content, begin) if begin >= 0 else None
         if not _HEADER.match(content) or found is None:
             raise irregular("another begin or end than programs look for")
+        if len(content) - begin > _MAX_END:
+            raise irregular("an end that programs don't look for so early")
         sections = read_sections(content, int(found[1]))
         if any("Encrypt" in each.trailer for each in sections):
             raise RefusedError("ENCRYPTED")
         joined = Joined(content, sections)
         self.revisions, self.mixed = joined.revisions, len(joined.kinds) > 1
         self._named = joined.named
+        self._heads: set[int] = set()  # where the words are that begin objects
         # By the numbers that a later revision writes: what refers to them since when.
         self._holders: dict[int, dict[int, int]] = {
             number: {} for each in self.revisions[1:] for number in each.places
@@ -154,6 +163,7 @@ class Reading:
         if objects != len(self._named):
             raise irregular("an object that a section names in another one")
         self._check_words(len(sections), len(tables))
+        self._heads.clear()
         self._check_packs()
         for number, start in unused:
             self._check_unused(number, start)
@@ -166,18 +176,24 @@ class Reading:
             raise irregular("an end within something else")
         if len(_ANY_TRAILER.findall(content)) != tables:
             raise irregular("a trailer within something else")
-        for found in _ANY_OBJECT.finditer(content):
-            if found.start() not in self._named:
-                raise irregular(f"an object within another one at {found.start()}")
+        words = (each.end() for each in _OBJ.finditer(content))
+        left = _MAX_WORDS
+        for end in words:
+            if end in self._heads:
+                continue
+            left -= 1
+            if left < 0 or _ANY_OBJECT.search(content[max(0, end - _WINDOW) : end]):
+                raise irregular(f"an object within another one at {end}")
 
     def _read_object(self, start: int, revision: int) -> tuple[int, str]:
         """Read an object. Return where it ends, and the type of a stream."""
         content = self.content
         head = OBJECT.match(content, start)
         begin = head.end() if head else start
+        self._heads.add(begin)
         noted: set[int | Reference] = set()
         value, at = read(content, begin, noted)
-        self._count(at - start)
+        self._count(content, start, at)
         self._refer(self._named[start], noted, revision)
         self._note(self._named[start], value)
         self._look_for_actions(value, content, start, at)
@@ -208,9 +224,12 @@ class Reading:
                     number if len(holders) < _MAX_HOLDERS else -1, revision
                 )
 
-    def _count(self, size: int) -> None:
-        self._read += size
-        if self._read > _MAX_OBJECTS:
+    def _count(self, content: bytes, start: int, end: int) -> None:
+        """Count what is read, by what begins or separates its tokens."""
+        self._read += _PER_OBJECT
+        for each in _BETWEEN:
+            self._read += content.count(each, start, end)
+        if self._read > _MAX_READ:
             raise RefusedError("TOO_LARGE", "objects")
 
     def _size(self, entries: dict[str, Value], revision: int) -> int:
@@ -274,7 +293,7 @@ class Reading:
         if len(numbers) != 2 * whole(stream.entries.get("N")):
             raise irregular(f"an object stream {number} of another length")
         self._unpacked += len(data)
-        if self._unpacked > _MAX_OBJECTS:
+        if self._unpacked > _MAX_UNPACKED:
             self._packs.clear()
             self._unpacked = len(data)
         self._packs[number] = data, numbers
@@ -299,12 +318,12 @@ class Reading:
         numbers, places = heads[::2], heads[1::2]
         if dict(enumerate(numbers)) != named or places != sorted(places):
             raise irregular(f"a packed object in {holder} that no section names")
-        self._count(len(data))
         for number, place, stop in zip(
             numbers, places, [*places[1:], len(data)], strict=True
         ):
             noted: set[int | Reference] = set()
             value, end = read(data, place, noted)
+            self._count(data, place, end)
             self._refer(number, noted, revision)
             self._note(number, value)
             self._look_for_actions(value, data, place, end)

@@ -20,7 +20,7 @@ from kortilla.signing.verification.pdf.lexical import (
 )
 
 #: The most revisions, and entries of all sections, that are read.
-MAX_REVISIONS, MAX_ENTRIES = 300, 600_000
+MAX_REVISIONS, MAX_ENTRIES = 300, 300_000
 OBJECT = re.compile(
     rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj(?![^\0\t\n\f\r ()<>\[\]{}/%])"
 )

@@ -280,9 +280,9 @@ def read_subject(certificate: bytes) -> Subject:
     return Subject.of(ExactCertificate.load(certificate), certificate)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=4096)
 def read_trusted(certificate: bytes) -> Subject:
-    """Read a certificate that is trusted, once: a trusted list has hundreds."""
+    """Read a certificate that is trusted, once: the trusted lists have a thousand."""
     return read_subject(certificate)
 
 
@@ -298,6 +298,12 @@ def _prepared(name: bytes) -> str | bytes:
         return str(x509.Name.load(name).hashable)
     except Exception:  # of asn1crypto, any
         return name
+
+
+def is_same_authority(one: Subject, other: Subject) -> bool:
+    """Return whether two certificates have the same name and key (RFC 5280 §6.1.1)."""
+    same_key = one.key_bits == other.key_bits
+    return same_key and _prepared(one.name) == _prepared(other.name)
 
 
 def chain_of(

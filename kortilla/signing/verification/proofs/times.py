@@ -22,6 +22,7 @@ from kortilla.signing.verification.findings import Stamp, printable
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     chain_of,
+    is_same_authority,
     read_authorities,
     read_subject,
     read_trusted,
@@ -118,17 +119,9 @@ class Timestamps:
         others = read_authorities(stamp.certificates[1:]) + evidence.certificates()
         trusted = [read_trusted(each.certificate) for each in self._authorities]
         chain = await in_thread(chain_of, own, others, trusted)
-        # The nearest that is listed decides, known by its key: another certificate of
-        # it may be in the file. Of several entries it is the weakest.
-        counts: dict[bytes, bool] = {}
-        for each, subject in zip(self._authorities, trusted, strict=True):
-            before = counts.get(subject.spki, True)
-            counts[subject.spki] = before and each.counts_at(time)
-        counted = [counts[each.spki] for each in chain if each.spki in counts]
-        known = chain[-1].fingerprint in {each.fingerprint for each in trusted}
-        if not (known and counted[0]):
+        if chain[-1].fingerprint not in {each.fingerprint for each in trusted}:
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
-        if not _may_stamp(own.certificate):
+        if not self._is_vouched_for(chain, time) or not _may_stamp(own.certificate):
             return "TIMESTAMP_AUTHORITY_UNKNOWN"
         certificates = [each.certificate for each in chain]
         context = ValidationContext(
@@ -147,6 +140,24 @@ class Timestamps:
         if not all(each.is_valid(max(time, until)) for each in chain):
             return "TIMESTAMP_EXPIRED"
         return await self._revocation_of(chain, time, until, evidence)
+
+    def _is_vouched_for(self, chain: Sequence[Subject], time: datetime) -> bool:
+        """Return whether the nearest authority of a chain counts at a time.
+
+        An authority is a name and a key. All that a list says of it must hold, unless
+        it was chosen by whoever verifies.
+        """
+        for each in chain:
+            found = [
+                authority
+                for authority in self._authorities
+                if is_same_authority(read_trusted(authority.certificate), each)
+            ]
+            if found:
+                return any(authority.granted is None for authority in found) or all(
+                    authority.counts_at(time) for authority in found
+                )
+        return False
 
     async def _revocation_of(
         self,
