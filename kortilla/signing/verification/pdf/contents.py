@@ -12,12 +12,11 @@ the runs takes Python's time.
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 from kortilla.signing.verification.findings import RefusedError
 from kortilla.signing.verification.pdf.images import read_image
-from kortilla.signing.verification.pdf.lexical import irregular, read
+from kortilla.signing.verification.pdf.lexical import Name, irregular, read
 
 #: What stands between the parts of a page's contents: a blank and a comment in a
 #: program, and refused within a text, a word or an image.
@@ -27,7 +26,7 @@ BETWEEN_PARTS = b"\n%\r"
 Kind = Literal["page", "form", "glyph", "uncoloured"]
 
 _MAX_NESTED = 200
-_COST_OF_IMAGE = 20  # stops
+_COST_OF_IMAGE, _COST_OF_VALUE = 20, 5  # stops
 #: Colour components, of which DeviceN may have 32 (Annex C).
 _MAX_COMPONENTS = 32
 _DEVICES = {
@@ -148,8 +147,8 @@ class Budget:
     ``octets`` are unpacked ones; ``stops`` are operations between the runs.
     """
 
-    octets: int = 60_000_000
-    stops: int = 1_500_000
+    octets: int = 80_000_000
+    stops: int = 1_200_000
 
     def take(self, octets: int = 0, stops: int = 0) -> None:
         """Raise ``RefusedError`` if there is less."""
@@ -177,7 +176,8 @@ def check_contents(data: bytes, kind: Kind, budget: Budget) -> Used:
     The caller takes their octets of ``budget``, before it joins parts.
     Parts are joined by ``BETWEEN_PARTS``. Raises ``RefusedError``.
     """
-    return _Reader(b"\n" + data + b"\n", kind, budget).read()
+    data = b"".join((b"\n", data, b"\n"))  # the other one is given up
+    return _Reader(data, kind, budget).read()
 
 
 class _Reader:
@@ -193,6 +193,7 @@ class _Reader:
         self._sections = 0
         self._coloured = kind != "uncoloured"
         self._at = 0
+        self._values: dict[bytes, str] = {}
 
     def read(self) -> Used:
         found = _BEGIN.match(self._data)
@@ -288,8 +289,8 @@ class _Reader:
             self._state = *self._state[:2], True
             return True
         if word.lower() == b"cs":
-            self._set_space(_decoded(name), stroking=word == b"CS")
-            if _decoded(name) not in _SPACES:
+            self._set_space(self._value(name), stroking=word == b"CS")
+            if self._value(name) not in _SPACES:
                 self._use("ColorSpace", name)
             return self._coloured
         self._use(_RESOURCES[word], name)
@@ -302,7 +303,7 @@ class _Reader:
             self._use("Properties", properties)
             return True
         if not _MARK.fullmatch(properties):
-            _check_dictionary(properties)
+            self._value(properties)
         return found["name"] != b"/OC"
 
     def _image(self, found: "re.Match[bytes]") -> bool:
@@ -315,15 +316,12 @@ class _Reader:
         return len(self._marks) == 1 and (self._coloured or image.is_mask)
 
     def _use(self, kind: str, name: bytes) -> None:
-        self._used.names.add((kind, _decoded(name)))
+        self._used.names.add((kind, self._value(name)))
 
-
-@lru_cache(1000)
-def _decoded(name: bytes) -> str:
-    """Return a name without its slash and escapes, as ``lexical`` does."""
-    return str(read(name, 0)[0])
-
-
-@lru_cache(1000)
-def _check_dictionary(written: bytes) -> None:
-    read(written, 0)
+    def _value(self, written: bytes) -> str:
+        """Return a name without its slash and escapes. A dictionary is only read."""
+        if written not in self._values:
+            self._budget.take(stops=_COST_OF_VALUE)
+            found, _ = read(written, 0)
+            self._values[written] = str(found) if isinstance(found, Name) else ""
+        return self._values[written]

@@ -37,6 +37,8 @@ _MAX_DEPTH = 30
 _DELIMITERS = b"\t\n\f\r ()<>[]{}/%"
 _IN_LINE = re.compile(rb"\\.|[()%]", re.DOTALL)
 _MAX_LINE = 10_000  # octets
+#: What an octet costs that Python unpacks, in octets that are only read.
+_COST_OF_OTHERS, _COST_OF_PREDICTOR = 4, 12
 
 Resources = dict[str, Value]
 
@@ -47,6 +49,7 @@ class Drawings:
     def __init__(self, view: View, budget: Budget) -> None:
         self._view, self._budget = view, budget
         self._done: set[Hashable] = set()
+        self._of_pages: dict[Hashable, Used] = {}
         self._under_way: set[Hashable] = set()
 
     def check_page(self, page: dict[str, Value], resources: Resources | None) -> None:
@@ -56,20 +59,41 @@ class Drawings:
             return
         if resources is None:
             raise irregular("a page without resources")
-        data, before = bytearray(), b" "
-        for each in contents if isinstance(contents, list) else [contents]:
+        listed = contents if isinstance(contents, list) else [page["Contents"]]
+        known = tuple(each for each in listed if isinstance(each, Reference))
+        if known not in self._of_pages:
+            data = BETWEEN_PARTS.join(self._parts(listed))
+            self._of_pages[known] = check_contents(data, "page", self._budget)
+        self._follow(self._of_pages[known], resources)
+
+    def _parts(self, listed: list[Value]) -> list[bytes]:
+        """Return the parts of contents, which must be split between words."""
+        parts: list[bytes] = []
+        for each in listed:
             part = self._view.value(each)
             if not isinstance(part, Stream):
                 raise irregular("contents that are none")
-            more = self._view.data(part).rstrip(b"\0")
-            if more[:1] not in _DELIMITERS and before not in _DELIMITERS:
-                raise irregular("contents that are split within a word")
-            if more and _ends_in_comment(data):
-                raise irregular("contents that are split within a comment")
-            self._budget.take(octets=len(more))
-            data += BETWEEN_PARTS * bool(data) + more
-            before = more[-1:] or before
-        self._follow(check_contents(bytes(data), "page", self._budget), resources)
+            more = self._data(part).rstrip(b"\0")
+            if not more:
+                continue
+            if parts:
+                if more[0] not in _DELIMITERS and parts[-1][-1] not in _DELIMITERS:
+                    raise irregular("contents that are split within a word")
+                if _ends_in_comment(parts[-1]):
+                    raise irregular("contents that are split within a comment")
+            parts.append(more)
+        return parts
+
+    def _data(self, stream: Stream) -> bytes:
+        """Return the octets of a stream, and take the time for them."""
+        data = self._view.data(stream)
+        cost = len(data)
+        if self._view.value(stream.entries.get("Filter")) not in {None, "FlateDecode"}:
+            cost += _COST_OF_OTHERS * len(stream.raw)
+        if "DecodeParms" in stream.entries:
+            cost += _COST_OF_PREDICTOR * len(data)
+        self._budget.take(octets=cost)
+        return data
 
     def check_form(self, reference: Value, above: Resources) -> None:
         """Check a form. One without resources has those of what is ``above``.
@@ -100,14 +124,13 @@ class Drawings:
         if len(self._under_way) > _MAX_DEPTH:
             raise irregular("forms deep in others")
         self._under_way.add(reference)
-        data = self._view.data(stream)
-        self._budget.take(octets=len(data))
-        used = check_contents(data, kind, self._budget)
+        used = check_contents(self._data(stream), kind, self._budget)
         self._follow(used, resources if isinstance(resources, dict) else above)
         self._under_way.remove(reference)
         self._done.add(known)
 
     def _follow(self, used: Used, resources: Resources) -> None:
+        self._budget.take(stops=len(used.names) + len(used.colours))
         for kind, name in used.names:
             holder = self._view.value(resources.get(kind))
             found = holder.get(name) if isinstance(holder, dict) else None
@@ -207,7 +230,7 @@ def _is_box(value: Value) -> bool:
     return isinstance(value, list) and len(value) == 4
 
 
-def _ends_in_comment(data: bytes | bytearray) -> bool:
+def _ends_in_comment(data: bytes) -> bool:
     """Return whether a part of contents may have a comment at its end."""
     line = data[max(data.rfind(b"\n"), data.rfind(b"\r")) + 1 :]
     if b"%" not in line:

@@ -115,15 +115,17 @@ class _Examination:
         """Note why programs may show the file in several ways."""
         if not self.findings.signatures:
             return
-        if any(each.refused for each in self.later.values()):
-            return
         signed = {each.revision for each in self.signatures if not each.is_stamp}
+        last = len(self.reading.revisions) - 1
+        if not any(each.refused for each in self.later.values()):
+            # What shows the first and the last one alike shows those between alike.
+            signed = {min(signed), last}
         try:
             if any(each.hybrid for each in self.reading.revisions[first + 1 :]):
                 raise irregular("a later section for some programs only")
             if self.later and self.reading.mixed:
                 raise irregular("sections of two kinds")
-            check_shown(self.reading, {*signed, len(self.reading.revisions) - 1})
+            check_shown(self.reading, signed)
         except RefusedError as error:
             self.findings.problems.append(error.found)
 

@@ -10,6 +10,10 @@ from kortilla.signing.verification.pdf.lexical import Value, irregular, whole
 
 #: The most octets of one decoded stream.
 MAX_DECODED = 50_000_000
+#: The most octets of a stream that Python unpacks one by one, and of rows with a
+#: predictor.
+_MAX_SLOW, _MAX_PREDICTED = 8_000_000, 3_000_000
+_SLOW = {"ASCII85Decode", "LZWDecode", "RunLengthDecode"}
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]|[\0\t\n\f\r ])*+>[\0\t\n\f\r ]*+")
 _A85 = re.compile(rb"(?:[!-uz]|[\0\t\n\f\r ])*+~>[\0\t\n\f\r ]*+")
 _WHITE = b"\0\t\n\f\r "
@@ -21,13 +25,15 @@ def decoded(
     """Return the octets of a stream, whose filters have these names.
 
     ``parameters`` has as many dictionaries, whose values are no references. Raises
-    ``RefusedError``: TOO_LARGE for more than ``MAX_DECODED`` octets, and IRREGULAR for
-    what is malformed, or packed in another way.
+    ``RefusedError``: TOO_LARGE for more than ``MAX_DECODED`` octets, TOO_SLOW for many
+    that take long, and IRREGULAR for what is malformed, or packed in another way.
     """
     data = bytes(raw)
     for name, more in zip(names, parameters, strict=True):
         if name not in _DECODERS:
             raise irregular(f"a stream whose filter is {name[:40]}")
+        if name in _SLOW and len(data) > _MAX_SLOW:
+            raise RefusedError("TOO_SLOW", "a stream that takes long to unpack")
         data = _DECODERS[name](data, more)
         if len(data) > MAX_DECODED:
             raise RefusedError("TOO_LARGE", "a stream that unpacks to very much")
@@ -153,6 +159,8 @@ def _unpredicted(data: bytes, parameters: dict[str, Value]) -> bytes:
         # TIFF's is of pictures, whose samples have many forms.
         raise irregular(f"a stream whose predictor is {kind}")
     found, above = bytearray(), bytes(row)
+    if sum(map(bool, data[:: row + 1])) * row > _MAX_PREDICTED:
+        raise RefusedError("TOO_SLOW", "a stream that takes long to unpack")
     for at in range(0, len(data), row + 1):
         above = _png_row(data[at], data[at + 1 : at + 1 + row], above, step)
         found += above

@@ -22,7 +22,7 @@ from kortilla.signing.verification.pdf.notes import check_catalog, items_of, loo
 from kortilla.signing.verification.pdf.objects import Reading, View
 
 _MAX_PAGES = 200_000
-_COST_OF_PAGE = 4  # stops
+_COST_OF_PAGE = 16  # stops
 
 
 def check_shown(reading: Reading, revisions: Iterable[int]) -> None:
