@@ -61,12 +61,14 @@ class Drawings:
             raise irregular("a page without resources")
         listed = contents if isinstance(contents, list) else [page["Contents"]]
         known = tuple(each for each in listed if isinstance(each, Reference))
+        if len(known) < len(listed):
+            raise irregular("contents that are none")
         if known not in self._of_pages:
-            data = BETWEEN_PARTS.join(self._parts(listed))
+            data = BETWEEN_PARTS.join(self._parts_of(known))
             self._of_pages[known] = check_contents(data, "page", self._budget)
         self._follow(self._of_pages[known], resources)
 
-    def _parts(self, listed: list[Value]) -> list[bytes]:
+    def _parts_of(self, listed: tuple[Reference, ...]) -> list[bytes]:
         """Return the parts of contents, which must be split between words."""
         parts: list[bytes] = []
         for each in listed:
