@@ -124,9 +124,10 @@ def _examine_signer(
     function = signer["digest_algorithm"]["algorithm"].native
     names = _functions(signer)
     if not names <= _SAFE_HASHES:
-        weak = names & {"md5", "sha1", "sha224"}
-        code = "WEAK_ALGORITHM" if weak else "UNSUPPORTED"
-        finding.problems.append(Found(code, ", ".join(sorted(names))))
+        said = ", ".join(sorted(names))
+        if not names & {"md5", "sha1", "sha224"}:
+            raise RefusedError("UNSUPPORTED", said)
+        finding.problems.append(Found("WEAK_ALGORITHM", said))
     if certificate is None:
         raise RefusedError("CERTIFICATE_UNREADABLE")
     _check_algorithms(signer, names)

@@ -90,7 +90,7 @@ class Drawings:
         """Return the octets of a stream, and take the time for them."""
         data = self._view.data(stream)
         cost = len(data)
-        if self._view.value(stream.entries.get("Filter")) not in {None, "FlateDecode"}:
+        if self._view.value(stream.entries.get("Filter")) not in (None, "FlateDecode"):
             cost += _COST_OF_OTHERS * len(stream.raw)
         if "DecodeParms" in stream.entries:
             cost += _COST_OF_PREDICTOR * len(data)
