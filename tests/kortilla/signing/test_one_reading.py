@@ -250,6 +250,11 @@ SIGNABLE = {
     "a note on both": note("Square", "/F 4" + LOOKS),
     "a note on neither": note("Square", "/F 2" + LOOKS),
     "a field without looks": field("/FT/Tx"),
+    "a field that can be turned": field("/FT/Tx/MK<</R 90>>"),
+    "a link without a border": note("Link", "/C[1 0 0]/Border[0 0 0]"),
+    "a link without a color": note("Link", "/C[]"),
+    "a box that is off": field("/FT/Btn/AS/Off/F 4/MK<</CA(4)>>/AP<</N<</A 6 0 R>>>>"),
+    "a window": note("Popup", "/F 4"),
     "a field": field("/FT/Tx/V(1)/F 4" + LOOKS),
     "a box": field("/FT/Btn/V/A/AS/A/F 4/AP<</N<</A 6 0 R/Off 6 0 R>>>>"),
     "a layer": layer("/Usage<</Print<</PrintState/ON>>/View<</ViewState/ON>>>>"),
@@ -291,6 +296,11 @@ REFUSED = {
         "a note that comes and goes": note("Square", "/F 260" + LOOKS),
         "a field for paper": field("/FT/Tx/V(1)/F 36" + LOOKS),
         "a field for the screen": field("/FT/Tx/V(1)" + LOOKS),
+        "a link with a border": note("Link", "/C[1 0 0]"),
+        "a link with a border of a style": note(
+            "Link", "/C[1 0 0]/Border[0 0 0]/BS<</W 2>>"
+        ),
+        "a window that is open": note("Popup", "/F 4/Open true"),
         "a mark of a printer": note("PrinterMark", "/F 4" + LOOKS),
         "a layer for paper": layer("/Usage<</Print<</PrintState/ON>>>>", "/OFF[5 0 R]"),
         "a layer for the screen": layer("/Usage<</Print<</PrintState/OFF>>>>"),
@@ -317,6 +327,12 @@ REFUSED = {
         "looks of a note": note("Square", "/F 4" + LOOKS, "1 2 xy"),
         "looks that use the page's": note("Square", "/F 4" + LOOKS, "/X Do"),
         "looks of no state": note("Square", "/F 4/AP<</N<</A 6 0 R>>>>"),
+        "looks of a state that is not there": note(
+            "Square", "/F 4/AS/B/AP<</N<</A 6 0 R>>>>"
+        ),
+        "looks that are not there": note("Square", "/F 4/AP<</N 9 0 R>>"),
+        "looks of a field that are not there": field("/FT/Tx/V(1)/F 4/AP<</N 9 0 R>>"),
+        "looks under the mouse only": note("Square", "/F 4/AP<</R 6 0 R>>"),
         "a box whose value is another": field(
             "/FT/Btn/V/B/AS/A/F 4/AP<</N<</A 6 0 R/B 6 0 R>>>>"
         ),
@@ -326,6 +342,13 @@ REFUSED = {
         "parts of a word": page("", stream("q 1"), stream("0 w Q"), page=PARTS),
         "parts of a text": page("", stream("("), stream(")"), page=PARTS),
         "parts with a comment": page("", stream("q %"), stream(" Q"), page=PARTS),
+        "a field of a color": field("/FT/Tx/F 4/MK<</BG[1 0 0]>>"),
+        "a field for a signature with a border": field("/FT/Sig/F 4/MK<</BC[0]>>"),
+        "a button": field("/FT/Btn/Ff 65536/F 4/MK<</CA(VELKA)>>"),
+        "a box of a color that is off": field(
+            "/FT/Btn/AS/Off/F 4/MK<</BG[1 0 0]>>/AP<</N<</A 6 0 R>>>>"
+        ),
+        "a choice": field("/FT/Ch/F 4/Opt[(VELKA)]"),
         "a form of a program": field("/FT/Tx/V(1)/F 4"),
     },
 }

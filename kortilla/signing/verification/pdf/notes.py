@@ -119,20 +119,22 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
     if bits < 0 or not isinstance(kind, Name):
         raise irregular("an annotation with odd flags, or of no kind")
     looks = view.value(annotation.get("AP"))
-    if isinstance(looks, dict):
-        forms = [*_forms(view, annotation, looks)]
-        yield from forms
-        if forms and _has_area(view, annotation):
+    looks = looks if isinstance(looks, dict) else {}
+    yield from _forms(view, looks)
+    if view.value(looks.get("N")):
+        if _has_area(view, annotation):
             _check_flags(bits)
             _check_state(view, annotation, looks)
+    elif kind in _WITHOUT_LOOKS:
+        if not bits & _HIDDEN and _is_drawn_by_some(view, annotation):
+            raise differently(f"a {kind} that some programs draw")
     elif (
-        kind not in _WITHOUT_LOOKS
-        and not bits & (_HIDDEN | _NO_VIEW)
+        not bits & (_HIDDEN | _NO_VIEW)
         and _has_area(view, annotation)
-        and not (kind == "Widget" and not _has_value(view, annotation))
+        and not (kind == "Widget" and _is_empty(view, annotation))
     ):
         raise irregular("a note or field that each program draws by itself")
-    elif bits & _NO_VIEW and bits & _PRINT and kind not in _WITHOUT_LOOKS:
+    elif bits & _NO_VIEW and bits & _PRINT:
         raise differently("a note or field for paper only")
 
 
@@ -143,9 +145,7 @@ def _check_flags(bits: int) -> None:
         raise differently("a note or field for screen or paper only")
 
 
-def _forms(
-    view: View, annotation: dict[str, Value], looks: dict[str, Value]
-) -> Iterator[Value]:
+def _forms(view: View, looks: dict[str, Value]) -> Iterator[Value]:
     for key in ("N", "R", "D"):
         found = view.value(looks.get(key))
         if isinstance(found, Stream):
@@ -167,6 +167,12 @@ def _check_state(
     value = next(_inherited(view, annotation, "V"), None)
     if not isinstance(state, Name) or (value in states and value != state):
         raise irregular("a field that some programs show in another state")
+    if view.value(states.get(state)) is None and not (
+        state == "Off"
+        and next(_inherited(view, annotation, "FT"), None) == "Btn"
+        and not _colors(view, annotation)
+    ):
+        raise irregular("a note or field that each program draws by itself")
 
 
 def _has_area(view: View, annotation: dict[str, Value]) -> bool:
@@ -177,11 +183,36 @@ def _has_area(view: View, annotation: dict[str, Value]) -> bool:
     return x1 != x2 and y1 != y2
 
 
-def _has_value(view: View, field: dict[str, Value]) -> bool:
-    """Return whether a field has a value that a program could draw."""
-    if next(_inherited(view, field, "FT"), None) == "Sig":
-        return False
-    return next(_inherited(view, field, "V"), None) not in {None, b"", "Off"}
+def _is_empty(view: View, field: dict[str, Value]) -> bool:
+    """Return whether a field without looks has nothing that a program could draw."""
+    kind = next(_inherited(view, field, "FT"), None)
+    value = next(_inherited(view, field, "V"), None)
+    return not _colors(view, field) and (
+        kind == "Sig" or (kind == "Tx" and value in (None, b""))
+    )
+
+
+def _colors(view: View, field: dict[str, Value]) -> bool:
+    """Return whether a program may paint a field, or its border, by itself."""
+    looks = view.value(field.get("MK"))
+    return isinstance(looks, dict) and bool(looks.keys() & {"BG", "BC"})
+
+
+def _is_drawn_by_some(view: View, annotation: dict[str, Value]) -> bool:
+    """Return whether it is a link with a border, or a window that is open.
+
+    Firefox, Ghostscript and poppler draw a border that has a color; MuPDF and PDFium
+    don't. Ghostscript prints the window.
+    """
+    if annotation.get("Subtype") != "Link":
+        return view.value(annotation.get("Open")) is True
+    style = view.value(annotation.get("BS"))
+    border = items_of(view, annotation, "Border")
+    width = border[2] if len(border) > 2 else None
+    if isinstance(style, dict):
+        width = view.value(style.get("W"))
+    drawn = not isinstance(width, Number) or float(width) != 0
+    return drawn and bool(items_of(view, annotation, "C"))
 
 
 def _inherited(view: View, field: dict[str, Value], key: str) -> Iterator[Value]:
