@@ -42,8 +42,9 @@ _REGULAR = r"[^\0\t\n\f\r ()<>\[\]{}/%#]"
 _O = rf"{_SPACE}*+(?:%[^\r\n]*+{_SPACE}++)*+"
 _S = rf"{_SPACE}++(?:%[^\r\n]*+{_SPACE}++)*+"
 _E = rf"(?={_DELIMITER}){_O}"
-#: Programs hold other digits before the point, and other words, differently.
-_UNSIGNED = r"(?:\d{1,9}+(?:\.\d{0,60}+)?+|\.\d{1,60}+)"
+#: Programs hold other digits before the point, and other words, differently. They draw
+#: nothing, or something else, at places far away.
+_UNSIGNED = r"(?:\d{1,7}+(?:\.\d{0,60}+)?+|\.\d{1,60}+)"
 _NUMBER = rf"[+-]?+{_UNSIGNED}"
 _NAME = rf"/(?:{_REGULAR}|\#(?!00)[0-9A-Fa-f]{{2}}){{1,127}}+"
 _HEX = rf"<(?:[0-9A-Fa-f]++|{_SPACE}++)*+>"
@@ -90,7 +91,8 @@ _COLORED_PATH = (
 )
 _STATE = (  # of graphics and text; on pages and in texts
     f"(?:{_UNSIGNED}{_S}[wMi]|[0-2]{_S}[Jj]|[0-7]{_S}Tr){_E}"
-    rf"|\[{_O}(?:{_UNSIGNED}{_E})*+\]{_O}{_UNSIGNED}{_S}d{_E}"
+    # Some programs draw a line whose dashes are all zero, and others none.
+    rf"|\[{_O}(?:(?=[^\]%]*[1-9])(?:{_UNSIGNED}{_E})++)?+\]{_O}{_UNSIGNED}{_S}d{_E}"
     f"|/(?:AbsoluteColorimetric|RelativeColorimetric|Saturation|Perceptual){_E}ri{_E}"
 )
 _SPACING = f"T[cwzLs]{_E}"

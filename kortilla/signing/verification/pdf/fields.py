@@ -144,6 +144,12 @@ def _name(view: View, entries: dict[str, Value], above: str) -> str:
     return f"{above}.{text_of(own)}" if above else text_of(own)
 
 
+def is_box(view: View, value: Value) -> bool:
+    """Return whether a value is a rectangle: four numbers (§7.9.5)."""
+    box = _numbers(view, value)
+    return box is not None and len(box) == 4 and all(map(math.isfinite, box))
+
+
 def rectangle_of(view: View, widget: dict[str, Value]) -> Rectangle | None:
     """Return the rectangle, or None if it has no area, and no looks that have one.
 
@@ -152,7 +158,7 @@ def rectangle_of(view: View, widget: dict[str, Value]) -> Rectangle | None:
     box = _numbers(view, widget.get("Rect"))
     if box is None:
         return None
-    if len(box) != 4 or not all(map(math.isfinite, box)):
+    if not is_box(view, widget.get("Rect")):
         return _UNREADABLE
     left, bottom, right, top = box
     if (left == right or bottom == top) and not _has_looks(view, widget):

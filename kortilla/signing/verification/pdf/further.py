@@ -2,7 +2,7 @@
 """Explains a further signature: its field, value and looks, on a page (§12.7.5.5)."""
 
 from kortilla.signing.verification.pdf.changes import dictionary, refuse
-from kortilla.signing.verification.pdf.fields import items, rectangle_of
+from kortilla.signing.verification.pdf.fields import is_box, items, rectangle_of
 from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Stream,
@@ -130,6 +130,7 @@ class Further(Whole):
         kids = items(self.new, entries.get("Kids"))
         self.own(entries.get("Kids"), "the parts of a field", number)
         if not kids:
+            self._check_place(number, entries)
             self._widgets.add(number)
         for each in kids:
             if not isinstance(each, Reference):
@@ -140,6 +141,7 @@ class Further(Whole):
             if not isinstance(part, dict) or {"T", "V", "Kids"} & part.keys():
                 raise refuse("the parts of a field")
             self._check_widget(each.number, part)
+            self._check_place(each.number, part)
 
     def _check_old_field(self, number: int, old: dict[str, Value]) -> None:
         """Explain a field that was there without a signature."""
@@ -199,6 +201,17 @@ class Further(Whole):
             self.take_all(self.new.value(looks["N"]), "the looks", looks=True)
         others = entries.keys() - {"AP", "Kids", "P", "Parent", "V"}
         self.take_all([entries[key] for key in sorted(others)], "a field", looks=True)
+
+    def _check_place(self, number: int, entries: dict[str, Value]) -> None:
+        """Check that a new place on a page shows nothing but its looks."""
+        if self.new.value(entries.get("Subtype")) != "Widget" or not is_box(
+            self.new, entries.get("Rect")
+        ):
+            raise refuse(f"the field {number}, which has no place")
+        if rectangle_of(self.new, entries) is None and any(
+            self.new.value(entries.get(key)) for key in ("BS", "Border", "C", "MK")
+        ):
+            raise refuse(f"the field {number}, which has a border without an area")
 
     # -------------------------------------------------------------------- the pages
 

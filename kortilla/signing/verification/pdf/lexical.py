@@ -34,6 +34,7 @@ _WHITE = b"\0\t\n\f\r "
 _MAX_DEPTH = 100
 #: The most octets of a value besides its long strings, and of a string with escapes.
 _MAX_VALUE, _LONG_TEXT = 2_000_000, 1000
+_LARGEST = 2**31 - 1
 _WORDS = {b"true": True, b"false": False, b"null": None}
 
 
@@ -188,12 +189,18 @@ def _plain(number: Number) -> bytes:
     return digits if digits == b"." else sign + digits
 
 
-_number = lru_cache(4096)(Number)
+@lru_cache(4096)
+def _number(text: bytes) -> Number:
+    if len(text) > len(str(_LARGEST)) - 1 and abs(float(text)) > _LARGEST:
+        raise irregular(f"a number that programs cannot hold: {text[:20]!r}")
+    return Number(text)
 
 
 @lru_cache(4096)
 def _name(text: bytes) -> Name:
     if b"#" in text:
+        if b"#00" in text:
+            raise irregular("a name with an octet of zero")
         text = _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text)
     return Name(text[1:].decode("latin-1"))
 
