@@ -104,6 +104,19 @@ async def _filled(
     return await signed_again(maker, one, objects, mark=mark, resources=used, more=more)
 
 
+async def _changed(maker: Maker, objects: Objects) -> bytes:
+    return updated_by(await sealed(maker, written(_PLAIN)), objects)
+
+
+def _with_field(entries: str) -> dict[int, Text | None]:
+    """Return an update with an empty field for a signature."""
+    return {
+        1: str(_PLAIN[1]).replace("[6 0 R]", "[6 0 R 70 0 R]"),
+        4: str(_PLAIN[4]).replace("[6 0 R]", "[6 0 R 70 0 R]"),
+        70: f"<</Type/Annot/FT/Sig/T(S2)/F 4/P 4 0 R{entries}>>",
+    }
+
+
 #: Not valid, as each changes what an earlier revision refers to.
 FILLED: dict[str, Make] = {
     **{
@@ -152,14 +165,20 @@ FILLED: dict[str, Make] = {
             "/AA<</C<</S/JavaScript/JS(1)>>>>>>",
         },
     ),
+    # Programs draw each of them by themselves.
+    **{
+        f"an empty field {name}": partial(_changed, objects=_with_field(entries))
+        for name, entries in {
+            "with a border": "/Subtype/Widget/Rect[72 300 72 700]/Border[0 0 200]",
+            "that is a note": "/Subtype/Text/Rect[72 700 72 700]",
+            "that is a square": "/Subtype/Square/Rect[72 700 72 700]/BS<</W 200>>",
+            "without a place": "/Subtype/Widget",
+        }.items()
+    },
     "a further signature with a script": lambda maker: _marked(
         maker, entries="/AA<</K<</S/JavaScript/JS(1)>>>>"
     ),
 }
-
-
-async def _changed(maker: Maker, objects: Objects) -> bytes:
-    return updated_by(await sealed(maker, written(_PLAIN)), objects)
 
 
 PRICED = contract(content=stream("BT /F 24 Tf 72 720 Td (Hinta 10 e) Tj ET"))
@@ -190,7 +209,10 @@ MARKED: dict[str, Make] = {
     }.items()
 }
 STORED: dict[str, Make] = {
+    "an empty field": lambda maker: _changed(
+        maker, _with_field("/Subtype/Widget/Rect[72 700 72 700]")
+    ),
     "a store of a certificate": lambda maker: _changed(
         maker, store(certificate=stream(maker.ca.der))
-    )
+    ),
 }

@@ -14,7 +14,6 @@ from itertools import islice
 _MOST = 1000  # places that are looked at; honest files have none
 _NEAR = 75_000  # octets from the end; unzip looks at 66,000 and a piece of 8,192
 _TAR_BLOCK, _TAR_MAGIC = 512, 257
-_ISO = 0x8001  # of the first descriptor (ECMA-119 §6.2.1), after its type
 #: The parts of a PDF by which viewers know one, also without its header.
 _PDF = re.compile(rb"%PDF-|startxref|\d \d+ obj\b")
 
@@ -31,8 +30,6 @@ def archive_in(content: bytes, revisions: Collection[int]) -> str:
     an attachment may be a ZIP file as it is, as LibreOffice puts the document into its
     PDF: that is signed, and most programs look for a ZIP file's end near the file's.
     """
-    if content[_ISO : _ISO + 5] == b"CD001":
-        return "ISO 9660"
     ends = {len(content), *revisions}
     for kind, (magic, is_archive) in _KINDS.items():
         places = list(islice(_places(content, magic), _MOST))
@@ -79,10 +76,31 @@ def _is_tar(content: bytes, at: int) -> bool:
     return digits is not None and int(digits[1], 8) == sum(rest)
 
 
+def _is_cpio(content: bytes, at: int) -> bool:
+    """Return whether a header has the name that it says (cpio(5), two formats)."""
+    for head, place, digits, base in _CPIO:
+        found = re.compile(head).match(content, at)
+        size = content[at + place : at + place + digits]
+        if found and re.fullmatch(rb"[0-9A-Fa-f]+", size):
+            end = found.end() + int(size, base)
+            if content[end - 1 : end] == b"\0":
+                return True
+    return False
+
+
+#: A header, where the length of its name is, its digits and their base.
+_CPIO = (
+    (rb"07070[12][0-9A-Fa-f]{104}", 94, 8, 16),
+    (rb"070707[0-7]{70}", 59, 6, 8),
+)
 _KINDS: dict[str, tuple[bytes, Callable[[bytes, int], bool]]] = {
     "ZIP": (b"PK\5\6", _is_zip),
     "7z": (b"7z\xbc\xaf\x27\x1c", _is_7z),
     "RAR": (b"Rar!\x1a\x07", lambda *_: True),
     "CAB": (b"MSCF\0\0\0\0", lambda *_: True),
     "tar": (b"ustar", _is_tar),
+    "cpio": (b"07070", _is_cpio),
+    "XAR": (b"xar!\0", lambda *_: True),
+    "WIM": (b"MSWIM\0", lambda *_: True),
+    "ISO 9660": (b"\1CD001\1", lambda *_: True),
 }

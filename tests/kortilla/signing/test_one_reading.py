@@ -228,10 +228,45 @@ def layer(group: str = "", config: str = "") -> bytes:
     )
 
 
+def member(entries: str) -> bytes:
+    """Return a PDF with something in layers, of which 6 is one."""
+    return page(
+        "/OC/L BDC EMC",
+        f"<</Type/OCMD{entries}>>",
+        "<</Type/OCG/Name(a)>>",
+        resources="/Properties<</L 5 0 R>>",
+        catalog="/OCProperties<</OCGs[6 0 R]/D<<>>>>",
+    )
+
+
+def shading(kind: str, entries: str) -> bytes:
+    described = f"/ShadingType {kind}/ColorSpace/DeviceGray/Function {FUNCTION}"
+    return page("/S sh", resources=f"/Shading<</S<<{described}{entries}>>>>")
+
+
+def image(entries: str) -> bytes:
+    pixel = stream("a", f"/Type/XObject/Subtype/Image/Width 1/Height 1{entries}")
+    return page("/X Do", pixel, resources=X)
+
+
+def state(entries: str) -> str:
+    return f"/ExtGState<</G<<{entries}>>>>"
+
+
+def color(space: str) -> bytes:
+    """Return a PDF with a color space, for which object 5 may be a profile."""
+    profile = stream("a", "/N 1")
+    return page("/C cs 1 scn", profile, resources=f"/ColorSpace<</C[{space}]>>")
+
+
 LOOKS = "/AP<</N 6 0 R>>"
 ALERT = "<</S/JavaScript/JS(app.alert\\(1\\))>>"
-GLYPH = "/Font<</F<</Type/Font/Subtype/Type3/CharProcs<</a 5 0 R>>>>>>"
-TILE = "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep 9/YStep 9"
+TYPE3 = "/Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[1 0 0 1 0 0]"
+GLYPH = f"/Font<</F<<{TYPE3}/Encoding<<>>/CharProcs<</a 5 0 R>>>>>>"
+TILE = (
+    "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep 9/YStep 9"
+    "/Resources<<>>"
+)
 IMAGE_OF_ONE = (
     "/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray"
 )
@@ -239,6 +274,10 @@ OTHER_FOR_PAPER = "/Alternates[<</DefaultForPrinting true/Image 5 0 R>>]"
 X, P = "/XObject<</X 5 0 R>>", "/Pattern<</P 5 0 R>>"
 MASK = "/ExtGState<</G<</SMask<</S/Alpha/G 5 0 R>>>>>>"
 COLOR = "/ColorSpace<</C[/CalRGB<</WhitePoint[1 1 1]>>]>>"
+GROUP = "/Group<</S/Transparency>>"
+FUNCTION = "<</FunctionType 2/Domain[0 1]/N 1>>"
+NONE = f"/Separation/None/DeviceGray {FUNCTION}"
+FONT = "/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"
 PARTS = "/Contents[5 0 R 6 0 R]"
 
 SIGNABLE = {
@@ -262,7 +301,13 @@ SIGNABLE = {
     "a form": page("/X Do", form("0 0 9 9 re f"), resources=X),
     "a tile": page("/Pattern cs /P scn", stream("1 0 0 rg", TILE), resources=P),
     "a glyph": page("/F 9 Tf", stream("0 0 d0 1 w"), resources=GLYPH),
-    "a mask": page("/G gs", form("q Q"), resources=MASK),
+    "a mask": page("/G gs", form("q Q", GROUP), resources=MASK),
+    "a page that is empty": page("", stream("", "/Filter/FlateDecode")),
+    "a page that is turned": page(page="/Rotate -90"),
+    "a shading": shading("2", "/Coords[0 0 1 1]"),
+    "an image": image("/BitsPerComponent 8/ColorSpace/DeviceGray/Decode[0 1]"),
+    "a stencil": image("/ImageMask true"),
+    "dashes": page("[3 0] 0 d"),
     "a color": page("/C cs 1 0 0 scn", resources=COLOR),
     "parts": page("", stream("q /A<</B(%)>>BDC "), stream("EMC Q"), page=PARTS),
 }
@@ -310,6 +355,9 @@ REFUSED = {
             "/X Do", stream("a", IMAGE_OF_ONE + OTHER_FOR_PAPER), resources=X
         ),
         "a collection": page(catalog="/Collection<<>>"),
+        "a unit": page(page="/UserUnit 2"),
+        "a link with looks": note("Link", "/F 4" + LOOKS),
+        "a note of one size": note("Stamp", "/F 12" + LOOKS),
         "edges on paper": page(catalog="/ViewerPreferences<</PrintClip/MediaBox>>"),
     },
     ("IRREGULAR", "irregular"): {
@@ -322,7 +370,68 @@ REFUSED = {
         ),
         "a tile": page("/Pattern cs /P scn", stream("Q", TILE), resources=P),
         "a glyph": page("/F 9 Tf", stream("0 0 m"), resources=GLYPH),
-        "a mask": page("/G gs", form("Q"), resources=MASK),
+        "a mask": page("/G gs", form("Q", GROUP), resources=MASK),
+        "a mask of no group": page("/G gs", form(""), resources=MASK),
+        "a tile without resources": page(
+            "/Pattern cs /P scn", stream("", TILE[:-13]), resources=P
+        ),
+        "a glyph without a matrix": page(
+            "/F 9 Tf", stream("0 0 d0", ""), resources=GLYPH.replace("Matrix", "M")
+        ),
+        "an opacity above one": page("/G gs", resources=state("/ca 2")),
+        "several blend modes": page("/G gs", resources=state("/BM[/A/Multiply]")),
+        "a function of a device": page("/G gs", resources=state(f"/TR {FUNCTION}")),
+        "a shading from a place to itself": shading("2", "/Coords[1 1 1 1]"),
+        "a shading of a kind that there is not": shading("9", ""),
+        "a shading of no parts": shading("2", "/Coords[0 0 1 1]/Domain[1 1]"),
+        "an image of three bits": image("/BitsPerComponent 3/ColorSpace/DeviceGray"),
+        "an image without colors": image("/BitsPerComponent 8"),
+        "an image with a short array": image(
+            "/BitsPerComponent 8/ColorSpace/DeviceGray/Decode[0]"
+        ),
+        "an image that is no JPEG": image(
+            "/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/DCTDecode"
+        ),
+        "a color of none": color(f"/Separation/None/DeviceGray {FUNCTION}"),
+        "a color of a profile that is none": color("/ICCBased 5 0 R"),
+        "a color of an index": color("/Indexed/DeviceGray 1<00FF>"),
+        "a color with an odd exponent": color(
+            "/CalGray<</WhitePoint[1 1 1]/Gamma .01>>"
+        ),
+        "another gray": page("0 g", resources=f"/ColorSpace<</DefaultGray[{NONE}]>>"),
+        "a font of no fonts": page(
+            "/F 9 Tf",
+            resources="/Font<</F<</Type/Font/Subtype/Type0/BaseFont/A"
+            "/Encoding/Identity-H>>>>",
+        ),
+        "a form without its kind": page(
+            "/X Do", stream("", "/BBox[0 0 9 9]"), resources=X
+        ),
+        "a form without an area": page(
+            "/X Do", stream("q Q", "/Subtype/Form/BBox[0 0 0 9]"), resources=X
+        ),
+        "a form with a short matrix": page(
+            "/X Do", form("", "/Matrix[1 0 0 1]"), resources=X
+        ),
+        "dashes of nothing": page("[0 0] 0 d"),
+        "a place far away": page("-99999999 0 m 1 1 l S"),
+        "a long text": page(f"BT ({'a' * 32_768}) Tj ET", resources=FONT),
+        "a page that is turned by 45 degrees": page(page="/Rotate 45"),
+        "a number beyond 32 bits": page(page="/Rotate 4294967386"),
+        "a name with a zero": page(page="/Contents#00x 5 0 R"),
+        "a page cut beside it": page(page="/CropBox[900 900 999 999]"),
+        "a note at no place": page(
+            "", "<</Type/Annot/Subtype/Square/F 2>>", page="/Annots[5 0 R]"
+        ),
+        "looks at a point": page(
+            "",
+            f"<</Subtype/Stamp/F 4/Rect[9 9 9 9]{LOOKS}>>",
+            form("0 0 9 9 re f"),
+            page="/Annots[5 0 R]",
+        ),
+        "layers by an expression": member("/VE[/Not 6 0 R]"),
+        "layers of layers": member("/OCGs[5 0 R]"),
+        "a layer that is not there": member("/OCGs[null]"),
         "a color": page("/C cs 1 0 scn", resources=COLOR),
         "looks of a note": note("Square", "/F 4" + LOOKS, "1 2 xy"),
         "looks that use the page's": note("Square", "/F 4" + LOOKS, "/X Do"),

@@ -149,7 +149,7 @@ async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
     monkeypatch.setattr(loop, "run_in_executor", run)
     pool = await use().start(prepare)
     pool.signal(signal.SIGSTOP)
-    pdf = make_pdf("Sopimus" * 150_000)  # 1 MB
+    pdf = make_pdf("Sopimus) Tj (" * 80_000)  # 1 MB
     waiting = [asyncio.create_task(prepare(pdf)) for _ in range(12)]
     await pool.has(12)
     with pytest.raises(SigningUnavailableError) as caught:

@@ -25,7 +25,7 @@ BETWEEN_PARTS = b"\n%\r"
 #: ``glyph`` is one of a Type 3 font, ``uncoloured`` a pattern without colours.
 Kind = Literal["page", "form", "glyph", "uncoloured"]
 
-_MAX_NESTED = 200
+_MAX_NESTED, _MAX_STRING = 200, 32_767
 _COST_OF_IMAGE, _COST_OF_VALUE = 20, 5  # stops
 #: Colour components, of which DeviceN may have 32 (Annex C).
 _MAX_COMPONENTS = 32
@@ -128,6 +128,7 @@ _BEGIN = re.compile(_O.encode())
 _PAGE = _pattern(_ON_PAGE, _STATE)
 _TEXTS = _pattern(_IN_TEXT, _SHOWING, _STATE)
 _TEXTS_WITHOUT_FONT = _pattern(_IN_TEXT, _STATE)
+_ANY_STRING = re.compile(_STRING.encode("latin-1"))
 _METRICS = re.compile(
     f"(?:{_NUMBER}{_S}){{2}}(?:(d0)|(?:{_NUMBER}{_S}){{4}}d1){_E}".encode()
 )
@@ -213,11 +214,19 @@ class _Reader:
             found, at = pattern.match(self._data, self._at), self._at
             if found is not None:
                 self._at = found.end()
+                if self._at - at > _MAX_STRING:
+                    self._check_strings(at)
             if found is None or not self._stop(found):
                 raise irregular(f"contents that programs read differently at {at}")
         if self._saved or self._marks != [0] or self._sections:
             raise irregular("contents without their end")
         return self._used
+
+    def _check_strings(self, at: int) -> None:
+        """Refuse a string of which PDFium shows only the begin."""
+        for found in _ANY_STRING.finditer(self._data, at, self._at):
+            if found.end() - found.start() > _MAX_STRING:
+                raise irregular("a long string in contents")
 
     def _stop(self, found: "re.Match[bytes]") -> bool:
         """Go on after a run. Returns whether what comes next is allowed here."""

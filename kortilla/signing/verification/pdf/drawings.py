@@ -16,26 +16,21 @@ from kortilla.signing.verification.pdf.contents import (
     check_contents,
 )
 from kortilla.signing.verification.pdf.lexical import (
-    Name,
     Reference,
     Stream,
     Value,
     irregular,
     whole,
 )
-from kortilla.signing.verification.pdf.notes import differently
+from kortilla.signing.verification.pdf.notes import check_membership, differently
 from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.pdf.resources import Checks
 
-_FONTS = {"MMType1", "TrueType", "Type0", "Type1", "Type3"}
-_COMPONENTS = {
-    **dict.fromkeys(("DeviceGray", "CalGray", "Indexed", "Separation"), 1),
-    **dict.fromkeys(("DeviceRGB", "CalRGB", "Lab"), 3),
-    "DeviceCMYK": 4,
-}
 _MAX_DEPTH = 30
 #: Where two parts of a page's contents may meet: not within a word.
 _DELIMITERS = b"\t\n\f\r ()<>[]{}/%"
 _IN_LINE = re.compile(rb"\\.|[()%]", re.DOTALL)
+_COMMENT = re.compile(rb"%[^\r\n]*")
 _MAX_LINE = 10_000  # octets
 #: What an octet costs that Python unpacks, in octets that are only read.
 _COST_OF_OTHERS, _COST_OF_PREDICTOR = 4, 12
@@ -44,10 +39,15 @@ Resources = dict[str, Value]
 
 
 class Drawings:
-    """What a PDF draws, as of a revision. ``budget`` is that of the whole file."""
+    """What a PDF draws, as of a revision.
 
-    def __init__(self, view: View, budget: Budget) -> None:
+    ``budget`` is that of the whole file, and ``groups`` are its layers.
+    """
+
+    def __init__(self, view: View, budget: Budget, groups: set[int]) -> None:
         self._view, self._budget = view, budget
+        self._groups = groups
+        self._checks = Checks(view, self._data)
         self._done: set[Hashable] = set()
         self._of_pages: dict[Hashable, Used] = {}
         self._under_way: set[Hashable] = set()
@@ -103,15 +103,19 @@ class Drawings:
         Raises ``RefusedError``.
         """
         form = self._view.value(reference)
-        if (
-            not isinstance(form, Stream)
-            or form.entries.get("Subtype", "Form") != "Form"
-        ):
+        if not isinstance(form, Stream) or form.entries.get("Subtype") != "Form":
             raise irregular("a form that is none")
-        box = self._view.value(form.entries.get("BBox"))
-        if form.entries.keys() & {"Ref", "PS"} or not _is_box(box):
+        self._checks.matrix(form.entries)
+        has_area = self._checks.has_area(form.entries.get("BBox"))
+        if form.entries.keys() & {"Ref", "PS"} or not (has_area or self.is_blank(form)):
             raise irregular("a form without an area, or of another file")
         self._read(reference, form, "form", above)
+
+    def is_blank(self, form: Value) -> bool:
+        """Return whether a form draws nothing."""
+        return isinstance(form, Stream) and not _COMMENT.sub(
+            b"", self._data(form)
+        ).strip(b"\0\t\n\f\r ")
 
     def _read(
         self, reference: Value, stream: Stream, kind: Kind, above: Resources
@@ -133,6 +137,7 @@ class Drawings:
 
     def _follow(self, used: Used, resources: Resources) -> None:
         self._budget.take(stops=len(used.names) + len(used.colours))
+        self._checks.defaults(resources)
         for kind, name in used.names:
             holder = self._view.value(resources.get(kind))
             found = holder.get(name) if isinstance(holder, dict) else None
@@ -148,8 +153,12 @@ class Drawings:
                     self._check_state(found, value, resources)
                 case "Pattern":
                     self._check_pattern(found, value, resources)
+                case "Shading":
+                    self._checks.shading(value)
+                case "Properties":
+                    self._check_layer(found)
         for space, count, is_pattern in used.colours:
-            if count != self._count(space, resources, is_pattern=is_pattern):
+            if count != self._checks.color(space, resources, is_pattern=is_pattern):
                 raise irregular("a color with more or fewer parts than its color space")
 
     def _check_object(self, found: Value, value: Value, resources: Resources) -> None:
@@ -157,20 +166,25 @@ class Drawings:
             raise irregular("an image that is none")
         if self._view.value(value.entries.get("Alternates")) is not None:
             raise differently("an image with alternates for paper or screen")
+        self._check_layer(value.entries.get("OC"))
         if value.entries.get("Subtype") != "Image":
             self.check_form(found, resources)
+        elif not isinstance(found, Reference) or found not in self._done:
+            self._checks.image(value)
+            self._done.add(found if isinstance(found, Reference) else None)
+
+    def _check_layer(self, found: Value) -> None:
+        check_membership(self._view, found, self._groups)
 
     def _check_font(self, found: Value, value: Value, resources: Resources) -> None:
         """Check that a font is one: some programs draw no text with what is none."""
         if isinstance(found, Reference) and found in self._done:
             return
-        font = value if isinstance(value, dict) else {}
-        kind = self._view.value(font.get("Subtype"))
-        if kind not in _FONTS or (kind != "Type3" and "BaseFont" not in font):
-            raise irregular("a font that is none")
+        self._checks.font(value)
         if isinstance(found, Reference):
             self._done.add(found)
-        if kind == "Type3":
+        font = value if isinstance(value, dict) else {}
+        if self._view.value(font.get("Subtype")) == "Type3":
             own = self._view.value(font.get("Resources"))
             glyphs = self._view.value(font.get("CharProcs"))
             for each in glyphs.values() if isinstance(glyphs, dict) else ():
@@ -183,6 +197,7 @@ class Drawings:
     def _check_state(self, found: Value, value: Value, resources: Resources) -> None:
         if not isinstance(value, dict):
             raise irregular("a graphics state that is none")
+        self._checks.state(value)
         mask = self._view.value(value.get("SMask"))
         if isinstance(mask, dict):
             self.check_form(mask.get("G"), resources)
@@ -191,45 +206,10 @@ class Drawings:
             self._check_font(font[0], self._view.value(font[0]), resources)
 
     def _check_pattern(self, found: Value, value: Value, resources: Resources) -> None:
+        self._checks.pattern(value)
         if isinstance(value, Stream):
             plain = whole(self._view.value(value.entries.get("PaintType"))) == 1
             self._read(found, value, "page" if plain else "uncoloured", resources)
-        elif not isinstance(value, dict) or "Shading" not in value:
-            raise irregular("a pattern that is none")
-
-    def _count(
-        self, name: str | None, resources: Resources, *, is_pattern: bool
-    ) -> int:
-        """Return how many numbers a color of a space has, or -1 if nobody knows."""
-        named = self._view.value(resources.get("ColorSpace"))
-        space: Value = None if name is None else Name(name)
-        if isinstance(named, dict) and name in named:
-            space = self._view.value(named[name])
-        kind, more = self._split(space)
-        if (kind == "Pattern") != is_pattern:
-            return -1
-        if not is_pattern:
-            return self._parts(space)
-        return self._parts(more) if more is not None else 0
-
-    def _parts(self, space: Value) -> int:
-        kind, more = self._split(space)
-        if kind == "ICCBased" and isinstance(more, Stream):
-            return whole(self._view.value(more.entries.get("N")))
-        if kind == "DeviceN" and isinstance(more, list):
-            return len(more)
-        return _COMPONENTS.get(str(kind), -1)
-
-    def _split(self, space: Value) -> tuple[Value, Value]:
-        """Return the family of a color space, and what comes after it."""
-        space = self._view.value(space)
-        items = space if isinstance(space, list) else [space]
-        kind, more = ([self._view.value(each) for each in items[:2]] + [None] * 2)[:2]
-        return kind, more
-
-
-def _is_box(value: Value) -> bool:
-    return isinstance(value, list) and len(value) == 4
 
 
 def _ends_in_comment(data: bytes) -> bool:

@@ -69,10 +69,12 @@ def signature_fields(view: View) -> list[Field]:
             for each, part in parts
             if isinstance(each, Reference)
             and isinstance(part, dict)
-            and "T" not in part
+            and not {"Kids", "T"} & part.keys()
         }
         if signs:
-            own = {} if kids else {number: entries}
+            # Programs also show one that has kids, and looks of its own.
+            has_place = not kids or bool(entries.keys() & {"AP", "Rect"})
+            own = {number: entries} if has_place else {}
             value, holder = entries.get("V"), number
             if isinstance(value, Reference):
                 holder = value.number

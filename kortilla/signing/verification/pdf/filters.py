@@ -42,6 +42,8 @@ def decoded(
 
 
 def _inflated(data: bytes, _: dict[str, Value]) -> bytes:
+    if not data:
+        return b""  # as pikepdf writes an empty page
     opened = zlib.decompressobj()
     try:
         found = opened.decompress(data, MAX_DECODED + 1)

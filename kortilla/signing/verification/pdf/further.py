@@ -152,11 +152,21 @@ class Further(Whole):
         self._check_signed(number, new)
 
     def _check_old_part(self, number: int) -> None:
-        """Explain the place on a page of a field that is signed."""
+        """Explain the place on a page of a field that is signed.
+
+        Only the field's kids are its places. One with a name is another field.
+        """
         old, new = self.before(number), self.after(number)
         if isinstance(old, dict) and isinstance(new, dict):
-            field = old.get("Parent") if old.get("Subtype") == "Widget" else None
-            if isinstance(field, Reference) and field.number in self.signed:
+            above = old.get("Parent")
+            field = self.old.value(above)
+            if (
+                isinstance(above, Reference)
+                and above.number in self.signed
+                and isinstance(field, dict)
+                and Reference(number, 0) in items(self.old, field.get("Kids"))
+                and not {"FT", "Kids", "T", "V"} & old.keys()
+            ):
                 self._check_rewritten(number, old, new, _SIGNED_FIELD - {"V"})
 
     def _check_rewritten(

@@ -215,7 +215,7 @@ def _add_word(
         items.append(_WORDS[text])
         return
     numbers = [whole(each) for each in items[-2:]]
-    if len(numbers) != 2 or not 0 <= min(numbers) <= max(numbers) < 10**10:
+    if len(numbers) != 2 or numbers[0] < 1 or numbers[1] < 0:
         raise irregular(f"a reference to nothing in the value at {start}")
     found = Reference(*numbers)
     items[-2:] = [found]

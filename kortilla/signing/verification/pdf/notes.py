@@ -8,6 +8,7 @@ entries of the catalog.
 from collections.abc import Iterator
 
 from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.pdf.fields import is_box
 from kortilla.signing.verification.pdf.lexical import (
     Name,
     Number,
@@ -15,6 +16,7 @@ from kortilla.signing.verification.pdf.lexical import (
     Stream,
     Value,
     irregular,
+    same,
     whole,
 )
 from kortilla.signing.verification.pdf.objects import View
@@ -26,6 +28,7 @@ _ACTIVE_KINDS = {"3D", "Movie", "RichMedia", "Screen", "Sound"}
 _FOR_PAPER = {"PrinterMark", "TrapNet", "Watermark"}
 #: Flags (§12.5.3). MuPDF takes ``invisible`` for ``hidden``.
 _INVISIBLE, _HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 0x01, 0x02, 0x04, 0x20, 0x100
+_NO_ZOOM, _NO_ROTATE = 0x08, 0x10
 _MAX_DEPTH = 50
 #: What viewers show or print of the page (§12.2).
 _AREAS = (("ViewArea", "PrintArea"), ("ViewClip", "PrintClip"))
@@ -65,6 +68,8 @@ def _check_layers(view: View, groups: set[int]) -> None:
         return
     config = view.value(properties.get("D"))
     config = config if isinstance(config, dict) else {}
+    if view.value(config.get("Intent")) not in (None, "View"):
+        raise differently("layers that are not for viewing")
     on, off = _numbers(view, config, "ON"), _numbers(view, config, "OFF")
     listed = _numbers(view, properties, "OCGs")
     if listed != groups or not on | off <= listed or on & off:
@@ -79,6 +84,28 @@ def _check_layers(view: View, groups: set[int]) -> None:
         kinds = items_of(view, each, "Category") if isinstance(each, dict) else []
         if set(map(str, kinds)) & {"Language", "User", "Zoom"}:
             raise differently("a layer that depends on the person or program")
+
+
+def check_membership(view: View, found: Value, groups: set[int]) -> None:
+    """Check what says in which layers something is (§8.11.2.2).
+
+    It may be missing, or be of another kind. Raises ``RefusedError``.
+    """
+    entries = view.value(found)
+    if not isinstance(entries, dict):
+        return
+    kind = view.value(entries.get("Type"))
+    if kind != "OCMD" and not entries.keys() & {"OCGs", "VE"}:
+        if kind == "OCG" and not isinstance(found, Reference):
+            raise irregular("a layer that the file does not list")
+        return
+    listed = entries.get("OCGs")
+    if not (isinstance(listed, Reference) and listed.number in groups):
+        listed = view.value(listed)
+    members = listed if isinstance(listed, list) and listed else [listed]
+    known = {each.number for each in members if isinstance(each, Reference)}
+    if "VE" in entries or len(known) < len(members) or not known <= groups:
+        raise irregular("something in layers that programs read differently")
 
 
 def _check_usage(view: View, group: dict[str, Value], *, shown: bool) -> None:
@@ -116,13 +143,19 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
         raise differently(f"an annotation {kind}")
     flags = view.value(annotation.get("F"))
     bits = 0 if flags is None else whole(flags)
-    if bits < 0 or not isinstance(kind, Name):
-        raise irregular("an annotation with odd flags, or of no kind")
+    if (
+        bits < 0
+        or not isinstance(kind, Name)
+        or not is_box(view, annotation.get("Rect"))
+    ):
+        raise irregular("an annotation with odd flags, of no kind or at no place")
     looks = view.value(annotation.get("AP"))
     looks = looks if isinstance(looks, dict) else {}
     yield from _forms(view, looks)
     if view.value(looks.get("N")):
-        if _has_area(view, annotation):
+        if kind in _WITHOUT_LOOKS:
+            raise differently(f"a {kind} that some programs draw")
+        if has_area(view, annotation):
             _check_flags(bits)
             _check_state(view, annotation, looks)
     elif kind in _WITHOUT_LOOKS:
@@ -130,7 +163,7 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
             raise differently(f"a {kind} that some programs draw")
     elif (
         not bits & (_HIDDEN | _NO_VIEW)
-        and _has_area(view, annotation)
+        and has_area(view, annotation)
         and not (kind == "Widget" and _is_empty(view, annotation))
     ):
         raise irregular("a note or field that each program draws by itself")
@@ -141,6 +174,8 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
 def _check_flags(bits: int) -> None:
     if bits & _HIDDEN:
         return
+    if bits & (_NO_ZOOM | _NO_ROTATE):
+        raise differently("a note that some programs show in another size")
     if bits & (_INVISIBLE | _TOGGLE) or bool(bits & _PRINT) == bool(bits & _NO_VIEW):
         raise differently("a note or field for screen or paper only")
 
@@ -165,7 +200,7 @@ def _check_state(
         return
     state = view.value(annotation.get("AS"))
     value = next(_inherited(view, annotation, "V"), None)
-    if not isinstance(state, Name) or (value in states and value != state):
+    if not (isinstance(state, Name) and state) or (value in states and value != state):
         raise irregular("a field that some programs show in another state")
     if view.value(states.get(state)) is None and not (
         state == "Off"
@@ -175,12 +210,10 @@ def _check_state(
         raise irregular("a note or field that each program draws by itself")
 
 
-def _has_area(view: View, annotation: dict[str, Value]) -> bool:
-    rectangle = items_of(view, annotation, "Rect")
-    if len(rectangle) != 4 or not all(isinstance(each, Number) for each in rectangle):
-        return True  # to some programs
-    x1, y1, x2, y2 = (float(each) for each in rectangle if isinstance(each, Number))
-    return x1 != x2 and y1 != y2
+def has_area(view: View, annotation: dict[str, Value]) -> bool:
+    """Return whether an annotation has an area."""
+    left, bottom, right, top = items_of(view, annotation, "Rect")
+    return not same(left, right) and not same(bottom, top)
 
 
 def _is_empty(view: View, field: dict[str, Value]) -> bool:

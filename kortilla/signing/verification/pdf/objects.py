@@ -39,8 +39,8 @@ from kortilla.signing.verification.pdf.sections import (
 )
 
 _HEADER = re.compile(rb"%PDF-[12]\.\d")
-_AT_END = re.compile(END.pattern + rb"[\s\0]*+")
-_WHITE = re.compile(rb"[\s\0]*+")
+_AT_END = re.compile(END.pattern + rb"[\0\t\n\f\r ]*+")
+_WHITE = re.compile(rb"[\0\t\n\f\r ]*+")
 _ANY_END = re.compile(rb"startxref")
 _ANY_TRAILER = re.compile(rb"trailer" + rb"[\s\0]*<<")
 _GAP = rb"(?:[\s\0]|%[^\r\n]*[\r\n])"  # comments separate words, too
@@ -384,6 +384,13 @@ class View:
             if number in revision.places:
                 return revision.places[number]
         return None
+
+    def freed(self) -> set[int]:
+        """Return the numbers of objects that were there, and are free."""
+        revisions = self.reading.revisions[: self.revision + 1]
+        written = {n for each in revisions for n, place in each.places.items() if place}
+        freed = {n for each in revisions[1:] for n, at in each.places.items() if not at}
+        return {number for number in written & freed if self.place(number) is None}
 
     def value_at(self, place: Place) -> Value:
         """Return the object at a place."""

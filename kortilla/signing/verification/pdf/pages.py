@@ -5,10 +5,11 @@ Programs differ in what they do where the pages are not as ISO 32000-2 wants the
 the tree of the pages (§7.7.3), their contents and what lies on them are checked here.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.findings import Rectangle, RefusedError
 from kortilla.signing.verification.pdf.contents import Budget
 from kortilla.signing.verification.pdf.drawings import Drawings, Resources
 from kortilla.signing.verification.pdf.lexical import (
@@ -16,13 +17,22 @@ from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Value,
     irregular,
+    references,
     whole,
 )
-from kortilla.signing.verification.pdf.notes import check_catalog, items_of, looks_of
+from kortilla.signing.verification.pdf.notes import (
+    check_catalog,
+    check_membership,
+    differently,
+    has_area,
+    items_of,
+    looks_of,
+)
 from kortilla.signing.verification.pdf.objects import Reading, View
 
 _MAX_PAGES = 200_000
 _COST_OF_PAGE = 16  # stops
+_TURN = re.compile(rb"[+-]?\d{1,4}")
 
 
 def check_shown(reading: Reading, revisions: Iterable[int]) -> None:
@@ -40,19 +50,35 @@ def check_shown(reading: Reading, revisions: Iterable[int]) -> None:
 
 def _check_view(reading: Reading, view: View, budget: Budget) -> None:
     check_catalog(view, reading.groups)
-    first, drawings = reading.first_page, Drawings(view, budget)
+    _check_freed(view)
+    first, drawings = reading.first_page, Drawings(view, budget, reading.groups)
     for number, page, resources in _pages(view):
         if first not in {None, number}:
             raise irregular("a linearized file whose first page is another")
         first = None
         budget.take(stops=_COST_OF_PAGE)
         drawings.check_page(page, resources)
+        if not isinstance(view.value(page.get("Annots")), list | None):
+            raise irregular("annotations that are none")
         for each in items_of(view, page, "Annots"):
             budget.take(stops=_COST_OF_PAGE)
             if not isinstance(each, dict):
                 raise irregular("an annotation that is none")
+            check_membership(view, each.get("OC"), reading.groups)
             for form in looks_of(view, each):
                 drawings.check_form(form, {})
+                if not has_area(view, each) and not drawings.is_blank(view.value(form)):
+                    raise irregular("looks without an area")
+
+
+def _check_freed(view: View) -> None:
+    """Refuse references to what was freed: poppler goes on to show it."""
+    for number in view.freed():
+        for holder in view.reading.holders(number, before=view.revision + 1):
+            place = view.place(holder)
+            value = view.value_at(place) if place is not None else None
+            if holder < 1 or number in {each.number for each in references(value)}:
+                raise irregular(f"a reference to the object {number}, which is free")
 
 
 @dataclass
@@ -62,14 +88,14 @@ class _Node:
     reference: Reference
     parent: "_Node | None"
     resources: Resources | None
-    has_size: bool
+    boxes: dict[str, Rectangle]
     stated: int = 0
     count: int = 0
 
 
 def _pages(view: View) -> Iterator[tuple[int, dict[str, Value], Resources | None]]:
     """Yield the pages with their numbers and resources."""
-    waiting = [_Node(_reference(view.root.get("Pages")), None, None, False)]
+    waiting = [_Node(_reference(view.root.get("Pages")), None, None, {})]
     seen: list[_Node] = []
     known: set[Reference] = set()
     while waiting:
@@ -84,11 +110,14 @@ def _pages(view: View) -> Iterator[tuple[int, dict[str, Value], Resources | None
         resources = view.value(found.get("Resources"))
         if isinstance(resources, dict):
             node.resources = resources
-        node.has_size |= "MediaBox" in found
+        elif "Resources" in found:
+            raise irregular("resources that are none")
         for box in sorted({"MediaBox", "CropBox"} & found.keys()):
-            _check_box(items_of(view, found, box))
+            node.boxes[box] = _box(items_of(view, found, box))
+        _check_turn(view, found)
         kind = view.value(found.get("Type"))
-        if kind == "Page" and above is not None and node.has_size:
+        if kind == "Page" and above is not None and "MediaBox" in node.boxes:
+            _check_boxes(node.boxes)
             node.count = node.stated = 1
             yield node.reference.number, found, node.resources
         elif kind == "Pages" and node.reference not in known:
@@ -96,7 +125,7 @@ def _pages(view: View) -> Iterator[tuple[int, dict[str, Value], Resources | None
             node.stated = whole(view.value(found.get("Count")))
             kids = view.value(found.get("Kids"))
             waiting += [
-                _Node(_reference(each), node, node.resources, node.has_size)
+                _Node(_reference(each), node, node.resources, {**node.boxes})
                 for each in reversed(kids if isinstance(kids, list) else [])
             ]
         else:
@@ -108,14 +137,41 @@ def _pages(view: View) -> Iterator[tuple[int, dict[str, Value], Resources | None
             node.parent.count += node.count
 
 
-def _check_box(box: list[Value]) -> None:
-    """Check that a page has an area: some programs show another one instead."""
+def _check_turn(view: View, page: dict[str, Value]) -> None:
+    """Check how a page is turned and enlarged: some programs don't do it."""
+    turn, unit = view.value(page.get("Rotate")), view.value(page.get("UserUnit"))
+    if turn is not None and not (
+        isinstance(turn, Number) and _TURN.fullmatch(turn) and not int(turn) % 90
+    ):
+        raise irregular("a page that is turned in no way that there is")
+    if unit is not None and not (isinstance(unit, Number) and float(unit) == 1):
+        raise differently("a page in a unit of its own")
+
+
+def _box(box: list[Value]) -> Rectangle:
+    """Return the area of a page: some programs show another one if it has none."""
     sides = [float(each) for each in box if isinstance(each, Number)]
     if len(sides) == len(box) == 4:
         left, bottom, right, top = sides
         if abs(right - left) >= 1 and abs(top - bottom) >= 1:
-            return
+            return (
+                min(left, right),
+                min(bottom, top),
+                max(left, right),
+                max(bottom, top),
+            )
     raise irregular("a page without an area")
+
+
+def _check_boxes(boxes: dict[str, Rectangle]) -> None:
+    """Check that a page shows a part of what it has."""
+    if "CropBox" in boxes:
+        (left, bottom, right, top), (x1, y1, x2, y2) = (
+            boxes["MediaBox"],
+            boxes["CropBox"],
+        )
+        if min(right, x2) - max(left, x1) < 1 or min(top, y2) - max(bottom, y1) < 1:
+            raise irregular("a page without an area")
 
 
 def _reference(value: Value) -> Reference:

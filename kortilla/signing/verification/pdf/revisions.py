@@ -68,7 +68,7 @@ class Joined:
             begin = last.stop
         if hidden & in_tables:
             raise irregular("an object in two places")
-        if content[begin:].strip(b"\0\t\n\f\r \v"):
+        if content[begin:].strip(b"\0\t\n\f\r "):
             raise irregular("data at the end")
 
     def _add(self, section: Section, revision: Revision, hidden: set[int]) -> None:

@@ -24,15 +24,15 @@ MAX_REVISIONS, MAX_ENTRIES = 300, 300_000
 OBJECT = re.compile(
     rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj(?![^\0\t\n\f\r ()<>\[\]{}/%])"
 )
-END = re.compile(rb"startxref\s+(\d{1,10})\s+%%EOF")
+END = re.compile(rb"startxref[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+%%EOF")
 _STREAM = re.compile(rb"stream(?:\r\n|\n)")
-_AFTER_STREAM = re.compile(rb"[\s\0]*+endstream\b")
+_AFTER_STREAM = re.compile(rb"[\0\t\n\f\r ]*+endstream\b")
 #: Programs that mistrust the length of a stream end it here.
 _ENDS = (b"endstream", b"endobj")
-_HEAD = re.compile(rb"(\d{1,10}) (\d{1,10})\s++")
+_HEAD = re.compile(rb"(\d{1,10}) (\d{1,10})[\t\n\f\r ]++")
 _LINES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+")
 _LINE = 20  # octets
-_AFTER_LINES = re.compile(rb"\s*+trailer\b")
+_AFTER_LINES = re.compile(rb"[\t\n\f\r ]*+trailer\b")
 _LINEAR = 2  # the sections of a linearized file
 
 

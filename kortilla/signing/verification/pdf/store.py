@@ -7,7 +7,13 @@ It has certificates, OCSP responses and CRLs, and no other program shows anythin
 import re
 
 from kortilla.signing.verification.findings import RefusedError
-from kortilla.signing.verification.pdf.lexical import Name, Reference, Stream, Value
+from kortilla.signing.verification.pdf.lexical import (
+    Name,
+    Reference,
+    Stream,
+    Text,
+    Value,
+)
 from kortilla.signing.verification.pdf.objects import View
 
 _ARRAYS = {"Certs", "OCSPs", "CRLs"}
@@ -35,7 +41,8 @@ def store_of(view: View, checked: set[int]) -> set[int]:
                     walk.array(entry[name])
                 if "TS" in entry:
                     walk.stream(entry["TS"])
-                walk.follow(entry.get("TU"))
+                if not isinstance(walk.follow(entry.get("TU")), Text | None):
+                    raise RefusedError("CHANGED_AFTER_SIGNING", "the security store")
     return walk.numbers
 
 
