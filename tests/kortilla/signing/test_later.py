@@ -101,6 +101,31 @@ OWN_LOOKS = {
     60: SHOWN.replace("/AP<</N 62 0 R>>", "/AP 63 0 R").replace("/V {} 0 R", ""),
     1: CATALOG.replace("[6 0 R]", "[6 0 R 60 0 R]"),
 }
+
+
+def prepared(
+    kids: str, *, of_field: str = "", of_place: str = "", code: str = CHANGED
+) -> Case:
+    """Return a file with a field to sign that its author prepared, and its signature.
+
+    The place 64 has looks, which become others when the field 60 is signed.
+    """
+    parts = f"<</FT/Sig/T(Signature2)/Kids[{kids}]{of_field}{{}}>>"
+    place = (
+        "<</Type/Annot/Subtype/Widget/Parent 60 0 R/F 4/P 4 0 R/Rect[9 9 99 99]"
+        f"/AP<</N {{}} 0 R>>{of_place}>>"
+    )
+    base = {
+        1: signing()[1],
+        4: PAGE.replace("[6 0 R]", "[6 0 R 64 0 R]"),
+        60: parts.format(""),
+        64: place.format(65),
+        65: stream("", LOOKS),
+    }
+    signed = {60: parts.format("/V 61 0 R"), 61: SIGNATURE, 62: VELKA_FORM}
+    return Case(base, {**signed, 64: place.format(62)}, code)
+
+
 CASES: dict[str, Case] = {
     # -------------------------------------------------------------- validation data
     "validation data": Case({}, with_store(), ""),
@@ -156,6 +181,9 @@ CASES: dict[str, Case] = {
         {}, with_store(_50=stream(b"\x30\x03\x02\x01\x00" + archive()))
     ),
     "a store with another key": Case({}, with_store("/X 51 0 R", _51=VELKA_FORM)),
+    "a store that says a picture for a time": Case(
+        {}, with_store("/VRI<</A<</TU 51 0 R>>>>", _51=VELKA_FORM)
+    ),
     "a store that goes": Case({1: CATALOG[:-2] + "/DSS<</Certs[]>>>>"}, {1: CATALOG}),
     "another generation": Case({}, with_store(_4=None)),
     "a catalog with an action": Case(
@@ -219,6 +247,14 @@ CASES: dict[str, Case] = {
         },
         {60: SHOWN.format(61), 61: SIGNATURE, 62: VELKA_FORM},
         MARK,
+    ),
+    "a signature in a place of a field": prepared("64 0 R", code=MARK),
+    "a signature in a place that is another field": prepared(
+        "64 0 R", of_place="/T(Summa)"
+    ),
+    "a signature in a place that the field does not list": prepared(""),
+    "a signature in a place of a field with looks of its own": prepared(
+        "64 0 R", of_field="/Subtype/Widget/Rect[0 0 9 9]", code=MARK
     ),
     "a signature that is cut off": Case({}, signing(), CHANGED, until=-8),
     "a mark that was nothing before": Case(

@@ -186,24 +186,25 @@ class _Examination:
                     "timestamp" if each.is_stamp else "signature"
                 )
                 changes += [
-                    Change(kind, name, self._pages.get(number), rectangle)
+                    Change(kind, name, page, rectangle)
                     for number, rectangle in each.places.items()
+                    for page in self._pages.get(number, [None])
                 ] or [Change(kind, name)]
         if later.has_data:
             changes.append(Change("validation-data"))
         return changes
 
-    def _pages_of_widgets(self) -> dict[int, int]:
+    def _pages_of_widgets(self) -> dict[int, list[int | None]]:
         """Return the pages, counted from 1, of the widgets that are shown."""
         wanted = {number for each in self.signatures for number in each.places}
+        found: dict[int, list[int | None]] = {}
         if not wanted:
-            return {}
-        return {
-            each.number: page
-            for page, entries in enumerate(pages_of(self.view), start=1)
-            for each in items(self.view, entries.get("Annots"))
-            if isinstance(each, Reference) and each.number in wanted
-        }
+            return found
+        for page, entries in enumerate(pages_of(self.view), start=1):
+            for each in items(self.view, entries.get("Annots")):
+                if isinstance(each, Reference) and each.number in wanted:
+                    found.setdefault(each.number, []).append(page)
+        return found
 
 
 class _Signature:

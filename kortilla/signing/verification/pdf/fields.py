@@ -117,23 +117,19 @@ def places_of(view: View, field: Field) -> dict[int, Rectangle]:
 
 
 def pages_of(view: View) -> Iterator[dict[str, Value]]:
-    """Yield the pages. Each is there once, also in a tree that is none."""
+    """Yield the pages, as often as they are shown, also in a tree that is none."""
     waiting: list[Value] = [view.root.get("Pages")]
     seen: set[Value] = set()
     while waiting:
         item = waiting.pop()
         node = view.value(item)
-        if (
-            not isinstance(item, Reference)
-            or item in seen
-            or not isinstance(node, dict)
-        ):
+        if not isinstance(item, Reference) or not isinstance(node, dict):
             continue
-        seen.add(item)
-        if "Kids" in node:
-            waiting += reversed(items(view, node["Kids"]))
-        else:
+        if "Kids" not in node:
             yield node
+        elif item not in seen:
+            seen.add(item)
+            waiting += reversed(items(view, node["Kids"]))
 
 
 def _name(view: View, entries: dict[str, Value], above: str) -> str:
