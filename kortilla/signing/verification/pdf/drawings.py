@@ -6,7 +6,8 @@ names (ISO 32000-2 §7.8.3).
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from kortilla.signing.verification.pdf.contents import (
     BETWEEN_PARTS,
@@ -34,6 +35,8 @@ _COMMENT = re.compile(rb"%[^\r\n]*")
 _MAX_LINE = 10_000  # octets
 #: What an octet costs that Python unpacks, in octets that are only read.
 _COST_OF_OTHERS, _COST_OF_PREDICTOR = 4, 12
+_COST_OF_CHECK, _COST_OF_COLOR = 10, 3  # stops
+_T = TypeVar("_T")
 
 Resources = dict[str, Value]
 
@@ -136,7 +139,7 @@ class Drawings:
         self._done.add(known)
 
     def _follow(self, used: Used, resources: Resources) -> None:
-        self._budget.take(stops=len(used.names) + len(used.colours))
+        self._budget.take(stops=len(used.names) + _COST_OF_COLOR * len(used.colours))
         self._checks.defaults(resources)
         for kind, name in used.names:
             holder = self._view.value(resources.get(kind))
@@ -154,7 +157,7 @@ class Drawings:
                 case "Pattern":
                     self._check_pattern(found, value, resources)
                 case "Shading":
-                    self._checks.shading(value)
+                    self._once(found, value, self._checks.shading)
                 case "Properties":
                     self._check_layer(found)
         for space, count, is_pattern in used.colours:
@@ -169,17 +172,26 @@ class Drawings:
         self._check_layer(value.entries.get("OC"))
         if value.entries.get("Subtype") != "Image":
             self.check_form(found, resources)
-        elif not isinstance(found, Reference) or found not in self._done:
-            self._checks.image(value)
-            self._done.add(found if isinstance(found, Reference) else None)
+        else:
+            self._once(found, value, self._checks.image)
+
+    def _once(self, found: Value, value: _T, check: Callable[[_T], None]) -> None:
+        """Check a resource. Many pages have the same one."""
+        known = (check.__name__, found) if isinstance(found, Reference) else None
+        if known not in self._done:
+            self._budget.take(stops=_COST_OF_CHECK)
+            check(value)
+            self._done |= {known} - {None}
 
     def _check_layer(self, found: Value) -> None:
+        self._budget.take(stops=_COST_OF_CHECK)
         check_membership(self._view, found, self._groups)
 
     def _check_font(self, found: Value, value: Value, resources: Resources) -> None:
         """Check that a font is one: some programs draw no text with what is none."""
         if isinstance(found, Reference) and found in self._done:
             return
+        self._budget.take(stops=_COST_OF_CHECK)
         self._checks.font(value)
         if isinstance(found, Reference):
             self._done.add(found)
@@ -197,7 +209,7 @@ class Drawings:
     def _check_state(self, found: Value, value: Value, resources: Resources) -> None:
         if not isinstance(value, dict):
             raise irregular("a graphics state that is none")
-        self._checks.state(value)
+        self._once(found, value, self._checks.state)
         mask = self._view.value(value.get("SMask"))
         if isinstance(mask, dict):
             self.check_form(mask.get("G"), resources)
@@ -206,7 +218,7 @@ class Drawings:
             self._check_font(font[0], self._view.value(font[0]), resources)
 
     def _check_pattern(self, found: Value, value: Value, resources: Resources) -> None:
-        self._checks.pattern(value)
+        self._once(found, value, self._checks.pattern)
         if isinstance(value, Stream):
             plain = whole(self._view.value(value.entries.get("PaintType"))) == 1
             self._read(found, value, "page" if plain else "uncoloured", resources)

@@ -29,7 +29,7 @@ _FOR_PAPER = {"PrinterMark", "TrapNet", "Watermark"}
 #: Flags (§12.5.3). MuPDF takes ``invisible`` for ``hidden``.
 _INVISIBLE, _HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 0x01, 0x02, 0x04, 0x20, 0x100
 _NO_ZOOM, _NO_ROTATE = 0x08, 0x10
-_MAX_DEPTH = 50
+_MAX_DEPTH, _MAX_MEMBERS = 50, 100
 #: What viewers show or print of the page (§12.2).
 _AREAS = (("ViewArea", "PrintArea"), ("ViewClip", "PrintClip"))
 
@@ -103,8 +103,14 @@ def check_membership(view: View, found: Value, groups: set[int]) -> None:
     if not (isinstance(listed, Reference) and listed.number in groups):
         listed = view.value(listed)
     members = listed if isinstance(listed, list) and listed else [listed]
-    known = {each.number for each in members if isinstance(each, Reference)}
-    if "VE" in entries or len(known) < len(members) or not known <= groups:
+    known = {
+        each.number
+        for each in members[: _MAX_MEMBERS + 1]
+        if isinstance(each, Reference)
+    }
+    if "VE" in entries or not len(known) == len(members) <= _MAX_MEMBERS:
+        raise irregular("something in layers that programs read differently")
+    if not known <= groups:
         raise irregular("something in layers that programs read differently")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from kortilla.signing.verification.pdf.lexical import (
     Name,
     Number,
+    Reference,
     Stream,
     Value,
     irregular,
@@ -30,7 +31,7 @@ _BLENDING = {
     *("Exclusion", "HardLight", "Hue", "Lighten", "Luminosity", "Multiply", "Normal"),
     *("Overlay", "Saturation", "Screen", "SoftLight"),
 }
-_MAX_DEPTH, _MAX_INDEX, _MAX_NAMES = 5, 255, 8
+_MAX_DEPTH, _MAX_INDEX, _MAX_NAMES, _MAX_FUNCTIONS = 5, 255, 8, 32
 #: The begin of a picture, and of its data (ITU-T T.81 §B.1.1.3).
 _JPEG = re.compile(rb"\xff\xd8.*?\xff\xda", re.DOTALL)
 #: The exponents that programs apply, or leave out, with little difference.
@@ -47,6 +48,7 @@ class Checks:
 
     def __init__(self, view: View, data: Callable[[Stream], bytes]) -> None:
         self._view, self._data = view, data
+        self._heads: dict[Value, bytes] = {}  # of profiles
 
     def image(self, image: Stream, depth: int = 0) -> None:
         """Check an image (§8.9.5)."""
@@ -119,7 +121,10 @@ class Checks:
             raise irregular("a shading without its colors")
         if kind < 4 or "Function" in entries:
             functions = self._get(entries, "Function")
-            for each in functions if isinstance(functions, list) else [functions]:
+            functions = functions if isinstance(functions, list) else [functions]
+            if len(functions) > _MAX_FUNCTIONS:
+                raise irregular("a shading of many functions")
+            for each in functions:
                 self._check_function(each)
         if kind in {2, 3}:
             ends = self.numbers(entries.get("Coords"), 2 * kind)
@@ -206,7 +211,7 @@ class Checks:
         elif kind in _BY_WHITE_POINT and isinstance(first, dict):
             found = self._by_white_point(str(kind), first)
         elif kind == "ICCBased" and isinstance(first, Stream):
-            found, head = whole(self._get(first.entries, "N")), self._data(first)[:40]
+            found, head = whole(self._get(first.entries, "N")), self._head(more[0])
             if head[36:] != b"acsp" or head[16:20] not in _PROFILES.get(found, set()):
                 found = -1
         elif kind in {"DeviceN", "Indexed", "Separation"} and len(more) > 2:
@@ -215,11 +220,22 @@ class Checks:
             found = -1
         return found
 
+    def _head(self, profile: Value) -> bytes:
+        """Return the begin of a profile. Many pages have the same one."""
+        stream = self._view.value(profile)
+        if isinstance(profile, Reference) and isinstance(stream, Stream):
+            if profile not in self._heads:
+                self._heads[profile] = self._data(stream)[:40]
+            return self._heads[profile]
+        return b""
+
     def _by_white_point(self, kind: str, entries: Entries) -> int:
         gamma = self._get(entries, "Gamma")
         values = gamma if isinstance(gamma, list) else [gamma]
-        known = [self._number(each) for each in values if each is not None]
-        fits = all(_GAMMA[0] <= each <= _GAMMA[1] for each in known)
+        known = [self._number(each) for each in values[:4] if each is not None]
+        fits = len(values) in {1, 3} and all(
+            _GAMMA[0] <= each <= _GAMMA[1] for each in known
+        )
         return _BY_WHITE_POINT[kind] if fits else -1
 
     def _by_another(self, is_index: bool, more: list[Value], depth: int) -> int:
@@ -234,10 +250,12 @@ class Checks:
             fits = isinstance(table, bytes) and len(table) >= (last + 1) * base > 0
             return 1 if fits and last <= _MAX_INDEX else -1
         names = first if isinstance(first, list) else [first]
+        if len(names) > _MAX_NAMES:
+            return -1
         self._check_function(third)
         # Some programs draw nothing with these two, and others the alternate color.
         fits = base > 0 and not {"All", "None"} & {*map(str, names)}
-        return len(names) if fits and len(names) <= _MAX_NAMES else -1
+        return len(names) if fits else -1
 
     def has_area(self, box: Value) -> bool:
         """Return whether a rectangle has an area. Raises for one that is none."""
