@@ -302,6 +302,9 @@ TWO_VIEWS = {
     "a length that is missing": _with(
         content=stream(SOPIMUS).replace(b"/Length 37", b"")
     ),
+    "a length that is the stream itself": _with(
+        {12: "<</Length 12 0 R>>stream\nx\nendstream"}
+    ),
     "a length that is a reference to nothing": _with(
         content=stream(SOPIMUS, length="99 0 R")
     ),

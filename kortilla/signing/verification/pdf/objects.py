@@ -58,6 +58,7 @@ _BETWEEN = (b"/", b"[", b"<", b"(", b"\\", b" ", b"\n", b"\r")
 #: The most octets of unpacked object streams, and of values, that are kept.
 _MAX_UNPACKED, _MAX_KEPT = 24_000_000, 3_000_000
 _MAX_HOLDERS = 100
+_MAX_SIZING = 3
 _MAX_STEPS = 20  # from a reference to a reference
 
 
@@ -78,7 +79,7 @@ class Reading:
         self.active = ""
         self._values: dict[Place, Value] = {}
         self._packs: dict[int, tuple[bytes, list[int]]] = {}
-        self._kept = self._unpacked = self._read = 0
+        self._kept = self._unpacked = self._read = self._sizing = 0
         begin = content.rfind(b"startxref")
         found = _AT_END.fullmatch(content, begin) if begin >= 0 else None
         if not _HEADER.match(content) or found is None:
@@ -229,8 +230,12 @@ class Reading:
             raise RefusedError("TOO_LARGE", "objects")
 
     def _size(self, entries: dict[str, Value], revision: int) -> int:
-        length = entries.get("Length")
-        return whole(View(self, revision).value(length))
+        self._sizing += 1  # a length may be in a stream, which has a length
+        if self._sizing > _MAX_SIZING:
+            raise irregular("a length of a stream that depends on itself")
+        length = whole(View(self, revision).value(entries.get("Length")))
+        self._sizing -= 1
+        return length
 
     def _note(self, number: int, value: Value) -> None:
         if not isinstance(value, dict):
