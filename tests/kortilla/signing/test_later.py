@@ -322,6 +322,10 @@ CASES: dict[str, Case] = {
             _63=contract()[5],
         ),
     ),
+    "a mark on a page that is shown twice": Case(
+        {2: "<</Type/Pages/Kids[4 0 R 4 0 R]/Count 2>>"},
+        signing(SHOWN, _62=VELKA_FORM),
+    ),
     "annotations of two pages": Case(
         {
             2: "<</Type/Pages/Kids[4 0 R 14 0 R]/Count 2>>",

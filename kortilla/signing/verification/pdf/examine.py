@@ -85,8 +85,8 @@ class _Examination:
             number: judge_later(reading, number)
             for number in range(first + 1, len(reading.revisions))
         }
-        self._check_signed()
         self._pages = self._pages_of_widgets() if self.later else {}
+        self._check_signed()
         stamped: list[int] = []
         for each in self.signatures:
             if each.is_stamp:
@@ -101,7 +101,10 @@ class _Examination:
         self._check_file(first)
 
     def _check_signed(self) -> None:
-        """Refuse revisions whose signature does not cover them, or shows a time."""
+        """Refuse revisions whose signature does not cover them, or shows a time.
+
+        An annotation is on one page only (§12.5.2).
+        """
         by_field = {each.field.number: each for each in self.signatures}
         for number, later in self.later.items():
             for field in later.signed:
@@ -110,6 +113,8 @@ class _Examination:
                     later.refused = later.refused or "a signature of another revision"
                 elif signature.is_stamp and signature.places:
                     later.refused = later.refused or "a timestamp that is shown"
+                elif any(len(self._pages.get(n, ())) > 1 for n in signature.places):
+                    later.refused = later.refused or "a mark on several pages"
 
     def _check_file(self, first: int) -> None:
         """Note why programs may show the file in several ways."""
@@ -186,18 +191,22 @@ class _Examination:
                     "timestamp" if each.is_stamp else "signature"
                 )
                 changes += [
-                    Change(kind, name, page, rectangle)
+                    Change(
+                        kind,
+                        name,
+                        min(self._pages.get(number, ()), default=None),
+                        rectangle,
+                    )
                     for number, rectangle in each.places.items()
-                    for page in self._pages.get(number, [None])
                 ] or [Change(kind, name)]
         if later.has_data:
             changes.append(Change("validation-data"))
         return changes
 
-    def _pages_of_widgets(self) -> dict[int, list[int | None]]:
+    def _pages_of_widgets(self) -> dict[int, list[int]]:
         """Return the pages, counted from 1, of the widgets that are shown."""
         wanted = {number for each in self.signatures for number in each.places}
-        found: dict[int, list[int | None]] = {}
+        found: dict[int, list[int]] = {}
         if not wanted:
             return found
         for page, entries in enumerate(pages_of(self.view), start=1):
