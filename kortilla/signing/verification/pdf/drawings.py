@@ -6,8 +6,7 @@ names (ISO 32000-2 §7.8.3).
 """
 
 import re
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Hashable
 
 from kortilla.signing.verification.pdf.contents import (
     BETWEEN_PARTS,
@@ -35,8 +34,7 @@ _COMMENT = re.compile(rb"%[^\r\n]*")
 _MAX_LINE = 10_000  # octets
 #: What an octet costs that Python unpacks, in octets that are only read.
 _COST_OF_OTHERS, _COST_OF_PREDICTOR = 4, 12
-_COST_OF_CHECK, _COST_OF_COLOR = 10, 3  # stops
-_T = TypeVar("_T")
+_COST_OF_CHECK = 20  # stops
 
 Resources = dict[str, Value]
 
@@ -139,89 +137,92 @@ class Drawings:
         self._done.add(known)
 
     def _follow(self, used: Used, resources: Resources) -> None:
-        self._budget.take(stops=len(used.names) + _COST_OF_COLOR * len(used.colours))
+        self._budget.take(stops=len(used.names) + _COST_OF_CHECK * len(used.colours))
         self._checks.defaults(resources)
-        for kind, name in used.names:
+        for kind, name in sorted(used.names):
             holder = self._view.value(resources.get(kind))
             found = holder.get(name) if isinstance(holder, dict) else None
-            value = self._view.value(found)
-            if value is None:
-                raise irregular(f"the resource {name[:40]}, which is not there")
-            match kind:
-                case "XObject":
-                    self._check_object(found, value, resources)
-                case "Font":
-                    self._check_font(found, value, resources)
-                case "ExtGState":
-                    self._check_state(found, value, resources)
-                case "Pattern":
-                    self._check_pattern(found, value, resources)
-                case "Shading":
-                    self._once(found, value, self._checks.shading)
-                case "Properties":
-                    self._check_layer(found)
+            known = (kind, found) if isinstance(found, Reference) else None
+            if known is None or known not in self._done:
+                self._budget.take(stops=_COST_OF_CHECK)
+                value = self._view.value(found)
+                if value is None:
+                    raise irregular(f"the resource {name[:40]}, which is not there")
+                if self._settled(kind, found, value, resources) and known is not None:
+                    self._done.add(known)
         for space, count, is_pattern in used.colours:
             if count != self._checks.color(space, resources, is_pattern=is_pattern):
                 raise irregular("a color with more or fewer parts than its color space")
 
-    def _check_object(self, found: Value, value: Value, resources: Resources) -> None:
+    def _settled(
+        self, kind: str, found: Value, value: Value, resources: Resources
+    ) -> bool:
+        """Check a resource. Returns whether it needs no other ``resources``.
+
+        Many pages have the same one.
+        """
+        settled = True
+        match kind:
+            case "XObject":
+                settled = self._check_object(found, value, resources)
+            case "Font":
+                settled = self._check_font(value, resources)
+            case "ExtGState":
+                settled = self._check_state(value, resources)
+            case "Pattern":
+                self._checks.pattern(value)
+                if isinstance(value, Stream):
+                    plain = whole(self._view.value(value.entries.get("PaintType"))) == 1
+                    self._read(
+                        found, value, "page" if plain else "uncoloured", resources
+                    )
+            case "Shading":
+                self._checks.shading(value)
+            case "Properties":
+                check_membership(self._view, found, self._groups)
+        return settled
+
+    def _check_object(self, found: Value, value: Value, resources: Resources) -> bool:
         if not isinstance(value, Stream):
             raise irregular("an image that is none")
         if self._view.value(value.entries.get("Alternates")) is not None:
             raise differently("an image with alternates for paper or screen")
-        self._check_layer(value.entries.get("OC"))
-        if value.entries.get("Subtype") != "Image":
-            self.check_form(found, resources)
-        else:
-            self._once(found, value, self._checks.image)
+        check_membership(self._view, value.entries.get("OC"), self._groups)
+        if value.entries.get("Subtype") == "Image":
+            self._checks.image(value)
+            return True
+        self.check_form(found, resources)
+        return isinstance(self._view.value(value.entries.get("Resources")), dict)
 
-    def _once(self, found: Value, value: _T, check: Callable[[_T], None]) -> None:
-        """Check a resource. Many pages have the same one."""
-        known = (check.__name__, found) if isinstance(found, Reference) else None
-        if known not in self._done:
-            self._budget.take(stops=_COST_OF_CHECK)
-            check(value)
-            self._done |= {known} - {None}
-
-    def _check_layer(self, found: Value) -> None:
-        self._budget.take(stops=_COST_OF_CHECK)
-        check_membership(self._view, found, self._groups)
-
-    def _check_font(self, found: Value, value: Value, resources: Resources) -> None:
+    def _check_font(self, value: Value, resources: Resources) -> bool:
         """Check that a font is one: some programs draw no text with what is none."""
-        if isinstance(found, Reference) and found in self._done:
-            return
-        self._budget.take(stops=_COST_OF_CHECK)
         self._checks.font(value)
-        if isinstance(found, Reference):
-            self._done.add(found)
         font = value if isinstance(value, dict) else {}
-        if self._view.value(font.get("Subtype")) == "Type3":
-            own = self._view.value(font.get("Resources"))
-            glyphs = self._view.value(font.get("CharProcs"))
-            for each in glyphs.values() if isinstance(glyphs, dict) else ():
-                glyph = self._view.value(each)
-                if not isinstance(glyph, Stream):
-                    raise irregular("a glyph that is none")
-                above = own if isinstance(own, dict) else resources
-                self._read(each, glyph, "glyph", above)
+        if self._view.value(font.get("Subtype")) != "Type3":
+            return True
+        own = self._view.value(font.get("Resources"))
+        glyphs = self._view.value(font.get("CharProcs"))
+        for each in glyphs.values() if isinstance(glyphs, dict) else ():
+            self._budget.take(stops=1)
+            glyph = self._view.value(each)
+            if not isinstance(glyph, Stream):
+                raise irregular("a glyph that is none")
+            self._read(
+                each, glyph, "glyph", own if isinstance(own, dict) else resources
+            )
+        return isinstance(own, dict)
 
-    def _check_state(self, found: Value, value: Value, resources: Resources) -> None:
+    def _check_state(self, value: Value, resources: Resources) -> bool:
         if not isinstance(value, dict):
             raise irregular("a graphics state that is none")
-        self._once(found, value, self._checks.state)
+        self._checks.state(value)
         mask = self._view.value(value.get("SMask"))
         if isinstance(mask, dict):
             self.check_form(mask.get("G"), resources)
         font = self._view.value(value.get("Font"))
         if isinstance(font, list) and font:
-            self._check_font(font[0], self._view.value(font[0]), resources)
-
-    def _check_pattern(self, found: Value, value: Value, resources: Resources) -> None:
-        self._once(found, value, self._checks.pattern)
-        if isinstance(value, Stream):
-            plain = whole(self._view.value(value.entries.get("PaintType"))) == 1
-            self._read(found, value, "page" if plain else "uncoloured", resources)
+            self._check_font(self._view.value(font[0]), resources)
+        return not isinstance(mask, dict) and not font
 
 
 def _ends_in_comment(data: bytes) -> bool:

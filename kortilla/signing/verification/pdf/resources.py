@@ -31,7 +31,7 @@ _BLENDING = {
     *("Exclusion", "HardLight", "Hue", "Lighten", "Luminosity", "Multiply", "Normal"),
     *("Overlay", "Saturation", "Screen", "SoftLight"),
 }
-_MAX_DEPTH, _MAX_INDEX, _MAX_NAMES, _MAX_FUNCTIONS = 5, 255, 8, 32
+_MAX_DEPTH, _MAX_INDEX, _MAX_NAMES, _MAX_FUNCTIONS = 5, 255, 8, 8
 #: The begin of a picture, and of its data (ITU-T T.81 §B.1.1.3).
 _JPEG = re.compile(rb"\xff\xd8.*?\xff\xda", re.DOTALL)
 #: The exponents that programs apply, or leave out, with little difference.
