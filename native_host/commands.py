@@ -2,7 +2,7 @@
 """The entry point of ``kortilla``, which names a missing extra.
 
 This module imports only modules of the distribution without extras, and those late:
-the command's first act is to close its memory (``native_host.hardening``).
+the command's first act is to close its memory (``native_host.platform.hardening``).
 """
 
 import sys

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
-from native_host.hardening import wipe
 from native_host.paths import user_state_folder
 from native_host.pin_prompt.model import CAN_DIGITS
+from native_host.platform.hardening import wipe
 from native_host.private_files import delete_private, read_private, write_private
 
 if TYPE_CHECKING:

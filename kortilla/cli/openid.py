@@ -162,7 +162,7 @@ def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) ->
                 started=started,
                 listening=passed_socket(),
                 drain_seconds=chosen.drain_seconds,
-                reloader=Reloader(provider, file, settings),
+                reloader=Reloader(provider.update_clients, file, settings),
             )
         )
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The interface to every card, real or mock, and to the sources of cards."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import ParamSpec, Self, TypeVar
+from typing import NoReturn, ParamSpec, Self, TypeVar
 
+from native_host.card.errors import CardRemovedError
 from native_host.card.pin_pad import PinPad
 
 
@@ -140,3 +143,31 @@ class CardSource(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Wait for a running command, close open connections and end the threads."""
+
+
+@asynccontextmanager
+async def closing_on_error(
+    source: CardSource, connection: CardConnection
+) -> AsyncIterator[None]:
+    """Close a connection if the block fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(source.run(connection.close))
+        raise
+
+
+async def removal(source: CardSource, reader: Reader) -> NoReturn:
+    """Wait until a card has left its reader. Raises ``CardRemovedError`` then."""
+    readers = await source.readers()
+    while same_card(reader, readers):
+        readers = await source.wait_for_change(readers)
+    raise CardRemovedError("The card was taken out of the reader.")
+
+
+def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
+    """Whether a card has stayed in its reader since."""
+    return any(
+        (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
+        for r in readers
+    )

@@ -52,7 +52,7 @@ from native_host.card.keys import (
 from native_host.card.pins import info_command
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.hardening import wipe
+from native_host.platform.hardening import wipe
 
 _READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONSE})
 

@@ -10,7 +10,7 @@ The exit status is 0 for success, 1 for a refusal or a failure, and 2 for wrong 
 import sys
 from collections.abc import Sequence
 
-from native_host.hardening import harden
+from native_host.platform.hardening import harden
 
 __all__ = ["main"]
 

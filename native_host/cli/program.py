@@ -80,8 +80,8 @@ def _kortilla() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status, as ``native_host.cli`` says."""
-    from native_host.hardening import narrow_umask
     from native_host.log import set_up_log
+    from native_host.platform.hardening import narrow_umask
 
     narrow_umask()
     if sys.platform == "win32":

@@ -29,7 +29,6 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of, started
 from native_host.errors import InstallError
-from native_host.hardening import is_closed_from_start
 from native_host.install import files, token_state
 from native_host.install.changes import launcher_path
 from native_host.install.contents import fields_of, manifest
@@ -50,6 +49,7 @@ from native_host.install.tables import (
     programs,
     title,
 )
+from native_host.platform.hardening import is_closed_from_start
 
 if sys.platform == "win32":
     from native_host.install import windows

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The process that signs own files: ``python -I -m native_host.files``."""
 
-from native_host.hardening import harden
+from native_host.platform.hardening import harden
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ from native_host.config import Config, load_config
 from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.files.sources import Mark, RefusedFilesError, Wish
-from native_host.hardening import narrow_umask
 from native_host.log import log_unexpected, set_up_log
+from native_host.platform.hardening import narrow_umask
 from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from native_host.asking_program import program_in_place_of_browser
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.log import set_up_log
 from native_host.messaging.answers import WebEidResponder, web_eid_error
-from native_host.messaging.commands import NoArguments, check, web_eid_command
-from native_host.messaging.host import Frame, PromptPrelaunch, parse
+from native_host.messaging.commands import web_eid_command
+from native_host.messaging.frames import Frame, PromptPrelaunch, parse
+from native_host.messaging.messages import NoArguments, check
 from native_host.messaging.requests import RequestRunner
 from native_host.processes import parent_program
 from native_host.results import Reply

@@ -20,7 +20,7 @@ from native_host.card.keys import PinRole
 from native_host.config import load_config
 from native_host.errors import ToolMissingError
 from native_host.install.tables import Family
-from native_host.messaging.commands import CommandContext, Language, Model, Run
+from native_host.messaging.messages import CommandContext, Language, Model, Run
 from native_host.operations.activate import activate
 from native_host.operations.card_status import card_status, wait_for_card
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock

@@ -36,22 +36,24 @@ from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.commands import (
     PLAIN_COMMANDS,
     TOKEN_COMMANDS,
-    ChunkArguments,
     Command,
-    CommandContext,
-    NoArguments,
-    Request,
-    WebEidRequest,
-    check,
     own_command,
     web_eid_command,
 )
-from native_host.messaging.host import (
+from native_host.messaging.frames import (
     WEB_EID_MAX_LENGTH,
     Frame,
     FrameWriter,
     PromptPrelaunch,
     parse,
+)
+from native_host.messaging.messages import (
+    ChunkArguments,
+    CommandContext,
+    NoArguments,
+    Request,
+    WebEidRequest,
+    check,
 )
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import check_origin

@@ -3,7 +3,7 @@
 
 import gc
 
-from native_host.hardening import harden
+from native_host.platform.hardening import harden
 
 
 def main() -> None:

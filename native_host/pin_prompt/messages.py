@@ -62,8 +62,8 @@ from typing import (
     get_origin,
 )
 
-from native_host.hardening import wipe
 from native_host.pin_prompt import model
+from native_host.platform.hardening import wipe
 
 #: Longest line to the window, in bytes with its newline: room for the hundred files of
 #: a container, with two names of 255 characters each, all of them escaped.

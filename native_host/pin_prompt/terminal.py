@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from kortilla.common.escaping import printable
 from native_host.errors import UserCancelledError
-from native_host.hardening import wipe
 from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 from native_host.platform import system
+from native_host.platform.hardening import wipe
 
 #: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096

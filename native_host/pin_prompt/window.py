@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
 from kortilla.common.imports import missing_words
 from native_host.errors import UserCancelledError
-from native_host.hardening import wipe
 from native_host.pin_prompt import messages, model
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
+from native_host.platform.hardening import wipe
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

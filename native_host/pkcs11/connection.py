@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 
 from native_host.errors import KortillaError
-from native_host.hardening import wipe
 from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CALLS, Call, CryptokiError, return_value_of
 from native_host.pkcs11.constants import CKR
@@ -33,6 +32,7 @@ from native_host.pkcs11.wire import (
     read_preamble,
     wipe_arguments,
 )
+from native_host.platform.hardening import wipe
 from native_host.tasks import TaskSet
 
 if sys.platform == "win32":  # mypy reads on only for others

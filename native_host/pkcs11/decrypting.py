@@ -7,11 +7,10 @@ talks to can't make it decrypt then. A secret is an object of the session that m
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from kortilla.encryption.algorithms import RsaPadding
-from native_host.card.certificate import CardCertificate
 from native_host.card.decryption import CardDecryption
 from native_host.card.fineid import CardKey, FineidCard
 from native_host.card.signature import KeyType, key_type_of
@@ -28,7 +27,7 @@ from native_host.pkcs11.constants import (
     MGF_HASHES,
 )
 from native_host.pkcs11.cryptoki import Cryptoki
-from native_host.pkcs11.mechanisms import MechanismInfo
+from native_host.pkcs11.mechanisms import Decryption, MechanismInfo
 from native_host.pkcs11.objects import TokenObject
 from native_host.pkcs11.pin_cache import KeyUse
 from native_host.pkcs11.sessions import Session
@@ -69,15 +68,6 @@ _SECRET: dict[int, AttributeValue] = {
     CKA.EXTRACTABLE: True,
     CKA.DESTROYABLE: b"\1",
 }
-
-
-@dataclass
-class Decryption:
-    """A decryption that has begun. ``plain`` is what the client had no room for."""
-
-    certificate: CardCertificate
-    padding: RsaPadding
-    plain: bytes | None = field(default=None, repr=False)
 
 
 class DecryptingCryptoki(Cryptoki):

@@ -25,6 +25,8 @@ from native_host.pkcs11.wire import Mechanism, PssParameters
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    from kortilla.encryption.algorithms import RsaPadding
+
 
 @dataclass(frozen=True)
 class _Kind:
@@ -84,6 +86,15 @@ def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
         for mechanism, kind in _KINDS.items()
         if kind.key_type is key_type
     }
+
+
+@dataclass
+class Decryption:
+    """A decryption that has begun. ``plain`` is what the client had no room for."""
+
+    certificate: CardCertificate
+    padding: "RsaPadding"
+    plain: bytes | None = field(default=None, repr=False)
 
 
 @dataclass

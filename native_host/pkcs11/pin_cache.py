@@ -25,12 +25,17 @@ from native_host.card.errors import (
     WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinRole
-from native_host.card.source import CardConnection, CardSource, Reader
+from native_host.card.source import (
+    CardConnection,
+    CardSource,
+    Reader,
+    closing_on_error,
+    same_card,
+)
 from native_host.errors import KortillaError, RequestCancelledError
 from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_access.access_numbers import AccessNumbers
-from native_host.operations.card_access.held_card import closing_on_error, same_card
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_pins import usable_pin
 from native_host.operations.refusals import Refusals

@@ -198,6 +198,5 @@ class SessionTable:
 
 
 if TYPE_CHECKING:  # heavy, and needed only when there is a card
-    from native_host.pkcs11.decrypting import Decryption
-    from native_host.pkcs11.mechanisms import SignOperation
+    from native_host.pkcs11.mechanisms import Decryption, SignOperation
     from native_host.pkcs11.objects import TokenObject

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from native_host.hardening import wipe
 from native_host.pkcs11.constants import CKA, CKM
+from native_host.platform.hardening import wipe
 
 #: The newest version of the protocol that is supported.
 VERSION = 2

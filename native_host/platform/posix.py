@@ -15,7 +15,7 @@ from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.files import open_regular
 from kortilla.common.locks import lock_file
-from native_host.hardening import wipe
+from native_host.platform.hardening import wipe
 
 if sys.platform == "win32":  # mypy reads on only for others
     raise ImportError("This module is not for Windows.")

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
-from native_host.hardening import wipe
 from native_host.platform import windows_security, windows_signals
+from native_host.platform.hardening import wipe
 from native_host.platform.windows_access import others_may, sid_of
 
 if sys.platform != "win32":  # mypy reads on only for Windows

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.messaging.host import (
+from native_host.messaging.frames import (
     _MOST_WAITING,
     MAX_LENGTH,
     Frame,

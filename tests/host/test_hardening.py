@@ -60,7 +60,7 @@ ENTRY_POINTS = (
 WATCHED = """
 import os, runpy, sys  # -m has the second
 import ctypes, resource, collections.abc  # what they bring depends on the Python
-from native_host import hardening
+from native_host.platform import hardening
 at_start, close_memory = {*sys.modules}, hardening.harden
 def harden():
     close_memory()

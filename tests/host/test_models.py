@@ -10,7 +10,7 @@ import pytest
 
 from native_host.card.signature import KeyType, Padding
 from native_host.errors import InvalidArgumentError
-from native_host.messaging.commands import (
+from native_host.messaging.messages import (
     CertificateArguments,
     ChunkArguments,
     SignArguments,

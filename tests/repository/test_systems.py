@@ -85,7 +85,7 @@ def test_our_own_python_is_started_by_one_function(root: Path) -> None:
         "kortilla/common/__init__.py",
         "kortilla/signing/processes.py",  # as the service wants it, of multiprocessing
         "native_host/cli/session.py",  # a new version in the same process
-        "native_host/hardening.py",
+        "native_host/platform/hardening.py",
         "native_host/install/contents.py",
     }
 

@@ -25,11 +25,11 @@ from kortilla.common.limits import limit_resources
 from native_host import remembered_can
 from native_host.asking_program import program_in_place_of_browser
 from native_host.desktop.single_window import Handover, SingleWindow
-from native_host.hardening import harden
 from native_host.paths import runtime_folder
 from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
 from native_host.platform import protection, windows_pipes, windows_security
+from native_host.platform.hardening import harden
 from native_host.processes import parent_program
 
 #: PROCESS_…: rights that give memory, handles or code in a process, and harmless ones.

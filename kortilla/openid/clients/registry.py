@@ -2,18 +2,15 @@
 """The registered clients, which can change while the provider runs."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from kortilla.errors import ConfigurationError
 from kortilla.openid.clients.client import Client, ClientKeys
 from kortilla.openid.clients.keys import FetchedKeys, Fetchers, load_client_keys
 from kortilla.openid.settings import ClientSettings, Settings
-
-if TYPE_CHECKING:
-    from kortilla.openid.provider import Provider
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +95,14 @@ class Registry(Mapping[str, Client]):
 class Reloader:
     """Reads the clients of a running provider anew from the configuration's file."""
 
-    def __init__(self, provider: "Provider", file: Path, settings: Settings) -> None:
-        self._provider = provider
+    def __init__(
+        self,
+        update: Callable[[Settings], Sequence[object]],
+        file: Path,
+        settings: Settings,
+    ) -> None:
+        """Read ``file``, whose ``settings`` are in use. ``update`` takes new ones."""
+        self._update = update
         self._file = file
         self._settings = settings
         self._seen = self._stamps()
@@ -109,7 +112,7 @@ class Reloader:
         before = self._stamps()
         try:
             self._settings = settings = Settings.load(self._file)
-            changes = self._provider.update_clients(settings)
+            changes = self._update(settings)
         except ConfigurationError as error:
             logger.error("The clients stay as they were: %s", error)
         except Exception as error:  # nothing in a file may end the service

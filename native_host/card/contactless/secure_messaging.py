@@ -16,7 +16,7 @@ from native_host.card.errors import CONNECTION_ERRORS, CardError, ChannelError
 from native_host.card.files import Tlv, TlvError
 from native_host.card.source import CardConnection
 from native_host.errors import InvalidArgumentError
-from native_host.hardening import wipe
+from native_host.platform.hardening import wipe
 
 logger = logging.getLogger(__name__)
 

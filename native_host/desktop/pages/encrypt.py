@@ -46,7 +46,7 @@ class Page(FilesPage):
         self._do = self.button("encrypt.do", self._encrypt, "manage", height=44)
         self._foot = PageFoot(self.texts("encrypt.next"), [self._do])
         self.recipients = Recipients(self, self._build)
-        self._opening = Opening(self, self._build)
+        self._opening = Opening(self, self._build, self.recipients)
         #: Ends the encryption that runs.
         self._stop: threading.Event | None = None
         self._percent = 0
@@ -267,11 +267,6 @@ class Page(FilesPage):
         """End the page, and what it encrypts. An opening goes on in its own window."""
         super().leave()
         self.quit()
-
-    def opened_row(self, path: Path, *, may_open: bool) -> Row:
-        """Return the row of a new file; with ``may_open`` it has that button."""
-        buttons = [self._open_button(path)] if may_open else []
-        return self._result_row(path, [*buttons, self._show_button(path)])
 
 
 def _is_sealed(path: Path) -> bool:

@@ -125,6 +125,11 @@ class FilesPage(PageBase):
         button.setAccessibleName(self.texts(f"{key}.this", name=name))
         return button
 
+    def opened_row(self, path: Path, *, may_open: bool) -> Row:
+        """Return the row of a new file; with ``may_open`` it has that button."""
+        buttons = [self._open_button(path)] if may_open else []
+        return self._result_row(path, [*buttons, self._show_button(path)])
+
     def _result_row(self, path: Path, buttons: list[Button]) -> Row:
         """Return the row of a file that was made, and the folder that it is in."""
         folder = WrappingLabel(shown_path(path.parent), 14 / 15)

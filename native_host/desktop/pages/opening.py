@@ -11,23 +11,20 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name, printable
+from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot
-from native_host.desktop.pages.recipients import sentence
+from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.labels import WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Row, RowsPanel, Sign
 from native_host.gui.text_field import TextField, framed
-
-if TYPE_CHECKING:
-    from native_host.desktop.pages.encrypt import Page
 
 #: Errors of the whole that the page has a sentence for.
 CODES = {"PROMPT_FAILED", "USER_CANCELLED"}
@@ -42,8 +39,10 @@ class Opening:
     ``changed`` is called to show it anew.
     """
 
-    def __init__(self, page: Page, changed: Callable[[], object]) -> None:
-        self._page, self._changed = page, changed
+    def __init__(
+        self, page: FilesPage, changed: Callable[[], object], recipients: Recipients
+    ) -> None:
+        self._page, self._changed, self._recipients = page, changed, recipients
         self._prompts = Prompts(page.services)
         self.files: list[Path] = []
         #: Whom a file is for, and whether a password opens it, as far as is known.
@@ -99,7 +98,7 @@ class Opening:
 
     def _look(self, path: Path) -> None:
         """Find out whom a file is for. What is wrong with it is said on opening it."""
-        own, own_cards = self._page.texts("decrypt.own"), self._page.recipients.own
+        own, own_cards = self._page.texts("decrypt.own"), self._recipients.own
 
         async def work() -> tuple[str, bool]:
             from native_host.files.decrypt import recipients_of

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from native_host import remembered_can
 from native_host.card.source import Reader
-from native_host.hardening import wipe
 from native_host.pin_prompt.model import CanQuestion, Problem
 from native_host.pin_prompt.prompt import Prompt
+from native_host.platform.hardening import wipe
 from native_host.tasks import race
 
 

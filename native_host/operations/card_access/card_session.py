@@ -27,13 +27,16 @@ from native_host.card.errors import (
     UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
-from native_host.card.source import CardConnection, Reader
+from native_host.card.source import (
+    CardConnection,
+    Reader,
+    closing_on_error,
+    same_card,
+)
 from native_host.errors import UserCancelledError
 from native_host.operations.card_access.held_card import (
     CardsChangedError,
     HeldCard,
-    closing_on_error,
-    same_card,
 )
 from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.operations.request import Context

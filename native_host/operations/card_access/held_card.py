@@ -2,19 +2,17 @@
 """A card in use: held for its commands, and released while a person thinks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import ParamSpec, Protocol, Self, TypeVar
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardError, CardRemovedError
+from native_host.card.errors import CardError
 from native_host.card.fineid import FineidCard
-from native_host.card.source import CardConnection, CardSource, Reader
-from native_host.hardening import wipe
+from native_host.card.source import CardConnection, CardSource, Reader, removal
+from native_host.operations.card_access.secure_channel import SecureChannels
+from native_host.platform.hardening import wipe
 from native_host.tasks import race
-
-if TYPE_CHECKING:
-    from native_host.operations.card_access.card_session import UsableCards
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +28,24 @@ class CardsChangedError(OtherCardError):
     """A card was put in that may be meant: the cards are to be looked at anew."""
 
 
+class Cards(Protocol):
+    """The cards that an operation goes through (``UsableCards``)."""
+
+    channels: SecureChannels
+    reading: bool
+
+    def noticing_silence(self) -> AbstractContextManager[None]:
+        """Show that a card keeps silent for long."""
+
+    def forget(self, reader: Reader) -> None:
+        """Look anew at the card in a reader."""
+
+    async def confirm(
+        self, held_card: "HeldCard", certificate: CardCertificate
+    ) -> None:
+        """Have the person confirm that another card than before is meant."""
+
+
 class HeldCard:
     """A card and its reader. It is held exclusively, except while a person thinks.
 
@@ -43,7 +59,7 @@ class HeldCard:
         reader: Reader,
         connection: CardConnection,
         card: FineidCard,
-        cards: "UsableCards",
+        cards: Cards,
     ) -> None:
         self._source = source
         self._connection: CardConnection | None = connection
@@ -154,31 +170,3 @@ class HeldCard:
             for reader in readers
         ):
             readers = await self._source.wait_for_change(readers)
-
-
-@asynccontextmanager
-async def closing_on_error(
-    source: CardSource, connection: CardConnection
-) -> AsyncIterator[None]:
-    """Close a connection if the block fails or is cancelled."""
-    try:
-        yield
-    except BaseException:
-        await asyncio.shield(source.run(connection.close))
-        raise
-
-
-async def removal(source: CardSource, reader: Reader) -> NoReturn:
-    """Wait until a card has left its reader. Raises ``CardRemovedError`` then."""
-    readers = await source.readers()
-    while same_card(reader, readers):
-        readers = await source.wait_for_change(readers)
-    raise CardRemovedError("The card was taken out of the reader.")
-
-
-def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
-    """Whether a card has stayed in its reader since."""
-    return any(
-        (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
-        for r in readers
-    )

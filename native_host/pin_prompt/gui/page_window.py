@@ -29,8 +29,9 @@ from native_host.gui.frame import Foot
 from native_host.gui.panels import PlainScrollBar
 from native_host.gui.sizes import dp, is_low, keep_in_view
 from native_host.pin_prompt.gui.header import Header, Requester, caller_notice
-from native_host.pin_prompt.gui.input_guard import InputGuard, WindowWatch
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.page import Page
+from native_host.pin_prompt.gui.window_watch import WindowWatch
 
 #: Milliseconds until a page that is mostly there for a moment gets the focus. A screen
 #: reader would say the button of each.
@@ -103,7 +104,7 @@ class PageWindow(TopDialog):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
         self._scroll = PageScrollArea()
-        self._watch = WindowWatch(self)
+        self._watch = WindowWatch(self, self.guard, lambda: self.page)
         self._scroll.verticalScrollBar().valueChanged.connect(self._watch.check_soon)
         self._announcer = Announcer(self)
         self._rest = Rest(self)

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from native_host.gui.accessibility import FocusRing
 from native_host.gui.frame import Foot
 from native_host.gui.sizes import dp
-from native_host.hardening import wipe
 from native_host.pin_prompt import messages, model, texts
 from native_host.pin_prompt.documents import DocumentKind, kind_of_bytes, read_document
 from native_host.pin_prompt.gui.can_page import CanPage
@@ -36,6 +35,7 @@ from native_host.pin_prompt.gui.pages import (
 )
 from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
 from native_host.pin_prompt.texts import Texts
+from native_host.platform.hardening import wipe
 
 if TYPE_CHECKING:
     from native_host.pin_prompt.gui.document_viewer import PrivateCopies

@@ -240,7 +240,7 @@ async def test_a_client_that_is_removed_while_the_card_signs_gets_no_code(
 
 def reloader(op: LocalOP, file: Path) -> Reloader:
     file.write_text(toml(configuration()))
-    return Reloader(op.provider, file, Settings.load(file))
+    return Reloader(op.provider.update_clients, file, Settings.load(file))
 
 
 def test_a_faulty_file_leaves_the_clients_as_they_were(
