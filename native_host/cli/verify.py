@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
 from native_host.cli.options import PATH, lang_option, spoken_language
 from native_host.signing_extra import check_library
@@ -71,6 +70,7 @@ def verify(
     from kortilla.signing.verification import Verdict
     from native_host.config import load_config
     from native_host.files import check, words
+    from native_host.files import report as reports
     from native_host.files.sources import shown_path
     from native_host.paths import trust_folder
 
@@ -78,8 +78,6 @@ def verify(
     texts = words.load(language)
     trust = trust or trust_folder()
     if report is not None:
-        from native_host.files import report as reports
-
         reports.check_place(report, files, replace=force)
     try:
         checked = asyncio.run(
@@ -92,22 +90,21 @@ def verify(
     if report is not None:
         content = reports.render(checked, language, pdf=reports.is_pdf(report))
         reports.save(content, report, checked, replace=force)
-    lines, fields = [], []
-    for each in checked:
+    made = reports.make_report(checked)
+    lines, fields = [], made.to_json()
+    for each, found in zip(checked, fields["files"], strict=True):
         first, *more = words.describe(each, texts)
         lines.append(f"{shown_path(each.path)}: {first}")
         lines += [f"  {line}" for line in more]
-        fields.append(_fields(each))
         if save_signed is not None:
             saved = _save(each, save_signed, language)
-            fields[-1]["saved"] = [str(path) for path in saved]
+            found["saved"] = [str(path) for path in saved]
             where = texts["saved.where"]
             lines += [f"  {where.format(path=shown_path(path))}" for path in saved]
         elif words.has_additions(each):
             lines.append(f"  {texts['saved.how']}")
-    verdict = check.worst_verdict(checked)
-    print_result({"verdict": verdict, "files": fields}, lines)
-    return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 3)
+    print_result(fields, lines)
+    return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(made.verdict, 3)
 
 
 def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
@@ -124,14 +121,3 @@ def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
         raise KortillaError(
             f"{shown_path(checked.path)} can't be read: {error.strerror}."
         ) from error
-
-
-def _fields(checked: CheckedFile) -> JsonObject:
-    fields: JsonObject = {"file": str(checked.path), "verdict": checked.verdict}
-    if checked.report is None:
-        return {**fields, "error": checked.error}
-    report = checked.report.to_json()
-    for signature in report["signatures"]:
-        if signature["certificate"] is not None:
-            del signature["certificate"]["der"]  # it is in the file, and long
-    return fields | report

@@ -18,7 +18,7 @@ from kortilla.signing.verification import (
     Verdict,
     verify_path,
 )
-from kortilla.signing.verification.report import worst
+from kortilla.signing.verification.codes import worst
 from kortilla.validation import ca_files
 from native_host.asking import asking
 from native_host.config import Config, load_config

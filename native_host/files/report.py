@@ -5,26 +5,14 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from asn1crypto import x509
-from pydantic import BaseModel
 
-from kortilla.common.escaping import escape_name, printable
-from kortilla.signing.verification import (
-    DocumentReport,
-    Problem,
-    SignatureReport,
-    TimestampReport,
-    TrustedCAs,
-    Verdict,
-)
-from kortilla.signing.verification.indications import (
-    deciding,
-    indication,
-    sub_indication,
-)
+from kortilla.signing.verification import DocumentReport, TrustedCAs
+from kortilla.signing.verification.indications import indication
 from kortilla.validation.trust import Trust
 from native_host import VERSION
 from native_host.errors import InvalidArgumentError, ToolMissingError
@@ -32,18 +20,14 @@ from native_host.files.check import CheckedFile, worst_verdict
 from native_host.files.report_fields import (
     Authority,
     Program,
-    Reason,
     Report,
     ReportedFile,
-    Signature,
     SignedFile,
-    Timestamp,
 )
 from native_host.files.sources import FileNotWritableError, shown_path
 from native_host.files.targets import Target, safe_path
 
 _Use = Literal["authority", "test", "timestamps"]
-_M = TypeVar("_M", bound=BaseModel)
 
 
 def make_report(checked: Sequence[CheckedFile]) -> Report:
@@ -82,88 +66,20 @@ def _certificates(trust: Trust | None) -> Iterator[bytes]:
 
 def _authority(der: bytes, use: _Use) -> Authority:
     name = x509.Certificate.load(der).subject.native.get("common_name")
-    shown = printable(name) if isinstance(name, str) else ""
+    shown = name if isinstance(name, str) else ""
     return Authority(name=shown, sha256=hashlib.sha256(der).hexdigest(), use=use)
 
 
 def _file(checked: CheckedFile) -> ReportedFile:
-    report = checked.report or DocumentReport("unknown")
-    own = report.sha256 if checked.of is None else report.signature_sha256
-    decided = deciding(checked.verdict, report.problems) or next(
-        (
-            found
-            for each in report.signatures
-            if (found := deciding(checked.verdict, each.problems, each))
-        ),
-        "",
-    )
-    of = checked.of
-    return ReportedFile(
-        name=escape_name(checked.path.name),
-        sha256=own or None,
-        signed_file=None
-        if of is None
-        else SignedFile(name=escape_name(of.name), sha256=report.sha256 or None),
-        format=report.kind,
-        error=None if checked.report is not None else printable(checked.error),
-        **_judged(checked.verdict, decided),
-        reasons=_reasons(report.problems),
-        files=[escape_name(each) for each in report.files],
-        signatures=[_signature(each) for each in report.signatures],
-        timestamps=[_timestamp(each) for each in report.timestamps],
-    )
-
-
-def _judged(verdict: Verdict, decided: str) -> dict[str, Any]:
-    """Return the fields of a verdict. What nothing names is a constraint of ours."""
-    otherwise = {
-        Verdict.CANT_SAY: "SIG_CONSTRAINTS_FAILURE",
-        Verdict.NOT_VALID: "FORMAT_FAILURE",
-    }
-    return {
-        "verdict": verdict,
-        "indication": indication(verdict),
-        "sub_indication": decided or otherwise.get(verdict),
-    }
-
-
-def _reasons(
-    problems: Sequence[Problem], signature: SignatureReport | None = None
-) -> list[Reason]:
-    return [
-        _with_fields_of(
-            each, Reason, sub_indication=sub_indication(each, signature) or None
-        )
-        for each in problems
-    ]
-
-
-def _signature(signature: SignatureReport) -> Signature:
-    stamp = signature.timestamp
-    decided = deciding(signature.verdict, signature.problems, signature)
-    return _with_fields_of(
-        signature,
-        Signature,
-        **_judged(signature.verdict, decided),
-        reasons=_reasons(signature.problems, signature),
-        timestamp=None if stamp is None else _timestamp(stamp),
-        files=[escape_name(each) for each in signature.files],
-    )
-
-
-def _with_fields_of(found: object, model: type[_M], **others: object) -> _M:
-    """Return a model with ``others``, and the fields that ``found`` has by their names.
-
-    Parts of ``found`` become models in the same way.
-    """
-    fields = {
-        name: getattr(found, name) for name in model.model_fields if name not in others
-    }
-    return model.model_validate(fields | others, from_attributes=True)
-
-
-def _timestamp(stamp: TimestampReport) -> Timestamp:
-    return _with_fields_of(stamp, Timestamp, reasons=_reasons(stamp.problems))
+    report, of = checked.report or DocumentReport("unknown"), checked.of
+    found = {each.name: getattr(report, each.name) for each in fields(report)}
+    signed = None
+    if of is not None:
+        signed = SignedFile(name=of.name, sha256=report.sha256)
+        found["sha256"] = report.signature_sha256
+    error = None if checked.report is not None else checked.error
+    name = checked.path.name
+    return ReportedFile(**found, name=name, signed_file=signed, error=error)
 
 
 def check_place(path: Path, checked: Sequence[Path], *, replace: bool) -> None:

@@ -27,11 +27,11 @@ from PySide6.QtGui import (
     QTextOption,
 )
 
-from kortilla.common.escaping import group_digest, printable
+from kortilla.common.escaping import escape_name, group_digest, printable
 from kortilla.signing.verification import DocumentReport, SignatureReport
 from native_host.files import words
 from native_host.files.check import CheckedFile
-from native_host.files.report_fields import Report, ReportedFile, Signature
+from native_host.files.report_fields import Report, ReportedFile
 
 _BODY, _BIG, _HEADING, _TITLE = 10.0, 11.0, 13.0, 18.0  # points
 _RESOLUTION = 1200  # dots per inch, of Qt
@@ -170,14 +170,14 @@ class _Paper:
 def _draw_file(
     paper: _Paper, file: ReportedFile, checked: CheckedFile, texts: Mapping[str, str]
 ) -> None:
-    paper.fact("file", file.name, _HEADING)
+    paper.fact("file", escape_name(file.name), _HEADING)
     verdict = words.verdict_words(checked, texts)
     for each in verdict:
         paper.say(each, bold=True)
     paper.fact("indication", _indication(file))
     paper.fact("sha256", group_digest(file.sha256 or ""))
     if file.signed_file is not None:
-        paper.fact("signed_file", file.signed_file.name)
+        paper.fact("signed_file", escape_name(file.signed_file.name))
         paper.fact("sha256", group_digest(file.signed_file.sha256 or ""))
     report = checked.report
     if report is None:
@@ -186,32 +186,31 @@ def _draw_file(
     for each in words.describe_problems(report.problems, texts):
         if each not in verdict:
             paper.say(each)
-    for signature, found in zip(file.signatures, report.signatures, strict=True):
-        _draw_signature(paper, signature, found, report, texts)
+    for signature in report.signatures:
+        _draw_signature(paper, signature, report, texts)
 
 
 def _draw_signature(
     paper: _Paper,
-    signature: Signature,
-    found: SignatureReport,
+    signature: SignatureReport,
     report: DocumentReport,
     texts: Mapping[str, str],
 ) -> None:
-    state = texts[words.state_key(found, report)]
+    state = texts[words.state_key(signature, report)]
     name = texts["report.signature"]
     paper.say(state.format(number=signature.number, name=name), _BIG, bold=True)
     if signature.signer is not None:
         known = "signer" if signature.issuer != "unknown" else "claimed_signer"
         paper.fact(known, words.signer_name(signature.signer))
-    _, *said = words.describe_signature(found, report, texts)
+    _, *said = words.describe_signature(signature, report, texts)
     for each in said:
         paper.say(each.strip())
     paper.fact("indication", _indication(signature))
-    for label, value in words.facts(found, report, texts):
+    for label, value in words.facts(signature, report, texts):
         paper.add(label, value)
 
 
-def _indication(judged: ReportedFile | Signature) -> str:
+def _indication(judged: ReportedFile | SignatureReport) -> str:
     return ", ".join(filter(None, (judged.indication, judged.sub_indication)))
 
 

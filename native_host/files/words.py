@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kortilla.common.escaping import escape_name, group_digest, printable
 from kortilla.common.texts import catalogue
@@ -18,9 +17,6 @@ from kortilla.signing.verification import (
     Verdict,
 )
 from native_host.files.check import CheckedFile
-
-if TYPE_CHECKING:
-    from native_host.files.report_fields import Signer as SignerFields
 
 _FOLDER = Path(__file__).parent / "texts"
 #: The most characters of a common name (RFC 5280, appendix A.1).
@@ -99,7 +95,7 @@ def _name(signature: SignatureReport, texts: Mapping[str, str]) -> str:
     return printable(signer_name(signer) if signer else "") or texts["signer.unknown"]
 
 
-def signer_name(signer: Signer | SignerFields) -> str:
+def signer_name(signer: Signer) -> str:
     """Return given names and surname, or the common name of an organisation."""
     if signer.given_names and signer.surname:
         return f"{signer.given_names} {signer.surname}"

@@ -22,6 +22,7 @@ from kortilla.signing.trust_lists.authorities import (
     time_stampers,
 )
 from kortilla.signing.trust_lists.store import TrustLists
+from kortilla.signing.verification.codes import NOT_YET_VALID
 from kortilla.signing.verification.findings import Findings, printable
 from kortilla.signing.verification.proofs.evidence import read_trusted
 from kortilla.signing.verification.report import ListedAuthority, Problem, Signer
@@ -66,7 +67,8 @@ async def judge_listed(
         return None, [Problem("UNKNOWN_ISSUER")]
     problems = _problems(found, proven=proven)
     if not begin <= signed <= end:
-        problems.append(Problem("CERTIFICATE_OUTSIDE_VALIDITY"))
+        detail = NOT_YET_VALID if signed < begin else ""
+        problems.append(Problem("CERTIFICATE_OUTSIDE_VALIDITY", detail))
     return found, problems + _faults(certificate)
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
+    from kortilla.signing.verification.codes import CODES, Verdict
     from kortilla.signing.verification.document import verify_document, verify_path
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
-        CODES,
         CertificateFacts,
         DocumentReport,
         ListedAuthority,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         SignatureReport,
         Signer,
         TimestampReport,
-        Verdict,
     )
     from kortilla.signing.verification.shown import signed_files, signed_revision
     from kortilla.signing.verification.trusted import (
@@ -35,10 +34,11 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
+            f"{__name__}.codes": "CODES Verdict",
             f"{__name__}.document": "verify_document verify_path",
             f"{__name__}.findings": "Change",
-            f"{__name__}.report": "CODES CertificateFacts DocumentReport "
-            "ListedAuthority Problem SignatureReport Signer TimestampReport Verdict",
+            f"{__name__}.report": "CertificateFacts DocumentReport "
+            "ListedAuthority Problem SignatureReport Signer TimestampReport",
             f"{__name__}.shown": "signed_files signed_revision",
             f"{__name__}.trusted": "TimestampAuthority TrustedCAs",
         },

@@ -6,10 +6,9 @@ of the sub-indications that the standard allows beside that indication (tables 5
 It has fewer than we have codes: the code says exactly what was found.
 """
 
-from collections.abc import Iterable
 from enum import StrEnum
 
-from kortilla.signing.verification.report import Problem, SignatureReport, Verdict
+from kortilla.signing.verification.codes import CODES, NOT_YET_VALID, Verdict
 
 
 class Indication(StrEnum):
@@ -109,35 +108,10 @@ def indication(verdict: Verdict) -> Indication:
     return _INDICATIONS[verdict]
 
 
-def sub_indication(problem: Problem, signature: SignatureReport | None = None) -> str:
-    """Return the sub-indication of a problem, or an empty text for a note.
-
-    ``signature`` is the one that has the problem. The certificate of one that was made
-    before its certificate was valid has not expired.
-    """
-    if problem.verdict is Verdict.VALID:
-        return ""
-    if problem.code == "CERTIFICATE_OUTSIDE_VALIDITY" and signature is not None:
-        certificate, time = signature.certificate, signature.time
-        if certificate and time and time < certificate.not_before:
-            return "NOT_YET_VALID"
-    return _OF_CODES[problem.code]
-
-
-def deciding(
-    verdict: Verdict,
-    problems: Iterable[Problem],
-    signature: SignatureReport | None = None,
-) -> str:
-    """Return the sub-indication of the first problem that has this verdict.
-
-    It is empty for a valid signature, and where no problem of its own decided.
-    """
-    return next(
-        (
-            sub_indication(each, signature)
-            for each in problems
-            if verdict is not Verdict.VALID and each.verdict is verdict
-        ),
-        "",
-    )
+def sub_indication(code: str, detail: str = "") -> str | None:
+    """Return the sub-indication of a code of ``CODES``, or None for a note."""
+    if CODES[code][0] is Verdict.VALID:
+        return None
+    if (code, detail) == ("CERTIFICATE_OUTSIDE_VALIDITY", NOT_YET_VALID):
+        return "NOT_YET_VALID"
+    return _OF_CODES[code]

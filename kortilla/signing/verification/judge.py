@@ -36,6 +36,12 @@ from kortilla.signing.trust_lists.judgement import (
     listed_authority,
     listed_time_stampers,
 )
+from kortilla.signing.verification.codes import (
+    CODES,
+    NOT_YET_VALID,
+    Verdict,
+    worst,
+)
 from kortilla.signing.verification.findings import (
     Finding,
     Findings,
@@ -52,14 +58,11 @@ from kortilla.signing.verification.proofs.evidence import (
 )
 from kortilla.signing.verification.proofs.times import Timestamps
 from kortilla.signing.verification.report import (
-    CODES,
     CertificateFacts,
     Problem,
     SignatureReport,
     Signer,
     TimestampReport,
-    Verdict,
-    worst,
 )
 from kortilla.signing.verification.trusted import TimestampAuthority, TrustedCAs
 from kortilla.threads import in_thread
@@ -268,7 +271,8 @@ class Judge:
                 problem = Problem("ISSUER_FORGED", str(error.__cause__))
             except RelyingPartyError as error:
                 code = _CODES.get(type(error), "CERTIFICATE_UNREADABLE")
-                problem = Problem(code, str(error))
+                too_early = isinstance(error, CertificateNotYetValidError)
+                problem = Problem(code, NOT_YET_VALID if too_early else str(error))
             else:
                 return issuer, trust, [Problem("TEST_CARD")] * (issuer == "test")
             return "unknown", None, [problem]

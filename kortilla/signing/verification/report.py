@@ -1,159 +1,102 @@
 # SPDX-License-Identifier: MIT
-"""The report on a signed file: verdicts, codes of problems, and what was found."""
+"""The report on a signed file: what was found, and what it means.
 
-import base64
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+``to_json`` and Kortilla's reports write it alike. The terms are those of ETSI TS
+119 102-2 and EN 319 102-1 where these have one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    computed_field,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.dataclasses import dataclass
 
 from kortilla.common import JsonObject
+from kortilla.common.escaping import escape_name, printable
 from kortilla.signing.trust_lists.qualified import Qualification
+from kortilla.signing.verification.codes import CODES, Verdict, worst
 from kortilla.signing.verification.findings import Change, Covers, Kind
+from kortilla.signing.verification.indications import (
+    Indication,
+    indication,
+    sub_indication,
+)
 
-
-class Verdict(StrEnum):
-    """What is said of a signature or a file.
-
-    ``VALID`` is said only if everything needed for it was checked.
-    """
-
-    VALID = "valid"
-    NOT_VALID = "not-valid"
-    CANT_SAY = "cant-say"
-
+#: Names in JSON are in camelCase.
+CONFIG = ConfigDict(
+    alias_generator=AliasGenerator(serialization_alias=to_camel),
+    arbitrary_types_allowed=True,
+)
+#: A text that may be a file's, without characters that garble a line.
+Text = Annotated[str, AfterValidator(printable)]
+#: The name of a file in a container, as it is; in JSON it can't hide or reorder text.
+FileName = Annotated[str, PlainSerializer(escape_name)]
+#: A digest. An empty one is null in JSON.
+Digest = Annotated[
+    str,
+    PlainSerializer(lambda digest: digest or None, return_type=str | None),
+    Field(description="SHA-256, in hexadecimal digits; null for what was not read."),
+]
 
 #: The level of the ETSI baseline profiles whose data verify.
 Level = Literal["B-B", "B-T", "B-LT", "B-LTA", "none"]
-
-
-def worst(verdicts: "list[Verdict]") -> Verdict:
-    """Return the verdict on a whole whose parts have these verdicts."""
-    for verdict in (Verdict.NOT_VALID, Verdict.CANT_SAY):
-        if verdict in verdicts:
-            return verdict
-    return Verdict.VALID
-
-
-_NOT_VALID = {
-    "NOT_SIGNED": "The file has no signature of a person.",
-    "SIGNATURE_BROKEN": "The signature is not the certificate's key's.",
-    "DIGEST_MISMATCH": "The file is not the one that was signed.",
-    "PART_NOT_SIGNED": "The signature covers only a part of the file.",
-    "CHANGED_AFTER_SIGNING": "The file was changed after it was signed.",
-    "FILE_MISSING": "A signed file is missing from the container.",
-    "FILE_NOT_SIGNED": "The container has a file that the signature does not cover.",
-    "CERTIFICATE_SWAPPED": "The certificate is not the one that was signed with.",
-    "ISSUER_FORGED": "The certificate names an issuer that did not issue it.",
-    "CERTIFICATE_REVOKED": "The signer's certificate has been revoked.",
-    "CERTIFICATE_OUTSIDE_VALIDITY": (
-        "The certificate was not valid at the time of signing."
-    ),
-    "WRONG_PURPOSE": "The certificate is not one for signatures.",
-}
-_CANT_SAY = {
-    "NO_TRUST": "The authority's CA certificates are not there to compare with.",
-    "OTHER_POLICY": "The certificate is no Citizen Certificate.",
-    "TIME_IN_FUTURE": "The time of signing has not come yet.",
-    "UNKNOWN_ISSUER": "The certificate was issued by an authority that is not known.",
-    "NO_TRUST_LISTS": "The EU's trusted lists are not there to compare with.",
-    "TRUST_LIST_OUTDATED": "A trusted list that is needed is too old or missing.",
-    "AUTHORITY_NOT_GRANTED": (
-        "The authority was not on a trusted list of the EU when the file was signed."
-    ),
-    "AUTHORITY_WITHDRAWN": (
-        "The authority is on no trusted list any more, and nothing proves that the "
-        "file was signed before."
-    ),
-    "NOT_QUALIFIED": (
-        "The certificate is not a qualified one, so no trusted list vouches for it."
-    ),
-    "TEST_CARD_NOT_TRUSTED": "The certificate is a test card's, and shows nothing.",
-    "CERTIFICATE_EXPIRED": (
-        "The certificate has expired, and nothing proves that it was signed before."
-    ),
-    "CERTIFICATE_UNREADABLE": "The signer's certificate can't be read or is missing.",
-    "REVOCATION_NOT_ASKED": "It was not checked whether the certificate is revoked.",
-    "REVOCATION_UNKNOWN": "It could not be checked whether the certificate is revoked.",
-    "ENCRYPTED": "The file is encrypted and can't be read.",
-    "BROKEN": "The file is broken and can't be read.",
-    "IRREGULAR": "The file is written so that programs may read it differently.",
-    "ACTIVE_CONTENT": "The file has commands that can change what it shows.",
-    "XFA_FORM": "The file has an XFA form, which many programs do not show.",
-    "SHOWN_DIFFERENTLY": "The file may look different on paper or in other programs.",
-    "OTHER_NAME": "The file is of another kind than its name says.",
-    "ARCHIVE_INSIDE": "The file has another one in it that a program may open instead.",
-    "TOO_LARGE": "The file is too large to be checked.",
-    "TOO_SLOW": "The file takes too long to be checked.",
-    "TOO_MUCH_MEMORY": "The file takes too much memory to be checked.",
-    "NOT_A_SIGNED_FORMAT": "The file has no signature that is recognised.",
-    "NO_CONTENT": "The signature is of another file, which is needed to check it.",
-    "UNSUPPORTED": "The signature is of a kind that can't be checked here.",
-    "ALGORITHMS_DIFFER": (
-        "The signature states two ways in which it was made, and they contradict each "
-        "other."
-    ),
-    "WEAK_ALGORITHM": "The signature was made in a way that is no longer safe.",
-    "UNSAFE_NAME": "A file in the container has a name that is not safe.",
-    "UNKNOWN_FILE": "The container has a file in META-INF that is no signature's.",
-    "DUPLICATE_NAME": "Two files in the container have the same name.",
-    "DUPLICATE_ID": "Two parts of the signature have the same identifier.",
-    "FORBIDDEN_XML": "The signature has parts that could load or multiply data.",
-}
-_NOTES = {
-    "TEST_CARD": "A test card signed. It is no signature of a real person.",
-    "CLAIMED_TIME": "The time is what the signer's computer stated.",
-    "TIMESTAMP_AUTHORITY_UNKNOWN": "The issuer of the timestamp is unknown.",
-    "TIMESTAMP_BROKEN": (
-        "A timestamp is broken or of something else, so it proves no time."
-    ),
-    "TIMESTAMP_EXPIRED": "The certificate of the timestamp's authority has expired.",
-    "TIMESTAMP_REVOKED": "The certificate of the timestamp's authority was revoked.",
-    "TIMESTAMP_UNCHECKED": (
-        "Nobody has said whether the timestamp's authority was revoked."
-    ),
-    "REVOKED_SINCE": "The certificate was revoked after the time of signing.",
-    "MARK_ADDED": "A later signature added its visible mark to a page.",
-}
-
-#: The verdict that each code leads to, and a sentence about it. ``VALID`` is a note.
-CODES: dict[str, tuple[Verdict, str]] = {
-    code: (verdict, message)
-    for verdict, messages in (
-        (Verdict.NOT_VALID, _NOT_VALID),
-        (Verdict.CANT_SAY, _CANT_SAY),
-        (Verdict.VALID, _NOTES),
-    )
-    for code, message in messages.items()
-}
-
-
 #: They say only that the answer on revocation is missing.
 _OPEN = {"REVOCATION_NOT_ASKED", "REVOCATION_UNKNOWN"}
+#: What nothing names is a constraint of ours.
+_OTHERWISE = {
+    Verdict.CANT_SAY: "SIG_CONSTRAINTS_FAILURE",
+    Verdict.NOT_VALID: "FORMAT_FAILURE",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class Problem:
     """A code of ``CODES``, what it means for the verdict, and a sentence about it.
 
     A problem with the verdict ``VALID`` is a note. ``detail`` is technical.
     """
 
-    code: str
-    detail: str = ""
+    code: Annotated[str, Field(description="A stable code; more may be added.")]
+    detail: Text = Field(
+        default="", description="Technical words, perhaps with texts of the file."
+    )
 
+    @computed_field(description="The best verdict that is possible with it.")  # type: ignore[prop-decorator] # of pydantic
     @property
     def verdict(self) -> Verdict:
         """The best verdict that is possible beside it."""
         return CODES[self.code][0]
 
+    @computed_field(  # type: ignore[prop-decorator] # of pydantic
+        description="The nearest sub-indication of EN 319 102-1, or null for a note."
+    )
+    @property
+    def sub_indication(self) -> str | None:
+        """The nearest sub-indication of EN 319 102-1, None for a note."""
+        return sub_indication(self.code, self.detail)
+
+    @computed_field(description="A sentence in English.")  # type: ignore[prop-decorator] # of pydantic
     @property
     def message(self) -> str:
         """A sentence in English, without names of persons."""
         return CODES[self.code][1]
 
 
-@dataclass(frozen=True)
+Problems = Annotated[tuple[Problem, ...], Field(serialization_alias="reasons")]
+
+
+@dataclass(frozen=True, config=CONFIG)
 class Signer:
     """Whom the certificate names. A text is empty if the certificate lacks it.
 
@@ -161,48 +104,56 @@ class Signer:
     ``PNOEE-…``.
     """
 
-    name: str
-    surname: str
-    given_names: str
-    satu: str
-    identifier: str = ""
+    name: Text
+    surname: Text
+    given_names: Text
+    satu: Annotated[Text, Field(description="The electronic client identifier.")]
+    identifier: Text = Field(
+        default="", description="In place of a SATU, that of another country."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class ListedAuthority:
     """An authority of the EU's trusted lists, which issued a signer's certificate.
 
-    ``country`` has the two letters of its list (``EL`` is Greece), ``name`` is who
-    provides the ``service``. ``qualification`` is what its certificate makes of the
-    signature: an advanced one has a qualified certificate, and no qualified device.
+    ``name`` is who provides the ``service``. ``qualification`` is what its certificate
+    makes of the signature: an advanced one has a qualified certificate, and no
+    qualified device.
     """
 
-    country: str
+    country: Annotated[
+        str, Field(description="The two letters of its list; EL is Greece.")
+    ]
     name: str
     service: str
-    qualification: Qualification
+    qualification: Annotated[Qualification, Field(description="More may be added.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class CertificateFacts:
-    """The signer's certificate. ``serial_number`` and ``sha256`` are hexadecimal.
+    """The signer's certificate.
 
     ``issuer`` and ``issuer_country``, two letters, are as the certificate states them.
     They are empty if it does not, or not in a form that can be shown.
     """
 
-    serial_number: str
-    issuer: str
+    serial_number: Annotated[str, Field(description="In hexadecimal digits.")]
+    issuer: Annotated[
+        Text, Field(description="The common name that the certificate states.")
+    ]
     issuer_country: str
     not_before: datetime
     not_after: datetime
-    sha256: str
-    der: bytes = field(repr=False)
+    sha256: Digest
+    der: Annotated[
+        bytes, Field(exclude=True, repr=False)
+    ]  # it is in the file, and long
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CONFIG)
 class TimestampReport:
-    """A timestamp. ``trusted`` says whether it proves its time.
+    """A timestamp (RFC 3161). Only one that is intact and trusted proves its time.
 
     For that, one of the authorities given must have made it, whose certificate had not
     expired and was shown not to be revoked: now, or when the next timestamp was made.
@@ -210,56 +161,119 @@ class TimestampReport:
     """
 
     time: datetime | None
-    authority: str
+    authority: Text
     intact: bool
     trusted: bool
-    place: str = ""
-    problems: tuple[Problem, ...] = ()
+    place: Text = ""
+    problems: Problems = ()
 
 
-@dataclass(frozen=True)
-class SignatureReport:
-    """One signature. ``place`` is the field in a PDF, or the file in a container.
-
-    ``intact`` says whether it fits its key and the bytes that it covers; None is
-    unknown. ``issuer`` is ``authority`` for the pinned CAs, ``test`` for any other of
-    the CAs given, and ``eu`` for one that is ``listed`` in the EU's trusted lists.
-    ``time`` is the timestamp's if that proves it, or the one that the signer claims.
-    ``revocation_source`` is who answered: the network now, or the file for the proven
-    time. ``files`` are those of a container that it covers. ``changes`` were made to a
-    PDF afterwards. ``reason`` and ``location`` are what the signature states.
-    ``revision_length`` is the number of bytes that a PDF had when it was signed
-    (``signed_revision``).
-    """
-
-    number: int
-    place: str
-    intact: bool | None
-    signer: Signer | None
-    certificate: CertificateFacts | None
-    issuer: Literal["authority", "test", "eu", "unknown"]
-    time: datetime | None
-    time_source: Literal["timestamp", "claimed", "none"]
-    timestamp: TimestampReport | None
-    covers: Covers
-    files: tuple[str, ...]
-    changes: tuple[Change, ...]
-    revocation: Literal["not-asked", "good", "revoked", "no-answer"]
-    level: Level
-    reason: str
-    location: str
-    problems: tuple[Problem, ...]
-    revocation_source: Literal["none", "network", "file"] = "none"
-    listed: ListedAuthority | None = None
-    revision_length: int | None = None
-
+@dataclass(frozen=True, config=CONFIG)
+class _Judged:
+    @computed_field  # type: ignore[prop-decorator] # of pydantic
     @property
     def verdict(self) -> Verdict:
+        """The verdict on it as a whole."""
+        return self._judge()
+
+    @computed_field(description="EN 319 102-1, §5.1.3.")  # type: ignore[prop-decorator] # of pydantic
+    @property
+    def indication(self) -> Indication:
+        """The indication of EN 319 102-1, §5.1.3."""
+        return indication(self.verdict)
+
+    @computed_field(  # type: ignore[prop-decorator] # of pydantic
+        description="The sub-indication of EN 319 102-1 that decided, or null for "
+        "TOTAL-PASSED."
+    )
+    @property
+    def sub_indication(self) -> str | None:
+        """The sub-indication of EN 319 102-1 that decided."""
+        verdict = self.verdict
+        found = (e.sub_indication for e in self._found() if e.verdict is verdict)
+        return None if verdict is Verdict.VALID else next(found, _OTHERWISE[verdict])
+
+    def _judge(self) -> Verdict:
+        raise NotImplementedError
+
+    def _found(self) -> Iterable[Problem]:
+        """Return what may have decided."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, config=CONFIG)
+class SignatureReport(_Judged):
+    """One signature of a file.
+
+    ``issuer`` is ``authority`` for the pinned CAs, ``test`` for any other of the CAs
+    given, and ``eu`` for one that is ``listed`` in the EU's trusted lists. ``time`` is
+    the timestamp's if that proves it, or the one that the signer claims.
+    ``revocation_source`` is who answered: the network now, or the file for the proven
+    time. ``changes`` were made to a PDF afterwards. ``revision_length`` is the number
+    of bytes that a PDF had when it was signed (``signed_revision``).
+    """
+
+    number: Annotated[int, Field(description="From 1, in the order of signing.")]
+    place: Annotated[
+        Text, Field(description="The field in a PDF, or the file in a container.")
+    ]
+    intact: Annotated[
+        bool | None,
+        Field(
+            description="Whether it fits its key and what it covers; null is unknown."
+        ),
+    ]
+    signer: Signer | None
+    certificate: CertificateFacts | None
+    issuer: Annotated[
+        Literal["authority", "test", "eu", "unknown"],
+        Field(
+            description="Which CA issued the certificate. With unknown, the "
+            "signer's name proves nothing. More may be added."
+        ),
+    ]
+    time: datetime | None
+    time_source: Annotated[
+        Literal["timestamp", "claimed", "none"],
+        Field(
+            description="timestamp: proven. claimed: by the signer's clock. "
+            "More may be added."
+        ),
+    ]
+    timestamp: TimestampReport | None
+    covers: Covers
+    files: Annotated[
+        tuple[FileName, ...],
+        Field(description="The files of a container that it covers."),
+    ]
+    changes: tuple[Change, ...]
+    revocation: Annotated[
+        Literal["not-asked", "good", "revoked", "no-answer"],
+        Field(description="More may be added."),
+    ]
+    level: Annotated[Level, Field(description="EN 319 142-1.")]
+    reason: Annotated[Text, Field(description="What the signer states.")]
+    location: Annotated[Text, Field(description="What the signer states.")]
+    problems: Problems
+    revocation_source: Literal["none", "network", "file"] = Field(
+        default="none",
+        description="Who answered: network, now; file, for the proven time; or none. "
+        "More may be added.",
+    )
+    listed: ListedAuthority | None = Field(
+        default=None, description="For the issuer eu."
+    )
+    revision_length: int | None = None
+
+    def _judge(self) -> Verdict:
         """``VALID`` only if it is intact and a given CA issued the certificate."""
-        verdict = worst([each.verdict for each in self.problems])
+        verdict = worst(each.verdict for each in self.problems)
         if verdict is Verdict.VALID and not (self.intact and self.issuer != "unknown"):
             return Verdict.CANT_SAY
         return verdict
+
+    def _found(self) -> Iterable[Problem]:
+        return self.problems
 
     @property
     def lacks_revocation(self) -> bool:
@@ -271,34 +285,41 @@ class SignatureReport:
         )
 
 
-@dataclass(frozen=True)
-class DocumentReport:
+@dataclass(frozen=True, config=CONFIG)
+class DocumentReport(_Judged):
     """The report on a file: its signatures in the order of signing.
 
-    ``timestamps`` are those of a whole PDF, and the archive timestamps of a container's
-    signatures. ``files`` are those in a container. ``sha256`` is the hexadecimal digest
-    of the signed file as it was verified, and ``signature_sha256`` that of a detached
-    signature. They are empty for what was not there or too long to be read.
+    ``sha256`` is the digest of the signed file as it was verified, and
+    ``signature_sha256`` that of a detached signature. They are empty for what was not
+    there or too long to be read.
     """
 
-    kind: Kind
+    kind: Annotated[
+        Kind, Field(serialization_alias="format", description="More may be added.")
+    ]
     signatures: tuple[SignatureReport, ...] = ()
-    timestamps: tuple[TimestampReport, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    files: tuple[str, ...] = ()
-    sha256: str = ""
-    signature_sha256: str = ""
+    timestamps: tuple[TimestampReport, ...] = Field(
+        default=(),
+        description="Those of a whole PDF, and the archive timestamps in a container.",
+    )
+    problems: Problems = ()
+    files: tuple[FileName, ...] = Field(
+        default=(), description="The files in a container."
+    )
+    sha256: Digest = ""
+    signature_sha256: Digest = ""
 
-    @property
-    def verdict(self) -> Verdict:
+    def _judge(self) -> Verdict:
         """The worst verdict of the file and its signatures; it has at least one."""
-        verdict = worst(
-            [each.verdict for each in self.problems]
-            + [each.verdict for each in self.signatures]
-        )
+        verdicts = [each.verdict for each in self.problems]
+        verdict = worst(verdicts + [each.verdict for each in self.signatures])
         if verdict is Verdict.VALID and not self.signatures:
             return Verdict.NOT_VALID
         return verdict
+
+    def _found(self) -> Iterable[Problem]:
+        of_signatures = (p for each in self.signatures for p in each.problems)
+        return (*self.problems, *of_signatures)
 
     @property
     def lacks_revocation(self) -> bool:
@@ -307,33 +328,11 @@ class DocumentReport:
         return (
             bool(doubted)
             and all(each.lacks_revocation for each in doubted)
-            and worst([each.verdict for each in self.problems]) is Verdict.VALID
+            and worst(each.verdict for each in self.problems) is Verdict.VALID
         )
 
     def to_json(self) -> JsonObject:
-        """Return the report as JSON: names in camelCase, times of ISO 8601."""
-        report: JsonObject = _json(self)
-        return report
-
-
-def _json(value: object) -> Any:
-    if is_dataclass(value):
-        names = [each.name for each in fields(value)]
-        names += [
-            name
-            for name in ("verdict", "message")
-            if isinstance(getattr(type(value), name, None), property)
-        ]
-        return {_camel_case(name): _json(getattr(value, name)) for name in names}
-    if isinstance(value, tuple):
-        return [_json(each) for each in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
+        """Return the report as JSON, with the names of docs/reference."""
+        adapter = TypeAdapter[Any](type(self))
+        found: JsonObject = adapter.dump_python(self, mode="json", by_alias=True)
+        return found
