@@ -75,9 +75,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Services:
 
 
 def codes(file: dict[str, Any]) -> set[str]:
-    found = [*file["problems"]]
+    found = [*file["reasons"]]
     for signature in file["signatures"]:
-        found += signature["problems"]
+        found += signature["reasons"]
     return {each["code"] for each in found}
 
 
@@ -217,7 +217,7 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
     (signed / "c.txt").write_text("c")
     (signed / "c.txt.p7s").write_bytes(b"0\x80")
     outcome = run("verify", "c.txt", "c.txt.p7s", "--offline")
-    assert [each["file"] for each in outcome.result["files"]] == ["c.txt.p7s"]
+    assert [each["name"] for each in outcome.result["files"]] == ["c.txt.p7s"]
     assert outcome.status == 3
     table = {
         "apart/c.p7s --file b.txt": (0, set()),
@@ -231,7 +231,7 @@ def test_a_detached_signature_may_be_elsewhere_than_its_file(
         outcome = run("verify", *arguments.split(), *trusted)
         assert outcome.status == status, arguments
         first = outcome.result["files"][0]
-        assert first["file"] == "apart/c.p7s"
+        assert first["name"] == "c.p7s"
         assert wanted <= codes(first)
     # The file beside it comes before another.
     (signed / "apart" / "c").write_text("other")
@@ -333,7 +333,7 @@ def test_a_later_mark_is_named_in_each_form_of_the_result(
     [change] = first["changes"]
     assert (change["kind"], change["page"]) == ("signature", 1)
     for each, marked in ((first, True), (second, False)):
-        assert ("MARK_ADDED" in {p["code"] for p in each["problems"]}) == marked
+        assert ("MARK_ADDED" in {p["code"] for p in each["reasons"]}) == marked
     [file] = json.loads(Path("r.json").read_text())["files"]
     codes = [{r["code"] for r in each["reasons"]} for each in file["signatures"]]
     assert ["MARK_ADDED" in each for each in codes] == [True, False]
