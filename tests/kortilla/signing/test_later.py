@@ -325,6 +325,11 @@ CASES: dict[str, Case] = {
     "a mark on a page that is shown twice": Case(
         {2: "<</Type/Pages/Kids[4 0 R 4 0 R]/Count 2>>"},
         signing(SHOWN, _62=VELKA_FORM),
+        MARK,
+    ),
+    "a mark on a page that is shown often": Case(
+        {2: f"<</Type/Pages/Kids[{'4 0 R ' * 11}]/Count 11>>"},
+        signing(SHOWN, _62=VELKA_FORM),
     ),
     "annotations of two pages": Case(
         {

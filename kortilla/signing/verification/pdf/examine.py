@@ -51,6 +51,7 @@ from kortilla.signing.verification.proofs.kept import kept_in_pdf
 
 _FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
+_MAX_PAGES = 10  # that show one mark
 _GAP = re.compile(rb"<[0-9A-Fa-f\0\t\n\f\r ]*+>")
 _NO_CHANGES = 1  # DocMDP, §12.8.2.2
 
@@ -101,10 +102,7 @@ class _Examination:
         self._check_file(first)
 
     def _check_signed(self) -> None:
-        """Refuse revisions whose signature does not cover them, or shows a time.
-
-        An annotation is on one page only (§12.5.2).
-        """
+        """Refuse revisions whose signature does not cover them, or shows a time."""
         by_field = {each.field.number: each for each in self.signatures}
         for number, later in self.later.items():
             for field in later.signed:
@@ -113,8 +111,11 @@ class _Examination:
                     later.refused = later.refused or "a signature of another revision"
                 elif signature.is_stamp and signature.places:
                     later.refused = later.refused or "a timestamp that is shown"
-                elif any(len(self._pages.get(n, ())) > 1 for n in signature.places):
-                    later.refused = later.refused or "a mark on several pages"
+                elif any(
+                    len(self._pages.get(each, ())) > _MAX_PAGES
+                    for each in signature.places
+                ):
+                    later.refused = later.refused or "a mark on many pages"
 
     def _check_file(self, first: int) -> None:
         """Note why programs may show the file in several ways."""
@@ -191,22 +192,18 @@ class _Examination:
                     "timestamp" if each.is_stamp else "signature"
                 )
                 changes += [
-                    Change(
-                        kind,
-                        name,
-                        min(self._pages.get(number, ()), default=None),
-                        rectangle,
-                    )
+                    Change(kind, name, page, rectangle)
                     for number, rectangle in each.places.items()
+                    for page in self._pages.get(number, [None])
                 ] or [Change(kind, name)]
         if later.has_data:
             changes.append(Change("validation-data"))
         return changes
 
-    def _pages_of_widgets(self) -> dict[int, list[int]]:
+    def _pages_of_widgets(self) -> dict[int, list[int | None]]:
         """Return the pages, counted from 1, of the widgets that are shown."""
         wanted = {number for each in self.signatures for number in each.places}
-        found: dict[int, list[int]] = {}
+        found: dict[int, list[int | None]] = {}
         if not wanted:
             return found
         for page, entries in enumerate(pages_of(self.view), start=1):

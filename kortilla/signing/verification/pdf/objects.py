@@ -29,6 +29,7 @@ from kortilla.signing.verification.pdf.lexical import (
 from kortilla.signing.verification.pdf.revisions import Joined, place_of
 from kortilla.signing.verification.pdf.sections import (
     END,
+    NOWHERE,
     OBJECT,
     Place,
     Section,
@@ -159,7 +160,8 @@ class Reading:
             at = after_blanks(content, stops.get(start, at))
         if objects != len(self._named):
             raise irregular("an object that a section names in another one")
-        self._check_words(len(sections), len(tables))
+        ends = sum(each.named != NOWHERE for each in sections)
+        self._check_words(ends, len(tables))
         self._heads.clear()
         self._check_packs()
         for number, start in unused:

@@ -33,6 +33,8 @@ _HEAD = re.compile(rb"(\d{1,10}) (\d{1,10})[\t\n\f\r ]++")
 _LINES = re.compile(rb"(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+")
 _LINE = 20  # octets
 _AFTER_LINES = re.compile(rb"[\t\n\f\r ]*+trailer\b")
+#: What a section names that has no ``startxref``.
+NOWHERE = -1
 _LINEAR = 2  # the sections of a linearized file
 
 
@@ -151,10 +153,12 @@ def _offset(content: bytes, value: Value) -> int:
 def _read_end(content: bytes, section: Section) -> None:
     """Read the ``startxref`` that follows each section."""
     end = END.match(content, after_blanks(content, section.stop))
-    if end is None:
+    if end is not None:
+        section.stop, section.named = end.end(), int(end[1])
+    elif section.own:  # qpdf writes none after a linearized file's first stream
+        section.named = NOWHERE
+    else:
         raise irregular(f"a section at {section.at} without its end")
-    section.stop = end.end()
-    section.named = int(end[1])
 
 
 def _read_table(content: bytes, start: int) -> Section:
