@@ -33,12 +33,12 @@ from native_host.card.source import (
     same_card,
 )
 from native_host.errors import KortillaError, RequestCancelledError
-from native_host.hardening import wipe
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_pins import usable_pin
 from native_host.operations.refusals import Refusals
+from native_host.platform.hardening import wipe
 from native_host.tasks import TaskSet
 
 T = TypeVar("T")
