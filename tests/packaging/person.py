@@ -48,6 +48,9 @@ _CHROMIUM = (
     *("--disable-background-networking", "--disable-component-update"),
     *("--password-store=basic", "--remote-debugging-port=0"),
 )
+# Its own first page asks a server on the internet. Playwright waits for it, for
+# longer than 30 s where names are looked up in vain.
+_NO_PAGE = ("about:blank",)
 _PREFERENCES: Mapping[str, bool | int | str] = {
     # Marionette would leave out the extensions of the system.
     "remote.prefs.recommended": False,
@@ -324,8 +327,7 @@ async def _open_chromium(
         *_CHROMIUM,
         f"--user-data-dir={_HOME}/.config/chromium-{profile}",
         *(() if person.sandbox else ("--no-sandbox",)),
-        *(("--restore-last-session",) if restore else ()),
-        *words,
+        *(("--restore-last-session", *words) if restore else words or _NO_PAGE),
     )
     async with contextlib.AsyncExitStack() as stack:
         process = await asyncio.create_subprocess_exec(

@@ -85,6 +85,7 @@ PLACES = {
     "kortilla/signing/test_pades.py": "slow",
     "kortilla/signing/test_processes.py": "slow",
     "kortilla/signing/test_proofs.py": "slow programs",
+    "kortilla/signing/test_proven_times.py": "slow programs",
     "kortilla/signing/test_verification.py": "slow",
     "kortilla/test_django_users.py": "slow",
     "kortilla/test_documentation.py": "slow",

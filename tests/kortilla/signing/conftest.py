@@ -8,6 +8,7 @@ from kortilla.mock_card.authority import Authority
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.signed_files import Maker, issue
+from tests.kortilla.signing.lasting_files import Lasting
 from tests.kortilla.timestamps import stamper
 
 
@@ -27,3 +28,8 @@ def maker(ca: CA) -> Maker:
 def timestamper(authority: Authority) -> DummyTimeStamper:
     """A time-stamping service with a certificate of the card's CA."""
     return stamper(authority)
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Lasting:
+    return Lasting.create()

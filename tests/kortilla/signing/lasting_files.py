@@ -264,6 +264,11 @@ async def _renewed_container(
     return repacked(container, {SIGNATURES: xades.serialise(root)})
 
 
+def later() -> datetime:
+    """Return a time at which the certificate has expired."""
+    return datetime.now(UTC) + days(60)
+
+
 def days(number: float) -> timedelta:
     return timedelta(days=number)
 

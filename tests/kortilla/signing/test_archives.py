@@ -129,7 +129,7 @@ async def test_a_pdf_in_which_no_program_finds_an_archive_is_valid(
         (lambda: make_pdf() + b"MSWIM\0\0\0", "WIM"),
         (lambda: b"070701" + b"0" * 95 + b"2" + b"0" * 8 + b"a\0", "cpio"),
         (lambda: b"070707" + b"0" * 58 + b"2" + b"0" * 11 + b"a\0", "cpio"),
-        (lambda: b"<" + b"070701" * 100 + b">", ""),
+        (lambda: b"<" + b"07" * 100_000 + b">", ""),
         (lambda: b"ustar" * 1_000_000, "tar"),
         (lambda: b"PK\5\6", ""),
         (lambda: b"", ""),

@@ -26,11 +26,6 @@ from tests.kortilla.signing.lasting_files import (
 from tests.kortilla.timestamps import stamper
 
 
-@pytest.fixture(scope="module")
-def lasting() -> Lasting:
-    return Lasting.create()
-
-
 @pytest.mark.parametrize("kind", ["pdf", "container", "detached"])
 async def test_what_a_file_keeps_answers_when_nobody_is_asked(
     lasting: Lasting, kind: str

@@ -345,6 +345,12 @@ REFUSED = {
         "a link with a border of a style": note(
             "Link", "/C[1 0 0]/Border[0 0 0]/BS<</W 2>>"
         ),
+        "a link whose kind is elsewhere": page(
+            "",
+            "<</Subtype 6 0 R/Rect[9 9 99 99]/C[1 0 0]>>",
+            "/Link",
+            page="/Annots[5 0 R]",
+        ),
         "a window that is open": note("Popup", "/F 4/Open true"),
         "a mark of a printer": note("PrinterMark", "/F 4" + LOOKS),
         "a layer for paper": layer("/Usage<</Print<</PrintState/ON>>>>", "/OFF[5 0 R]"),
@@ -457,6 +463,7 @@ REFUSED = {
         "a box of a color that is off": field(
             "/FT/Btn/AS/Off/F 4/MK<</BG[1 0 0]>>/AP<</N<</A 6 0 R>>>>"
         ),
+        "a box whose value is a list": field("/FT/Btn/V[]/F 4/AP<</N<</A 6 0 R>>>>"),
         "a choice": field("/FT/Ch/F 4/Opt[(VELKA)]"),
         "a form of a program": field("/FT/Tx/V(1)/F 4"),
     },

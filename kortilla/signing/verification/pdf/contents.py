@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kortilla.signing.verification.findings import RefusedError
-from kortilla.signing.verification.pdf.images import read_image
+from kortilla.signing.verification.pdf.images import DEVICES, read_image
 from kortilla.signing.verification.pdf.lexical import Name, irregular, read
 
 #: What stands between the parts of a page's contents: a blank and a comment in a
@@ -29,11 +29,7 @@ _MAX_NESTED, _MAX_STRING = 200, 32_767
 _COST_OF_IMAGE, _COST_OF_VALUE = 20, 5  # stops
 #: Colour components, of which DeviceN may have 32 (Annex C).
 _MAX_COMPONENTS = 32
-_DEVICES = {
-    b"g": (1, "DeviceGray"),
-    b"rg": (3, "DeviceRGB"),
-    b"k": (4, "DeviceCMYK"),
-}
+_DEVICES = {b"g": "DeviceGray", b"rg": "DeviceRGB", b"k": "DeviceCMYK"}
 
 _SPACE = r"[\t\n\f\r ]"
 _DELIMITER = r"[\t\n\f\r ()<>\[\]{}/%]"
@@ -138,7 +134,7 @@ _MARK = re.compile(rb"<<\s*/MCID\s+\d+\s*>>")
 #: The kinds of resources by their operators.
 _RESOURCES = {b"Do": "XObject", b"gs": "ExtGState", b"sh": "Shading"}
 #: Color spaces that need no resource.
-_SPACES = {"DeviceGray", "DeviceRGB", "DeviceCMYK", "Pattern"}
+_SPACES = {*DEVICES, "Pattern"}
 
 _State = tuple[str | None, str | None, bool]
 
@@ -267,14 +263,14 @@ class _Reader:
 
     def _path(self, found: "re.Match[bytes]") -> bool:
         for name in _COLORS.findall(_COMMENT.sub(b"", found["path"])):
-            self._set_space(_DEVICES[name.lower()][1], stroking=name.isupper())
+            self._set_space(_DEVICES[name.lower()], stroking=name.isupper())
         return self._coloured and len(self._marks) == 1
 
     def _device(self, found: "re.Match[bytes]") -> bool:
         name = found["device"]
-        count, space = _DEVICES[name.lower()]
+        space = _DEVICES[name.lower()]
         self._set_space(space, stroking=name.isupper())
-        return self._coloured and len(found["numbers"].split()) == count
+        return self._coloured and len(found["numbers"].split()) == DEVICES[space]
 
     def _set_space(self, space: str | None, *, stroking: bool) -> None:
         filled, stroked, font = self._state

@@ -15,14 +15,16 @@ from kortilla.signing.verification.pdf.contents import (
     Used,
     check_contents,
 )
+from kortilla.signing.verification.pdf.filters import SLOW
+from kortilla.signing.verification.pdf.layers import check_membership
 from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Stream,
     Value,
+    differently,
     irregular,
     whole,
 )
-from kortilla.signing.verification.pdf.notes import check_membership, differently
 from kortilla.signing.verification.pdf.objects import View
 from kortilla.signing.verification.pdf.resources import Checks
 
@@ -33,7 +35,7 @@ _IN_LINE = re.compile(rb"\\.|[()%]", re.DOTALL)
 _COMMENT = re.compile(rb"%[^\r\n]*")
 _MAX_LINE = 10_000  # octets
 #: What an octet costs that Python unpacks, in octets that are only read.
-_COST_OF_OTHERS, _COST_OF_PREDICTOR = 4, 12
+_COST_OF_SLOW, _COST_OF_PREDICTOR = 4, 12
 _COST_OF_CHECK = 20  # stops
 
 Resources = dict[str, Value]
@@ -52,6 +54,7 @@ class Drawings:
         self._done: set[Hashable] = set()
         self._of_pages: dict[Hashable, Used] = {}
         self._under_way: set[Hashable] = set()
+        self._numbered: dict[int, Resources] = {}
 
     def check_page(self, page: dict[str, Value], resources: Resources | None) -> None:
         """Check the contents of a page. Raises ``RefusedError``."""
@@ -91,8 +94,8 @@ class Drawings:
         """Return the octets of a stream, and take the time for them."""
         data = self._view.data(stream)
         cost = len(data)
-        if self._view.value(stream.entries.get("Filter")) not in (None, "FlateDecode"):
-            cost += _COST_OF_OTHERS * len(stream.raw)
+        if SLOW & {*map(str, self._view.listed(stream.entries.get("Filter")))}:
+            cost += _COST_OF_SLOW * len(stream.raw)
         if "DecodeParms" in stream.entries:
             cost += _COST_OF_PREDICTOR * len(data)
         self._budget.take(octets=cost)
@@ -123,7 +126,7 @@ class Drawings:
     ) -> None:
         resources = self._view.value(stream.entries.get("Resources"))
         inherits = not isinstance(resources, dict)
-        known = (reference, kind, id(above) if inherits else None)
+        known = (reference, kind, self._number_of(above) if inherits else None)
         if not isinstance(reference, Reference) or reference in self._under_way:
             raise irregular("a form that draws itself")
         if known in self._done:
@@ -135,6 +138,11 @@ class Drawings:
         self._follow(used, resources if isinstance(resources, dict) else above)
         self._under_way.remove(reference)
         self._done.add(known)
+
+    def _number_of(self, resources: Resources) -> int:
+        """Return a number of some resources, which no others get."""
+        self._numbered[id(resources)] = resources  # so that its id stays its own
+        return id(resources)
 
     def _follow(self, used: Used, resources: Resources) -> None:
         self._budget.take(stops=len(used.names) + _COST_OF_CHECK * len(used.colours))

@@ -106,16 +106,17 @@ class _Examination:
         by_field = {each.field.number: each for each in self.signatures}
         for number, later in self.later.items():
             for field in later.signed:
-                signature = by_field.get(field)
-                if signature is None or not signature.covers_revision(number):
-                    later.refused = later.refused or "a signature of another revision"
-                elif signature.is_stamp and signature.places:
-                    later.refused = later.refused or "a timestamp that is shown"
-                elif any(
-                    len(self._pages.get(each, ())) > _MAX_PAGES
-                    for each in signature.places
-                ):
-                    later.refused = later.refused or "a mark on many pages"
+                fault = self._fault(by_field.get(field), number)
+                later.refused = later.refused or fault
+
+    def _fault(self, signature: "_Signature | None", revision: int) -> str:
+        """Return why a signature of a later revision may not be, or an empty text."""
+        if signature is None or not signature.covers_revision(revision):
+            return "a signature of another revision"
+        if signature.is_stamp and signature.places:
+            return "a timestamp that is shown"
+        shown = (len(self._pages.get(each, ())) for each in signature.places)
+        return "a mark on many pages" if max(shown, default=0) > _MAX_PAGES else ""
 
     def _check_file(self, first: int) -> None:
         """Note why programs may show the file in several ways."""

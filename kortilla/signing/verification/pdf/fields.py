@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Finds the signature fields of a PDF, and where they show something (§12.7.5.5)."""
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,13 +8,13 @@ from pyhanko.pdf_utils.generic import decode_pdfdocencoding
 
 from kortilla.signing.verification.findings import Rectangle, RefusedError
 from kortilla.signing.verification.pdf.lexical import (
-    Number,
     Reference,
+    Stream,
     Text,
     Value,
     irregular,
 )
-from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.pdf.objects import View, has_area
 
 _MAX_FIELDS, _MAX_DEPTH = 50_000, 40
 #: Where programs may show anything.
@@ -142,26 +141,17 @@ def _name(view: View, entries: dict[str, Value], above: str) -> str:
     return f"{above}.{text_of(own)}" if above else text_of(own)
 
 
-def is_box(view: View, value: Value) -> bool:
-    """Return whether a value is a rectangle: four numbers (§7.9.5)."""
-    box = _numbers(view, value)
-    return box is not None and len(box) == 4 and all(map(math.isfinite, box))
-
-
 def rectangle_of(view: View, widget: dict[str, Value]) -> Rectangle | None:
     """Return the rectangle, or None if it has no area, and no looks that have one.
 
     Ghostscript draws such looks in their own size.
     """
-    box = _numbers(view, widget.get("Rect"))
+    if view.value(widget.get("Rect")) is None:
+        return None
+    box = view.rectangle(widget["Rect"])
     if box is None:
-        return None
-    if not is_box(view, widget.get("Rect")):
         return _UNREADABLE
-    left, bottom, right, top = box
-    if (left == right or bottom == top) and not _has_looks(view, widget):
-        return None
-    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+    return box if has_area(box) or _has_looks(view, widget) else None
 
 
 def _has_looks(view: View, widget: dict[str, Value]) -> bool:
@@ -171,18 +161,8 @@ def _has_looks(view: View, widget: dict[str, Value]) -> bool:
         return looks is not None
     for each in looks.values():
         found = view.value(each)
-        entries = getattr(found, "entries", None)
-        box = _numbers(view, entries.get("BBox")) if entries is not None else None
-        if box is None or len(box) != 4:
-            return True  # one for each state, or an odd one
-        if box[0] != box[2] and box[1] != box[3]:
-            return True
+        form = found.entries if isinstance(found, Stream) else {}
+        box = view.rectangle(form.get("BBox"))
+        if box is None or has_area(box):
+            return True  # also one for each state, or an odd one
     return False
-
-
-def _numbers(view: View, value: Value) -> list[float] | None:
-    found = view.value(value)
-    if found is None:
-        return None
-    parts = [view.value(each) for each in found] if isinstance(found, list) else []
-    return [float(each) if isinstance(each, Number) else math.nan for each in parts]

@@ -10,10 +10,10 @@ from kortilla.signing.verification.pdf.lexical import Value, irregular, whole
 
 #: The most octets of one decoded stream.
 MAX_DECODED = 50_000_000
-#: The most octets of a stream that Python unpacks one by one, and of rows with a
-#: predictor.
+#: What Python unpacks octet by octet.
+SLOW = {"ASCII85Decode", "LZWDecode", "RunLengthDecode"}
+#: The most octets of it, and of rows with a predictor.
 _MAX_SLOW, _MAX_PREDICTED = 8_000_000, 3_000_000
-_SLOW = {"ASCII85Decode", "LZWDecode", "RunLengthDecode"}
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]|[\0\t\n\f\r ])*+>[\0\t\n\f\r ]*+")
 _A85 = re.compile(rb"(?:[!-uz]|[\0\t\n\f\r ])*+~>[\0\t\n\f\r ]*+")
 _WHITE = b"\0\t\n\f\r "
@@ -32,7 +32,7 @@ def decoded(
     for name, more in zip(names, parameters, strict=True):
         if name not in _DECODERS:
             raise irregular(f"a stream whose filter is {name[:40]}")
-        if name in _SLOW and len(data) > _MAX_SLOW:
+        if name in SLOW and len(data) > _MAX_SLOW:
             raise RefusedError("TOO_SLOW", "a stream that takes long to unpack")
         data = _DECODERS[name](data, more)
         if len(data) > MAX_DECODED:

@@ -2,7 +2,7 @@
 """Explains a further signature: its field, value and looks, on a page (§12.7.5.5)."""
 
 from kortilla.signing.verification.pdf.changes import dictionary, refuse
-from kortilla.signing.verification.pdf.fields import is_box, items, rectangle_of
+from kortilla.signing.verification.pdf.fields import items, rectangle_of
 from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Stream,
@@ -214,8 +214,9 @@ class Further(Whole):
 
     def _check_place(self, number: int, entries: dict[str, Value]) -> None:
         """Check that a new place on a page shows nothing but its looks."""
-        if self.new.value(entries.get("Subtype")) != "Widget" or not is_box(
-            self.new, entries.get("Rect")
+        if (
+            self.new.value(entries.get("Subtype")) != "Widget"
+            or self.new.rectangle(entries.get("Rect")) is None
         ):
             raise refuse(f"the field {number}, which has no place")
         if rectangle_of(self.new, entries) is None and any(

@@ -33,7 +33,9 @@ _SHORT = {
 }
 _KNOWN = {*_SHORT.values(), "Intent"}
 _SPACES = {"G": "DeviceGray", "RGB": "DeviceRGB", "CMYK": "DeviceCMYK", "I": "Indexed"}
-_COMPONENTS = {"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4, "Indexed": 1}
+#: How many components a color of a device has (§8.6.4).
+DEVICES = {"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4}
+_COMPONENTS = DEVICES | {"Indexed": 1}
 #: Programs look whether text follows, and take the end for a part of the image if not.
 _END = re.compile(rb"[\t\n\f\r ]?EI(?=[\t\n\f\r ])")
 _AFTER = re.compile(rb"[\t\n\r -~]{0,25}+(?![^\t\n\r -~])")

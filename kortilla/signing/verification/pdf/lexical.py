@@ -89,6 +89,11 @@ def irregular(detail: str) -> RefusedError:
     return RefusedError("IRREGULAR", detail)
 
 
+def differently(detail: str) -> RefusedError:
+    """Return the error of what screen and paper, or two programs, show differently."""
+    return RefusedError("SHOWN_DIFFERENTLY", detail)
+
+
 def after_blanks(content: bytes, at: int) -> int:
     """Return where whitespace and comments end."""
     found = BLANKS.match(content, at)
@@ -191,7 +196,7 @@ def _plain(number: Number) -> bytes:
 
 @lru_cache(4096)
 def _number(text: bytes) -> Number:
-    if len(text) > len(str(_LARGEST)) - 1 and abs(float(text)) > _LARGEST:
+    if abs(float(text)) > _LARGEST:
         raise irregular(f"a number that programs cannot hold: {text[:20]!r}")
     return Number(text)
 

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Refuses what only paper or only the screen shows, and media that run.
 
-These are annotations and fields (ISO 32000-2 §12.5 and §12.7), layers (§8.11) and some
-entries of the catalog.
+These are annotations and fields (ISO 32000-2 §12.5 and §12.7), and some entries of the
+catalog.
 """
 
 from collections.abc import Iterator
 
 from kortilla.signing.verification.findings import RefusedError
-from kortilla.signing.verification.pdf.fields import is_box
 from kortilla.signing.verification.pdf.lexical import (
     Name,
     Number,
-    Reference,
     Stream,
     Value,
+    differently,
     irregular,
-    same,
     whole,
 )
-from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.pdf.objects import View, has_area
 
 #: Annotations that need no appearance (§12.5.2).
 _WITHOUT_LOOKS = {"Link", "Popup", "Projection"}
@@ -29,24 +27,19 @@ _FOR_PAPER = {"PrinterMark", "TrapNet", "Watermark"}
 #: Flags (§12.5.3). MuPDF takes ``invisible`` for ``hidden``.
 _INVISIBLE, _HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 0x01, 0x02, 0x04, 0x20, 0x100
 _NO_ZOOM, _NO_ROTATE = 0x08, 0x10
-_MAX_DEPTH, _MAX_MEMBERS = 50, 100
+_MAX_DEPTH = 50
 #: What viewers show or print of the page (§12.2).
 _AREAS = (("ViewArea", "PrintArea"), ("ViewClip", "PrintClip"))
 
 
-def differently(detail: str) -> RefusedError:
-    """Return the error of what screen and paper, or two programs, show differently."""
-    return RefusedError("SHOWN_DIFFERENTLY", detail)
-
-
-def check_catalog(view: View, groups: set[int]) -> None:
+def check_catalog(view: View) -> None:
     """Check what is said for the whole file. Raises ``RefusedError``."""
     root = view.root
     form = view.value(root.get("AcroForm"))
     if isinstance(form, dict):
         if view.value(form.get("XFA")) is not None:
             raise RefusedError("XFA_FORM")
-        if view.value(form.get("NeedAppearances")) and items_of(view, form, "Fields"):
+        if view.value(form.get("NeedAppearances")) and view.array(form.get("Fields")):
             raise irregular("a form whose looks each program makes by itself")
     if view.value(root.get("Collection")) is not None:
         raise differently("a collection of files")
@@ -56,85 +49,6 @@ def check_catalog(view: View, groups: set[int]) -> None:
             viewed, printed = (view.value(wishes.get(each)) for each in pair)
             if (viewed or "CropBox") != (printed or "CropBox"):
                 raise differently("pages that are cut in another way on paper")
-    _check_layers(view, groups)
-
-
-def _check_layers(view: View, groups: set[int]) -> None:
-    """Check that each layer is either shown or hidden, on screen and paper."""
-    properties = view.value(view.root.get("OCProperties"))
-    if not isinstance(properties, dict):
-        if groups:
-            raise irregular("a layer that the file does not list")
-        return
-    config = view.value(properties.get("D"))
-    config = config if isinstance(config, dict) else {}
-    if view.value(config.get("Intent")) not in (None, "View"):
-        raise differently("layers that are not for viewing")
-    on, off = _numbers(view, config, "ON"), _numbers(view, config, "OFF")
-    listed = _numbers(view, properties, "OCGs")
-    if listed != groups or not on | off <= listed or on & off:
-        raise irregular("a layer that the file does not list, or twice")
-    hidden = view.value(config.get("BaseState")) == "OFF"
-    for number in listed:
-        group = view.value(Reference(number, 0))
-        shown = number not in off and (not hidden or number in on)
-        if isinstance(group, dict):
-            _check_usage(view, group, shown=shown)
-    for each in items_of(view, config, "AS"):
-        kinds = items_of(view, each, "Category") if isinstance(each, dict) else []
-        if set(map(str, kinds)) & {"Language", "User", "Zoom"}:
-            raise differently("a layer that depends on the person or program")
-
-
-def check_membership(view: View, found: Value, groups: set[int]) -> None:
-    """Check what says in which layers something is (§8.11.2.2).
-
-    It may be missing, or be of another kind. Raises ``RefusedError``.
-    """
-    entries = view.value(found)
-    if not isinstance(entries, dict):
-        return
-    kind = view.value(entries.get("Type"))
-    if kind != "OCMD" and not entries.keys() & {"OCGs", "VE"}:
-        if kind == "OCG" and not isinstance(found, Reference):
-            raise irregular("a layer that the file does not list")
-        return
-    listed = entries.get("OCGs")
-    if not (isinstance(listed, Reference) and listed.number in groups):
-        listed = view.value(listed)
-    members = listed if isinstance(listed, list) and listed else [listed]
-    known = {
-        each.number
-        for each in members[: _MAX_MEMBERS + 1]
-        if isinstance(each, Reference)
-    }
-    if "VE" in entries or not len(known) == len(members) <= _MAX_MEMBERS:
-        raise irregular("something in layers that programs read differently")
-    if not known <= groups:
-        raise irregular("something in layers that programs read differently")
-
-
-def _check_usage(view: View, group: dict[str, Value], *, shown: bool) -> None:
-    """Check that a layer's usage agrees: some programs follow it, and others don't."""
-    intents = view.value(group.get("Intent"))
-    if intents is not None and "View" not in (
-        intents if isinstance(intents, list) else [intents]
-    ):
-        raise differently("a layer that is not for viewing")
-    usage = view.value(group.get("Usage"))
-    for kind in ("View", "Print", "Export"):
-        said = view.value(usage.get(kind)) if isinstance(usage, dict) else None
-        state = view.value(said.get(f"{kind}State")) if isinstance(said, dict) else None
-        if state is not None and (state == "ON") != shown:
-            raise differently("a layer for screen or paper only")
-    if isinstance(usage, dict) and "Zoom" in usage:
-        raise differently("a layer for some sizes only")
-
-
-def _numbers(view: View, holder: dict[str, Value], key: str) -> set[int]:
-    found = view.value(holder.get(key))
-    items = found if isinstance(found, list) else []
-    return {each.number for each in items if isinstance(each, Reference)}
 
 
 def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
@@ -149,11 +63,8 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
         raise differently(f"an annotation {kind}")
     flags = view.value(annotation.get("F"))
     bits = 0 if flags is None else whole(flags)
-    if (
-        bits < 0
-        or not isinstance(kind, Name)
-        or not is_box(view, annotation.get("Rect"))
-    ):
+    place = view.rectangle(annotation.get("Rect"))
+    if bits < 0 or not isinstance(kind, Name) or place is None:
         raise irregular("an annotation with odd flags, of no kind or at no place")
     looks = view.value(annotation.get("AP"))
     looks = looks if isinstance(looks, dict) else {}
@@ -161,15 +72,15 @@ def looks_of(view: View, annotation: dict[str, Value]) -> Iterator[Value]:
     if view.value(looks.get("N")):
         if kind in _WITHOUT_LOOKS:
             raise differently(f"a {kind} that some programs draw")
-        if has_area(view, annotation):
+        if has_area(place):
             _check_flags(bits)
             _check_state(view, annotation, looks)
     elif kind in _WITHOUT_LOOKS:
-        if not bits & _HIDDEN and _is_drawn_by_some(view, annotation):
+        if not bits & _HIDDEN and _is_drawn_by_some(view, annotation, kind):
             raise differently(f"a {kind} that some programs draw")
     elif (
         not bits & (_HIDDEN | _NO_VIEW)
-        and has_area(view, annotation)
+        and has_area(place)
         and not (kind == "Widget" and _is_empty(view, annotation))
     ):
         raise irregular("a note or field that each program draws by itself")
@@ -206,52 +117,47 @@ def _check_state(
         return
     state = view.value(annotation.get("AS"))
     value = next(_inherited(view, annotation, "V"), None)
-    if not (isinstance(state, Name) and state) or (value in states and value != state):
+    other = isinstance(value, Name) and value in states and value != state
+    if not isinstance(state, Name) or not state or other:
         raise irregular("a field that some programs show in another state")
     if view.value(states.get(state)) is None and not (
         state == "Off"
         and next(_inherited(view, annotation, "FT"), None) == "Btn"
-        and not _colors(view, annotation)
+        and not _is_painted(view, annotation)
     ):
         raise irregular("a note or field that each program draws by itself")
-
-
-def has_area(view: View, annotation: dict[str, Value]) -> bool:
-    """Return whether an annotation has an area."""
-    left, bottom, right, top = items_of(view, annotation, "Rect")
-    return not same(left, right) and not same(bottom, top)
 
 
 def _is_empty(view: View, field: dict[str, Value]) -> bool:
     """Return whether a field without looks has nothing that a program could draw."""
     kind = next(_inherited(view, field, "FT"), None)
     value = next(_inherited(view, field, "V"), None)
-    return not _colors(view, field) and (
+    return not _is_painted(view, field) and (
         kind == "Sig" or (kind == "Tx" and value in (None, b""))
     )
 
 
-def _colors(view: View, field: dict[str, Value]) -> bool:
+def _is_painted(view: View, field: dict[str, Value]) -> bool:
     """Return whether a program may paint a field, or its border, by itself."""
     looks = view.value(field.get("MK"))
     return isinstance(looks, dict) and bool(looks.keys() & {"BG", "BC"})
 
 
-def _is_drawn_by_some(view: View, annotation: dict[str, Value]) -> bool:
+def _is_drawn_by_some(view: View, annotation: dict[str, Value], kind: str) -> bool:
     """Return whether it is a link with a border, or a window that is open.
 
     Firefox, Ghostscript and poppler draw a border that has a color; MuPDF and PDFium
     don't. Ghostscript prints the window.
     """
-    if annotation.get("Subtype") != "Link":
+    if kind != "Link":
         return view.value(annotation.get("Open")) is True
     style = view.value(annotation.get("BS"))
-    border = items_of(view, annotation, "Border")
+    border = view.array(annotation.get("Border"))
     width = border[2] if len(border) > 2 else None
     if isinstance(style, dict):
         width = view.value(style.get("W"))
     drawn = not isinstance(width, Number) or float(width) != 0
-    return drawn and bool(items_of(view, annotation, "C"))
+    return drawn and bool(view.array(annotation.get("C")))
 
 
 def _inherited(view: View, field: dict[str, Value], key: str) -> Iterator[Value]:
@@ -265,9 +171,3 @@ def _inherited(view: View, field: dict[str, Value], key: str) -> Iterator[Value]
             yield found
         above = view.value(above.get("Parent"))
     raise irregular("a field deep in others")
-
-
-def items_of(view: View, holder: dict[str, Value], key: str) -> list[Value]:
-    """Return what is in an array of a dictionary, which may be missing."""
-    found = view.value(holder.get(key))
-    return [view.value(each) for each in found] if isinstance(found, list) else []

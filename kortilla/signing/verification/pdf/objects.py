@@ -12,11 +12,12 @@ only one way to read it. Each section belongs to one revision, which ends with i
 import re
 from collections.abc import Iterator
 
-from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.findings import Rectangle, RefusedError
 from kortilla.signing.verification.pdf.actions import POSSIBLY_ACTIVE, active
 from kortilla.signing.verification.pdf.filters import decoded
 from kortilla.signing.verification.pdf.lexical import (
     Name,
+    Number,
     Reference,
     Stream,
     Value,
@@ -233,11 +234,12 @@ class Reading:
 
     def _size(self, entries: dict[str, Value], revision: int) -> int:
         self._sizing += 1  # a length may be in a stream, which has a length
-        if self._sizing > _MAX_SIZING:
-            raise irregular("a length of a stream that depends on itself")
-        length = whole(View(self, revision).value(entries.get("Length")))
-        self._sizing -= 1
-        return length
+        try:
+            if self._sizing > _MAX_SIZING:
+                raise irregular("a length of a stream that depends on itself")
+            return whole(View(self, revision).value(entries.get("Length")))
+        finally:
+            self._sizing -= 1
 
     def _note(self, number: int, value: Value) -> None:
         if not isinstance(value, dict):
@@ -394,10 +396,12 @@ class View:
 
     def freed(self) -> set[int]:
         """Return the numbers of objects that were there, and are free."""
-        revisions = self.reading.revisions[: self.revision + 1]
-        written = {n for each in revisions for n, place in each.places.items() if place}
-        freed = {n for each in revisions[1:] for n, at in each.places.items() if not at}
-        return {number for number in written & freed if self.place(number) is None}
+        latest: dict[int, Place | None] = {}
+        written: set[int] = set()
+        for each in self.reading.revisions[: self.revision + 1]:
+            latest |= each.places
+            written |= {number for number, place in each.places.items() if place}
+        return {number for number in written if latest[number] is None}
 
     def value_at(self, place: Place) -> Value:
         """Return the object at a place."""
@@ -416,8 +420,8 @@ class View:
 
     def data(self, stream: Stream) -> bytes:
         """Return the decoded octets of a stream. Raises ``RefusedError``."""
-        names = self._items(stream.entries.get("Filter"))
-        more = self._items(stream.entries.get("DecodeParms"))
+        names = self.listed(stream.entries.get("Filter"))
+        more = self.listed(stream.entries.get("DecodeParms"))
         if len(more) > len(names):
             raise irregular("a stream with more parameters than filters")
         more += [None] * (len(names) - len(more))
@@ -429,12 +433,25 @@ class View:
         ]
         return decoded(stream.raw, [str(each) for each in names], parameters)
 
-    def _items(self, value: Value) -> list[Value]:
+    def listed(self, value: Value) -> list[Value]:
         """Return a value, or several, with references followed."""
         found = self.value(value)
         if isinstance(found, list):
-            return [self.value(each) for each in found]
+            return self.array(found)
         return [] if found is None else [found]
+
+    def array(self, value: Value) -> list[Value]:
+        """Return what is in an array, with references followed; else nothing."""
+        found = self.value(value)
+        return [self.value(each) for each in found] if isinstance(found, list) else []
+
+    def rectangle(self, value: Value) -> Rectangle | None:
+        """Return a rectangle (§7.9.5), or None for anything else."""
+        sides = [float(e) for e in self.array(value) if isinstance(e, Number)]
+        if len(sides) != 4 or len(self.array(value)) != 4:
+            return None
+        left, bottom, right, top = sides
+        return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
     def numbers(self) -> Iterator[int]:
         """Yield the numbers of all objects that are defined."""
@@ -444,3 +461,9 @@ class View:
                 if number not in seen and place is not None:
                     yield number
                 seen.add(number)
+
+
+def has_area(rectangle: Rectangle) -> bool:
+    """Return whether a rectangle is more than a line or a point."""
+    left, bottom, right, top = rectangle
+    return left < right and bottom < top

@@ -12,23 +12,21 @@ from dataclasses import dataclass
 from kortilla.signing.verification.findings import Rectangle, RefusedError
 from kortilla.signing.verification.pdf.contents import Budget
 from kortilla.signing.verification.pdf.drawings import Drawings, Resources
+from kortilla.signing.verification.pdf.layers import check_layers, check_membership
 from kortilla.signing.verification.pdf.lexical import (
     Number,
     Reference,
     Value,
+    differently,
     irregular,
     references,
     whole,
 )
 from kortilla.signing.verification.pdf.notes import (
     check_catalog,
-    check_membership,
-    differently,
-    has_area,
-    items_of,
     looks_of,
 )
-from kortilla.signing.verification.pdf.objects import Reading, View
+from kortilla.signing.verification.pdf.objects import Reading, View, has_area
 
 _MAX_PAGES = 200_000
 _COST_OF_PAGE = 16  # stops
@@ -49,7 +47,8 @@ def check_shown(reading: Reading, revisions: Iterable[int]) -> None:
 
 
 def _check_view(reading: Reading, view: View, budget: Budget) -> None:
-    check_catalog(view, reading.groups)
+    check_catalog(view)
+    check_layers(view, reading.groups)
     _check_freed(view)
     first, drawings = reading.first_page, Drawings(view, budget, reading.groups)
     for number, page, resources in _pages(view):
@@ -60,24 +59,29 @@ def _check_view(reading: Reading, view: View, budget: Budget) -> None:
         drawings.check_page(page, resources)
         if not isinstance(view.value(page.get("Annots")), list | None):
             raise irregular("annotations that are none")
-        for each in items_of(view, page, "Annots"):
+        for each in view.array(page.get("Annots")):
             budget.take(stops=_COST_OF_PAGE)
             if not isinstance(each, dict):
                 raise irregular("an annotation that is none")
             check_membership(view, each.get("OC"), reading.groups)
             for form in looks_of(view, each):
                 drawings.check_form(form, {})
-                if not has_area(view, each) and not drawings.is_blank(view.value(form)):
+                place = view.rectangle(each["Rect"])
+                at_point = place is not None and not has_area(place)
+                if at_point and not drawings.is_blank(view.value(form)):
                     raise irregular("looks without an area")
 
 
 def _check_freed(view: View) -> None:
     """Refuse references to what was freed: poppler goes on to show it."""
+    held: dict[int, set[int]] = {}
     for number in view.freed():
         for holder in view.reading.holders(number, before=view.revision + 1):
-            place = view.place(holder)
-            value = view.value_at(place) if place is not None else None
-            if holder < 1 or number in {each.number for each in references(value)}:
+            if holder not in held:
+                place = view.place(holder)
+                value = view.value_at(place) if place is not None else None
+                held[holder] = {each.number for each in references(value)}
+            if holder < 1 or number in held[holder]:
                 raise irregular(f"a reference to the object {number}, which is free")
 
 
@@ -113,7 +117,7 @@ def _pages(view: View) -> Iterator[tuple[int, dict[str, Value], Resources | None
         elif "Resources" in found:
             raise irregular("resources that are none")
         for box in sorted({"MediaBox", "CropBox"} & found.keys()):
-            node.boxes[box] = _box(items_of(view, found, box))
+            node.boxes[box] = _page_box(view.rectangle(found[box]))
         _check_turn(view, found)
         kind = view.value(found.get("Type"))
         if kind == "Page" and above is not None and "MediaBox" in node.boxes:
@@ -148,30 +152,19 @@ def _check_turn(view: View, page: dict[str, Value]) -> None:
         raise differently("a page in a unit of its own")
 
 
-def _box(box: list[Value]) -> Rectangle:
+def _page_box(box: Rectangle | None) -> Rectangle:
     """Return the area of a page: some programs show another one if it has none."""
-    sides = [float(each) for each in box if isinstance(each, Number)]
-    if len(sides) == len(box) == 4:
-        left, bottom, right, top = sides
-        if abs(right - left) >= 1 and abs(top - bottom) >= 1:
-            return (
-                min(left, right),
-                min(bottom, top),
-                max(left, right),
-                max(bottom, top),
-            )
-    raise irregular("a page without an area")
+    if box is None or box[2] - box[0] < 1 or box[3] - box[1] < 1:
+        raise irregular("a page without an area")
+    return box
 
 
 def _check_boxes(boxes: dict[str, Rectangle]) -> None:
     """Check that a page shows a part of what it has."""
     if "CropBox" in boxes:
-        (left, bottom, right, top), (x1, y1, x2, y2) = (
-            boxes["MediaBox"],
-            boxes["CropBox"],
-        )
-        if min(right, x2) - max(left, x1) < 1 or min(top, y2) - max(bottom, y1) < 1:
-            raise irregular("a page without an area")
+        (left, bottom, right, top), crop = boxes["MediaBox"], boxes["CropBox"]
+        x1, y1 = max(left, crop[0]), max(bottom, crop[1])
+        _page_box((x1, y1, min(right, crop[2]), min(top, crop[3])))
 
 
 def _reference(value: Value) -> Reference:

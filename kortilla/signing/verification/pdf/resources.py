@@ -9,6 +9,7 @@ and functions is not checked.
 import re
 from collections.abc import Callable
 
+from kortilla.signing.verification.pdf.images import DEVICES
 from kortilla.signing.verification.pdf.lexical import (
     Name,
     Number,
@@ -18,13 +19,13 @@ from kortilla.signing.verification.pdf.lexical import (
     irregular,
     whole,
 )
-from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.pdf.objects import View, has_area
 
 _SIMPLE_FONTS = {"MMType1", "TrueType", "Type1"}
-_DEVICES = {"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4}
-_DEFAULTS = {"DefaultGray": 1, "DefaultRGB": 3, "DefaultCMYK": 4}
+#: Names of color spaces in place of a device's (§8.6.5.6).
+_DEFAULTS = {name.replace("Device", "Default"): n for name, n in DEVICES.items()}
 _BY_WHITE_POINT = {"CalGray": 1, "CalRGB": 3, "Lab": 3}
-#: The color spaces of ICC profiles (ICC.1 §7.2.6), by how many parts a color has.
+#: The color spaces of ICC profiles (ICC.1 §7.2.6), by how many components a color has.
 _PROFILES = {1: {b"GRAY"}, 3: {b"RGB ", b"Lab "}, 4: {b"CMYK"}}
 _BLENDING = {
     *("Color", "ColorBurn", "ColorDodge", "Compatible", "Darken", "Difference"),
@@ -53,13 +54,13 @@ class Checks:
     def image(self, image: Stream, depth: int = 0) -> None:
         """Check an image (§8.9.5)."""
         get, entries = self._get, image.entries
-        filters = get(entries, "Filter")
-        last = filters[-1] if isinstance(filters, list) and filters else filters
+        filters = self._view.listed(entries.get("Filter"))
+        last = filters[-1] if filters else None
         mask, bits = get(entries, "ImageMask"), get(entries, "BitsPerComponent")
         sizes = [whole(get(entries, each)) for each in ("Width", "Height")]
         if min(sizes) < 1 or not isinstance(mask, bool | None):
             raise irregular("an image without its size")
-        if last == "DCTDecode" and last is filters and not _JPEG.match(image.raw):
+        if filters == ["DCTDecode"] and not _JPEG.match(image.raw):
             raise irregular("a picture of another kind")
         count = 1
         if mask:
@@ -68,8 +69,8 @@ class Checks:
         elif last == "JPXDecode":
             fits, count = True, 0
         else:
-            fits = whole(bits) in {1, 2, 4, 8, 16} or bits is None is not filters
-            count = self.parts(entries.get("ColorSpace"))
+            fits = whole(bits) in {1, 2, 4, 8, 16} or (bits is None and bool(filters))
+            count = self.components(entries.get("ColorSpace"))
         if not fits or count < 0:
             raise irregular("an image without its colors")
         if count and get(entries, "Decode") is not None:
@@ -117,7 +118,7 @@ class Checks:
         kind = whole(self._get(entries, "ShadingType"))
         if (kind in {1, 2, 3}) == isinstance(shading, Stream) or not 0 < kind < 8:
             raise irregular("a shading of another kind")
-        if self.parts(entries.get("ColorSpace")) < 1:
+        if self.components(entries.get("ColorSpace")) < 1:
             raise irregular("a shading without its colors")
         if kind < 4 or "Function" in entries:
             functions = self._get(entries, "Function")
@@ -185,12 +186,15 @@ class Checks:
             kind, *_ = self._split(named[key])
             if (
                 kind not in {"CalGray", "CalRGB", "ICCBased"}
-                or self.parts(named[key]) != _DEFAULTS[key]
+                or self.components(named[key]) != _DEFAULTS[key]
             ):
                 raise irregular("a color space in place of a device's")
 
     def color(self, name: str | None, resources: Entries, *, is_pattern: bool) -> int:
-        """Return how many numbers a color of a space has, or -1 if nobody knows."""
+        """Return how many numbers a color of a space has, or -1 if nobody knows.
+
+        ``name`` is that of the space, None for one that was set before.
+        """
         named = self._get(resources, "ColorSpace")
         space: Value = None if name is None else Name(name)
         if isinstance(named, dict) and name in named:
@@ -199,15 +203,15 @@ class Checks:
         if (kind == "Pattern") != is_pattern or kind == "Indexed":
             return -1  # programs differ in what comes after the last color of an index
         if not is_pattern:
-            return self.parts(space)
-        return self.parts(more[0]) if more else 0
+            return self.components(space)
+        return self.components(more[0]) if more else 0
 
-    def parts(self, space: Value, depth: int = 0) -> int:
-        """Return how many numbers a color has, or -1 if nobody knows (§8.6)."""
+    def components(self, space: Value, depth: int = 0) -> int:
+        """Return how many components a color has, or -1 if nobody knows (§8.6)."""
         kind, *more = self._split(space)
         first = self._view.value(more[0]) if more else None
-        if kind in _DEVICES:
-            found = _DEVICES[str(kind)]
+        if kind in DEVICES:
+            found = DEVICES[str(kind)]
         elif kind in _BY_WHITE_POINT and isinstance(first, dict):
             found = self._by_white_point(str(kind), first)
         elif kind == "ICCBased" and isinstance(first, Stream):
@@ -239,11 +243,11 @@ class Checks:
         return _BY_WHITE_POINT[kind] if fits else -1
 
     def _by_another(self, is_index: bool, more: list[Value], depth: int) -> int:
-        """Return the parts of a space whose colors are those of another one."""
+        """Return those of a space whose colors are those of another one."""
         first, second, third = (self._view.value(each) for each in more[:3])
         base = 0
         if depth < _MAX_DEPTH:
-            base = self.parts(more[0] if is_index else second, depth + 1)
+            base = self.components(more[0] if is_index else second, depth + 1)
         if is_index:
             table = self._data(third) if isinstance(third, Stream) else third
             last = whole(second)
@@ -259,8 +263,10 @@ class Checks:
 
     def has_area(self, box: Value) -> bool:
         """Return whether a rectangle has an area. Raises for one that is none."""
-        left, bottom, right, top = self.numbers(box, 4)
-        return left != right and bottom != top
+        found = self._view.rectangle(box)
+        if found is None:
+            raise irregular("an area that is none")
+        return has_area(found)
 
     def matrix(self, entries: Entries) -> None:
         """Check a matrix (§8.3.4), which may be missing."""
