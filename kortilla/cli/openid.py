@@ -378,7 +378,7 @@ async def _check(settings: "Settings", *, public: bool, simulator: bool) -> Json
 
     provider = create_provider(settings, simulator=simulator)
     try:
-        await provider.store.ping()
+        await provider.store.check()
         advice = await provider.store.advice()
         for each in provider.protocol.clients.values():
             await each.check_keys()

@@ -20,7 +20,7 @@ from kortilla.openid.clients.client import Client
 from kortilla.openid.clients.keys import LIMITS, Fetchers
 from kortilla.openid.keys import KeyFile
 from kortilla.openid.login.browsers import BrowserSession
-from kortilla.openid.store import Store
+from kortilla.openid.store import ProviderStore
 from kortilla.revocation.interface import NoAnswerError
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Logouts:
         issuer: str,
         clients: Mapping[str, Client],
         keys: KeyFile,
-        store: Store,
+        store: ProviderStore,
         fetchers: Fetchers,
         seconds: int,
         clock: Callable[[], float],

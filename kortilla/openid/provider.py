@@ -208,7 +208,7 @@ class Provider:
         try:
             self.protocol.keys.check()
             await self.protocol.keys.ready()
-            await self.store.ping()
+            await self.store.check()
             # The authority's fault takes no process out of service.
             health = await check_health(self.service, needs_revocation=False)
         except (ConfigurationError, StoreUnavailableError) as error:

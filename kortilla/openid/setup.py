@@ -26,9 +26,11 @@ from kortilla.openid.login.pages import Pages
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.provider import Provider
 from kortilla.openid.settings import RedisSettings, RevocationSettings, Settings
-from kortilla.openid.store import MemoryStore, RedisStore, Store
+from kortilla.openid.store import ProviderStore
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.revocation.fetch import Fetcher
+from kortilla.store import Store
+from kortilla.store.memory import MemoryStore
 from kortilla.validation.trust import Trust
 from kortilla.validation.trust_folder import TrustFolder
 from kortilla.web.challenge import ChallengeStore
@@ -74,7 +76,8 @@ def create_provider(
         protocol = Protocol(settings, keys, clients, clock, simulator=simulator)
     except ValueError as error:
         raise ConfigurationError(f"issuer: {error}.") from None
-    store, challenges = _stores(settings, clock, redis, simulator=simulator)
+    kept = _store(settings, clock, redis, simulator=simulator)
+    store = ProviderStore(kept)
     played = None
     if simulator:
         from kortilla.openid.login.simulator import (  # noqa: PLC0415 - real cards need none
@@ -84,7 +87,13 @@ def create_provider(
         played = Simulator()
     closing = AsyncExitStack()
     service = _service(
-        settings, played, challenges, keys, closing, on_event=on_event, clock=clock
+        settings,
+        played,
+        ChallengeStore(kept),
+        keys,
+        closing,
+        on_event=on_event,
+        clock=clock,
     )
     for fetcher in fetchers.values():
         closing.push_async_callback(fetcher.close)
@@ -132,16 +141,14 @@ def key_file(settings: Settings) -> KeyFile:
     return KeyFile(path, Token(chosen.module, chosen.token, pin_file))
 
 
-def _stores(
+def _store(
     settings: Settings, clock: Callable[[], float], client: Any, *, simulator: bool
-) -> tuple[Store, ChallengeStore | None]:
+) -> Store:
     if settings.redis is None and client is None:
-        return MemoryStore(clock=clock), None
+        return MemoryStore(clock=clock)
     try:
-        from kortilla.redis import (  # noqa: PLC0415 - redis is an extra
-            RedisChallengeStore,
-        )
-        from kortilla.redis.connection import connect  # noqa: PLC0415 - likewise
+        from kortilla.store.connection import connect  # noqa: PLC0415 - redis is an extra
+        from kortilla.store.redis import RedisStore  # noqa: PLC0415 - likewise
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("redis", "redis")) from None
     # A login counts at its issuer and under its trust alone: a test card's session is
@@ -150,17 +157,13 @@ def _stores(
     digest = hashlib.sha256(kind.encode()).hexdigest()[:16]
     chosen = settings.redis or RedisSettings(url="redis://")
     prefix = f"{chosen.prefix}{digest}:"
-    client = client or connect(chosen.url, prefix=prefix)
-    challenges = RedisChallengeStore(
-        client, prefix=prefix, clock=lambda: datetime.fromtimestamp(clock(), UTC)
-    )
-    return RedisStore(client, prefix=prefix), challenges
+    return RedisStore(client or connect(chosen.url), prefix=prefix, clock=clock)
 
 
 def _service(
     settings: Settings,
     simulator: "Simulator | None",
-    challenges: ChallengeStore | None,
+    challenges: ChallengeStore,
     keys: KeyFile,
     closing: AsyncExitStack,
     *,

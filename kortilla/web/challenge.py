@@ -10,7 +10,6 @@ older copy of a session that is kept in a cookie.
 
 import base64
 import secrets
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
 from datetime import datetime, timedelta
@@ -22,13 +21,14 @@ from kortilla.errors import (
     ChallengeNonceNotFoundError,
     ConfigurationError,
 )
+from kortilla.store import MEGABYTE, Table
+from kortilla.store.memory import StoreUser
 
 __all__ = [
     "NONCE_BYTES",
     "NONCE_LIFETIME",
     "ChallengeStore",
     "Challenges",
-    "MemoryChallengeStore",
     "ReplayCache",
 ]
 
@@ -46,69 +46,34 @@ _SESSION_KEY = "kortilla.challenges"
 SessionData = MutableMapping[str, Any]
 
 
-class ChallengeStore(ABC):
+class ChallengeStore(StoreUser):
     """Holds each nonce until it is taken, once.
 
-    A store that several servers share implements ``take`` as one atomic operation. A
-    store that can't be reached raises ``StoreUnavailableError``.
+    In memory or in Redis a nonce has about 64 MB with all others, and the oldest go
+    first. A store that can't be reached raises ``StoreUnavailableError``.
     """
 
-    @abstractmethod
+    #: An expired nonce is kept for a while, so that the person reads why it fails.
+    _SECONDS = 2 * NONCE_LIFETIME.total_seconds()
+    _TABLE = Table("challenge", once=True, most_bytes=64 * MEGABYTE)
+
     async def put(self, nonce: str, expires_at: datetime) -> None:
         """Store a nonce that is valid until ``expires_at``."""
+        value = expires_at.isoformat().encode()
+        await self._store.put(self._TABLE, nonce, value, seconds=self._SECONDS)
 
-    @abstractmethod
     async def take(self, nonce: str) -> datetime:
         """Remove a nonce and return its expiry.
 
         Exactly one of several callers gets it. Raises ``ChallengeNonceNotFoundError``.
-        A store may keep an expired nonce for a while, so that the person reads that the
-        login took too long.
         """
-
-    async def check(self) -> None:  # noqa: B027 - a store in memory is always there
-        """Raise ``StoreUnavailableError`` if no nonce could be stored now."""
-
-
-class MemoryChallengeStore(ChallengeStore):
-    """The store of a service that runs as one process.
-
-    It holds at most ``capacity`` nonces, about 200 bytes each, and drops the oldest
-    beyond that.
-    """
-
-    #: How long an expired nonce is kept, to report it as expired.
-    _REMEMBERED = timedelta(hours=1)
-
-    def __init__(
-        self, *, capacity: int = 100_000, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._capacity = capacity
-        self._clock = clock
-        self._nonces: OrderedDict[str, datetime] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._nonces)
-
-    async def put(self, nonce: str, expires_at: datetime) -> None:
-        """Store a nonce, and drop those that expired long ago."""
-        forgotten = self._clock() - self._REMEMBERED
-        while self._nonces:
-            oldest = next(iter(self._nonces))
-            if len(self._nonces) < self._capacity and (
-                self._nonces[oldest] > forgotten
-            ):
-                break
-            del self._nonces[oldest]
-        self._nonces[nonce] = expires_at
-
-    async def take(self, nonce: str) -> datetime:
-        try:
-            return self._nonces.pop(nonce)
-        except KeyError:
+        found = await self._store.take(self._TABLE, nonce)
+        if found is None:
             raise ChallengeNonceNotFoundError(
-                "The challenge has been used already, or is unknown."
-            ) from None
+                "The challenge has been used already, is unknown, or is from before a "
+                "restart of Redis."
+            )
+        return datetime.fromisoformat(found.decode())
 
 
 class ReplayCache:

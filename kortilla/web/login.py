@@ -24,7 +24,6 @@ from kortilla.web.challenge import (
     NONCE_LIFETIME,
     Challenges,
     ChallengeStore,
-    MemoryChallengeStore,
     SessionData,
 )
 from kortilla.web.rate_limit import Attempt, RateLimit
@@ -105,11 +104,11 @@ class LoginService:
         self.revocation = revocation
         self._rate_limit = rate_limit
         self._clock = clock
-        if challenges is None:
-            challenges = MemoryChallengeStore(clock=clock)
         self.refusals = refusals or Refusals()
         #: The open challenges, for the routes.
-        self.nonces = Challenges(challenges, lifetime=challenge_lifetime, clock=clock)
+        self.nonces = Challenges(
+            challenges or ChallengeStore(), lifetime=challenge_lifetime, clock=clock
+        )
 
     @property
     def trust(self) -> Trust:

@@ -9,55 +9,62 @@
 """
 
 import secrets
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from kortilla.errors import (
-    DocumentNotSignableError,
-    PreparedSignatureNotFoundError,
-    SigningUnavailableError,
-)
+from kortilla.errors import DocumentNotSignableError, PreparedSignatureNotFoundError
 from kortilla.signing.state import PreparedSignature
+from kortilla.store import Store, Table, digest
+from kortilla.store.memory import StoreUser
 
-__all__ = [
-    "LIFETIME",
-    "MAX_BYTES",
-    "MOST_PER_SESSION",
-    "MemoryPreparedStore",
-    "PreparedStore",
-    "check_size",
-    "new_key",
-]
+__all__ = ["LIFETIME", "MAX_BYTES", "PreparedStore"]
 
 #: Seconds that a prepared signature is kept: reading a contract takes a while.
 LIFETIME = 15 * 60.0
-#: The longest document, and how many one session may have prepared.
+#: Bytes of the longest document.
 MAX_BYTES = 32_000_000
-MOST_PER_SESSION = 5
-
-#: Bytes around a document, or of a state without one: certificates and attributes.
-_AROUND = 16_000
 
 
-class PreparedStore(ABC):
-    """Keeps each prepared signature until it is taken, once.
+class PreparedStore(StoreUser):
+    """Keeps each prepared signature for ``lifetime`` seconds, until it is taken, once.
 
-    ``session`` is any text that names the browser session. A store that can't be
-    reached raises ``StoreUnavailableError``.
+    ``session`` is any text that names the browser session, which has at most five, each
+    with a document of at most ``max_bytes``. A store that can't be reached, or is full,
+    raises ``StoreUnavailableError``; Redis bounds the sum itself (``maxmemory``).
     """
 
-    @abstractmethod
+    _TABLE = Table("prepared", once=True, most=5)
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        lifetime: float = LIFETIME,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        super().__init__(store)
+        self._lifetime = lifetime
+        self._max_bytes = max_bytes
+
     async def put(self, session: str, prepared: PreparedSignature) -> str:
         """Store it, and return a key for ``take`` that can't be guessed.
 
         The page may have the key. A session that has too many loses its oldest. Raises
-        ``DocumentNotSignableError`` for one that is too long, and
-        ``SigningUnavailableError`` if the store is full.
+        ``DocumentNotSignableError`` for one that is too long.
         """
+        if len(prepared.document) > self._max_bytes:
+            raise DocumentNotSignableError(
+                f"The prepared document has more than {self._max_bytes} bytes.",
+                reason="too-long",
+            )
+        key = secrets.token_urlsafe(24)
+        await self._store.put(
+            self._TABLE,
+            _bound(session, key),
+            prepared.to_bytes(),
+            seconds=self._lifetime,
+            group=session,
+        )
+        return key
 
-    @abstractmethod
     async def take(self, session: str, key: str) -> PreparedSignature:
         """Remove it and return it. Exactly one of several callers gets it.
 
@@ -65,86 +72,15 @@ class PreparedStore(ABC):
         again under a new key. Raises ``PreparedSignatureNotFoundError``, also for
         another session's key.
         """
-
-    async def check(self) -> None:  # noqa: B027 - a store in memory is always there
-        """Raise ``StoreUnavailableError`` if nothing could be stored now."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    session: str
-    prepared: PreparedSignature
-    until: float
-
-    @property
-    def size(self) -> int:
-        return _AROUND + len(self.prepared.document)
-
-
-class MemoryPreparedStore(PreparedStore):
-    """The store of a service that runs as one process.
-
-    Each is kept for ``lifetime`` seconds. A session has at most five, each of at most
-    ``max_bytes``, and all together ``capacity`` bytes. ``clock`` returns seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        lifetime: float = LIFETIME,
-        max_bytes: int = MAX_BYTES,
-        capacity: int = 256_000_000,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._lifetime = lifetime
-        self._max_bytes = max_bytes
-        self._capacity = capacity
-        self._clock = clock
-        self._entries: dict[str, _Entry] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    async def put(self, session: str, prepared: PreparedSignature) -> str:
-        check_size(prepared, self._max_bytes)
-        self._drop_expired()
-        mine = [key for key, e in self._entries.items() if e.session == session]
-        for key in mine[: max(0, len(mine) + 1 - MOST_PER_SESSION)]:
-            del self._entries[key]
-        entry = _Entry(session, prepared, self._clock() + self._lifetime)
-        if sum(e.size for e in self._entries.values()) + entry.size > self._capacity:
-            raise SigningUnavailableError(
-                "Too many prepared signatures wait to be finished."
-            )
-        key = new_key()
-        self._entries[key] = entry
-        return key
-
-    async def take(self, session: str, key: str) -> PreparedSignature:
-        """Remove it and return it, in one step."""
-        self._drop_expired()
-        entry = self._entries.get(key)
-        if entry is None or entry.session != session:
+        found = await self._store.take(self._TABLE, _bound(session, key))
+        if found is None:
             raise PreparedSignatureNotFoundError(
-                "The prepared signature has been used already, is unknown or too old."
+                "The prepared signature has been used already, is unknown or too old, "
+                "or is from before a restart of Redis."
             )
-        del self._entries[key]
-        return entry.prepared
-
-    def _drop_expired(self) -> None:
-        now = self._clock()
-        for key in [key for key, e in self._entries.items() if e.until < now]:
-            del self._entries[key]
+        return PreparedSignature.from_bytes(found)
 
 
-def new_key() -> str:
-    """Return a key that can't be guessed: 192 random bits, 32 characters."""
-    return secrets.token_urlsafe(24)
-
-
-def check_size(prepared: PreparedSignature, max_bytes: int) -> None:
-    """Raise ``DocumentNotSignableError`` if the document is longer than allowed."""
-    if len(prepared.document) > max_bytes:
-        raise DocumentNotSignableError(
-            f"The prepared document has more than {max_bytes} bytes.", reason="too-long"
-        )
+def _bound(session: str, key: str) -> str:
+    """Return a key of one session; a digest has a fixed length, so no two are alike."""
+    return digest(session) + key

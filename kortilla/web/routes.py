@@ -30,7 +30,7 @@ from kortilla.errors import (
 )
 from kortilla.events import Action, RequestContext
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
+from kortilla.web.challenge import ReplayCache
 from kortilla.web.http import (
     Headers,
     Request,
@@ -48,7 +48,6 @@ from kortilla.web.rate_limit import Attempt
 from kortilla.web.refusals import error_response
 from kortilla.web.sessions import (
     BrowserSessions,
-    MemorySessionStore,
     Session,
     SessionStore,
 )
@@ -134,12 +133,10 @@ class LoginRoutes:
     ) -> None:
         self.service = service
         self._keep_identity = keep_identity
-        self.store: SessionStore = (
-            MemorySessionStore() if sessions is None else sessions
-        )
+        self.store: SessionStore = SessionStore() if sessions is None else sessions
         in_memory = (
-            isinstance(self.store, MemorySessionStore),
-            isinstance(service.challenges, MemoryChallengeStore),
+            self.store.in_memory,
+            service.challenges.in_memory,
         )
         if any(in_memory) and not all(in_memory):
             # A challenge belongs to a session, also where the application's own session

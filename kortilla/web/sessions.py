@@ -10,17 +10,15 @@ import hashlib
 import json
 import re
 import secrets
-import time
-from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kortilla.common import JsonObject
+from kortilla.store import MEGABYTE, Store, Table
+from kortilla.store.memory import StoreUser
 
 __all__ = [
     "BrowserSessions",
-    "MemorySessionStore",
     "Session",
     "SessionStore",
     "new_session_id",
@@ -89,113 +87,67 @@ class Session:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-class SessionStore(ABC):
+class SessionStore(StoreUser):
     """Stores sessions, whose content can be written as JSON.
 
-    A store that can't be reached raises ``StoreUnavailableError``.
+    A session ends ``idle`` seconds after its last use, and ``lifetime`` seconds after
+    its start. Those without a person have 64 MB, and the oldest go first. A store that
+    can't be reached raises ``StoreUnavailableError``.
     """
 
-    @abstractmethod
+    _TABLE = Table("session")
+    #: Anybody can begin these.
+    _ANONYMOUS = Table("session", most_bytes=64 * MEGABYTE)
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        idle: float = 30 * 60,
+        lifetime: float = 8 * 3600,
+    ) -> None:
+        super().__init__(store)
+        self._idle = idle
+        self._lifetime = lifetime
+
     async def create(self, data: JsonObject, *, satu: str | None = None) -> str:
         """Store a new session and return its id, which can't be guessed.
 
         ``satu`` is the person who is logged in in it, for ``end_sessions``.
         """
-
-    @abstractmethod
-    async def load(self, session_id: str) -> JsonObject | None:
-        """Return a copy of what is in a session, or None when there is none."""
-
-    @abstractmethod
-    async def save(self, session_id: str, data: JsonObject) -> None:
-        """Store what is in a session, unless it has ended meanwhile."""
-
-    @abstractmethod
-    async def delete(self, session_id: str) -> None:
-        """End a session, if there is one."""
-
-    @abstractmethod
-    async def end_sessions(self, satu: str) -> int:
-        """End all sessions of a person, and return how many there were."""
-
-    async def check(self) -> None:  # noqa: B027 - a store in memory is always there
-        """Raise ``StoreUnavailableError`` if no session could be stored now."""
-
-
-@dataclass
-class _Entry:
-    content: str
-    born: float
-    seen: float
-    satu: str | None
-
-
-class MemorySessionStore(SessionStore):
-    """Sessions of a service that runs as one process.
-
-    A session ends ``idle`` seconds after it was last used and ``lifetime`` seconds
-    after it began; beyond ``capacity`` sessions the one unused for longest ends.
-    ``clock`` returns seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        idle: float = 30 * 60,
-        lifetime: float = 8 * 3600,
-        capacity: int = 10_000,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._idle = idle
-        self._lifetime = lifetime
-        self._capacity = capacity
-        self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    async def create(self, data: JsonObject, *, satu: str | None = None) -> str:
-        """Store a new session, and end the expired ones."""
-        now = self._clock()
-        while self._entries:
-            oldest = next(iter(self._entries))
-            idle = now > self._entries[oldest].seen + self._idle
-            if not idle and len(self._entries) < self._capacity:
-                break
-            del self._entries[oldest]
         session_id = new_session_id()
-        self._entries[session_id] = _Entry(
-            json.dumps(data), born=now, seen=now, satu=satu
+        await self._store.put(
+            self._ANONYMOUS if satu is None else self._TABLE,
+            session_id,
+            json.dumps(data).encode(),
+            seconds=self._idle,
+            at_most=self._lifetime,
+            group=satu or "",
         )
         return session_id
 
     async def load(self, session_id: str) -> JsonObject | None:
-        """Return what is in a session, which is thereby used."""
-        entry = self._entries.get(session_id)
-        if entry is None:
+        """Return a copy of what is in a session, which is thereby used, or None."""
+        found = await self._store.get(self._TABLE, session_id, seconds=self._idle)
+        if found is None:
             return None
-        now = self._clock()
-        if now > min(entry.seen + self._idle, entry.born + self._lifetime):
-            del self._entries[session_id]
-            return None
-        entry.seen = now
-        self._entries.move_to_end(session_id)
-        data: JsonObject = json.loads(entry.content)
+        data: JsonObject = json.loads(found)
         return data
 
     async def save(self, session_id: str, data: JsonObject) -> None:
-        if entry := self._entries.get(session_id):
-            entry.content = json.dumps(data)
+        """Store what is in a session, unless it has ended meanwhile."""
+        content = json.dumps(data).encode()
+        await self._store.put(
+            self._TABLE, session_id, content, seconds=None, when="there"
+        )
 
     async def delete(self, session_id: str) -> None:
-        self._entries.pop(session_id, None)
+        """End a session, if there is one."""
+        await self._store.take(self._TABLE, session_id)
 
     async def end_sessions(self, satu: str) -> int:
-        mine = [key for key, entry in self._entries.items() if entry.satu == satu]
-        for session_id in mine:
-            del self._entries[session_id]
-        return len(mine)
+        """End all sessions of a person, and return how many there were."""
+        return await self._store.end(self._TABLE, satu)
 
 
 class BrowserSessions:

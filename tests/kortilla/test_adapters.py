@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kortilla.store import digest
 from kortilla.testing import KortillaCard
 from tests.kortilla.browser import COOKIE, Browser, code, log_in
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
@@ -307,7 +308,7 @@ async def test_redis_is_killed_during_a_login_and_comes_back_with_all_it_had(
                 page = await answer.text()
                 assert '<html lang="fi">' in page
                 assert "Etusivulle &lt;oma&gt;" in page  # the service's own text
-    assert redis.client.exists(f"kortilla:challenge:{nonce}")
+    assert redis.client.exists(f"kortilla:challenge:{digest(nonce)}")
     assert code(await browser.post("login", body)) == (403, "CHALLENGE_NONCE_NOT_FOUND")
     assert await browser.who() is None
     assert browser.cookie == before

@@ -25,7 +25,7 @@ from kortilla.revocation import CertificatePath
 from kortilla.signing.pades import prepare_pdf
 from kortilla.testing import KortillaCard
 from kortilla.testing.broken_tokens import weak_key
-from kortilla.web.prepared import MemoryPreparedStore
+from kortilla.web.prepared import PreparedStore
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, key, subject
 from tests.kortilla.signing_parts import make_pdf
@@ -164,7 +164,7 @@ async def test_the_example_of_a_store_between_two_calls(
     example = run(PREPARED, tmp_path)
     trust = Trust.from_folder(kortilla_card.folder, test=True)
     service = LoginService(origin=ORIGIN, trust=trust)
-    store = MemoryPreparedStore()
+    store = PreparedStore()
     certificate = kortilla_card.state.read().keys[1].certificate
     prepared = await prepare_pdf(
         make_pdf(), certificate=certificate, trust=trust, name="a.pdf"

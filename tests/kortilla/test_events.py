@@ -29,7 +29,7 @@ from kortilla.prometheus import Metrics
 from kortilla.revocation import UNCHECKED, Revocation
 from kortilla.web.routes import LoginRoutes
 from kortilla.web.service_events import HookThread
-from kortilla.web.sessions import MemorySessionStore
+from kortilla.web.sessions import SessionStore
 from tests.kortilla.browser import Visitor
 from tests.kortilla.pki import CA, GIVEN_NAME, NOW, ORIGIN, SATU, SURNAME, Leaf
 from tests.kortilla.responder import List, Server, checker_by
@@ -121,7 +121,7 @@ async def test_an_address_and_a_proxys_request_id_are_told_if_wanted(
 async def test_a_login_whose_session_is_not_stored_is_a_refusal(
     make: Make, seen: list[Event], leaf: Leaf
 ) -> None:
-    class Failing(MemorySessionStore):
+    class Failing(SessionStore):
         async def create(self, data: dict[str, Any], *, satu: str | None = None) -> str:
             if satu:
                 raise StoreUnavailableError("The store is away.")

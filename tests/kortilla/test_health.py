@@ -14,9 +14,9 @@ from kortilla.errors import TrustConfigurationError
 from kortilla.health import Health, check_health
 from kortilla.redis import RedisStores
 from kortilla.revocation import UNCHECKED, Revocation
-from kortilla.web.challenge import MemoryChallengeStore
-from kortilla.web.prepared import MemoryPreparedStore
-from kortilla.web.sessions import MemorySessionStore
+from kortilla.web.challenge import ChallengeStore
+from kortilla.web.prepared import PreparedStore
+from kortilla.web.sessions import SessionStore
 from tests.kortilla.pki import CA, NOW, ORIGIN
 from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import OCSPAnswer, Server, checker_by
@@ -35,7 +35,7 @@ def of(health: Health, name: str) -> tuple[str, str]:
 
 async def test_all_is_well(trust: Trust) -> None:
     health = await check_health(
-        service_of(trust), sessions=MemorySessionStore(), prepared=MemoryPreparedStore()
+        service_of(trust), sessions=SessionStore(), prepared=PreparedStore()
     )
     assert health.ready
     assert json.loads(json.dumps(health.to_json())) == {
@@ -110,7 +110,7 @@ async def test_redis_goes_and_comes_back(trust: Trust, redis: RedisServer) -> No
 
 
 async def test_a_store_of_the_services_own_that_raises_anything(trust: Trust) -> None:
-    class Odd(MemoryChallengeStore):
+    class Odd(ChallengeStore):
         async def check(self) -> None:
             raise KeyError("secret")
 

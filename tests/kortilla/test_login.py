@@ -19,7 +19,7 @@ from kortilla.revocation import UNCHECKED, Revocation
 from kortilla.web import login
 from kortilla.web.http import Headers
 from kortilla.web.routes import LoginRoutes
-from kortilla.web.sessions import BrowserSessions, MemorySessionStore
+from kortilla.web.sessions import BrowserSessions, SessionStore
 from tests.kortilla.browser import COOKIE, Client, Visitor
 from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.support.guide import blocks
@@ -136,7 +136,7 @@ async def test_the_cookie_names_the_session_and_protects_it(
 
 
 async def test_a_request_whose_cookies_are_odd_has_no_session() -> None:
-    store = MemorySessionStore()
+    store = SessionStore()
     sessions = BrowserSessions(store)
     good, other = [f"{COOKIE}={await store.create({})}" for _ in range(2)]
     for cookies in (
@@ -262,7 +262,7 @@ async def test_a_login_says_when_it_was_in_utc(trust: Trust, leaf: Leaf) -> None
 async def test_only_a_recent_login_is_enough_for_max_age(
     service: LoginService, identity: Identity, clock: Clock
 ) -> None:
-    store = MemorySessionStore()
+    store = SessionStore()
     routes = LoginRoutes(service, sessions=store)
     data: dict[str, object] = {}
     service.set_identity(data, identity)

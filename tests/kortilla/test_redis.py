@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
 
 from kortilla import LoginService, Trust
 from kortilla.errors import (
@@ -20,9 +19,13 @@ from kortilla.errors import (
     PreparedSignatureNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.redis import RedisSessionStore, RedisStores
+from kortilla.redis import RedisStores
+from kortilla.store import Table, digest
+from kortilla.store.connection import connect
+from kortilla.store.redis import RedisStore
 from kortilla.web.challenge import Challenges
 from kortilla.web.routes import LoginRoutes
+from kortilla.web.sessions import SessionStore
 from tests.kortilla.browser import COOKIE, Browser, Visitor, code
 from tests.kortilla.pki import ORIGIN, SATU, Clock, Leaf
 from tests.kortilla.redis_server import RedisServer, running_redis, tcp
@@ -63,6 +66,12 @@ def routes(stores: RedisStores, trust: Trust, clock: Clock) -> LoginRoutes:
     return LoginRoutes(service, sessions=stores.sessions)
 
 
+def names(redis: RedisServer, table: str) -> list[bytes]:
+    """Return the names of a table's values."""
+    found: list[bytes] = redis.client.keys(f"kortilla:{table}:*")
+    return [each for each in found if b":group:" not in each]
+
+
 # --- what is in Redis
 
 
@@ -70,45 +79,68 @@ async def test_a_nonce_stays_for_a_while_after_its_expiry(
     challenges: Challenges, redis: RedisServer
 ) -> None:
     session: dict[str, object] = {}
-    key = f"kortilla:challenge:{await challenges.create(session)}"
+    key = f"kortilla:challenge:{digest(await challenges.create(session))}"
     assert 9 * 60_000 < redis.client.pttl(key) <= 10 * 60_000
     redis.client.pexpire(key, 0)
     with pytest.raises(ChallengeNonceNotFoundError):
         await challenges.take(session)
 
 
-async def test_sessions_and_their_indexes_expire(redis: RedisServer) -> None:
+async def test_values_and_their_groups_expire(redis: RedisServer) -> None:
     redis.client.flushdb()
     now = 1_000_000_000.0
-    async with Redis.from_url(redis.url) as client:
-        store = RedisSessionStore(client, idle=60, lifetime=100, clock=lambda: now)
-        session = await store.create({}, satu=SATU)
-        [key] = redis.client.keys("kortilla:session:*")
-        [index] = redis.client.keys("kortilla:person:*")
-        assert SATU.encode() not in index
-        assert 0 < redis.client.pttl(index) <= 100_000
-        redis.client.pexpire(key, 5_000)
-        await store.save(session, {})  # this is no use of the session
-        assert redis.client.pttl(key) <= 5_000
-        await store.load(session)
-        assert 50_000 < redis.client.pttl(key) <= 60_000
-        now += 101
-        assert await store.load(session) is None
-        assert not redis.client.exists(key)
-        await store.create({}, satu=SATU)  # the expired one leaves the index
-        assert redis.client.zcard(index) == 1
+    store = RedisStore(connect(redis.url), clock=lambda: now)
+    sessions = SessionStore(store, idle=60, lifetime=100)
+    session = await sessions.create({}, satu=SATU)
+    [key] = names(redis, "session")
+    [group] = redis.client.keys("kortilla:session:group:*")
+    assert SATU.encode() not in group
+    assert 60_000 < redis.client.pttl(group) <= 100_000
+    redis.client.pexpire(key, 5_000)
+    await sessions.save(session, {})  # this is no use of the session
+    assert redis.client.pttl(key) <= 5_000
+    await sessions.load(session)
+    assert 50_000 < redis.client.pttl(key) <= 60_000
+    now += 90
+    await sessions.load(session)
+    assert redis.client.pttl(key) <= 10_000
+    now += 11
+    assert await sessions.load(session) is None
+    await sessions.create({}, satu=SATU)  # the expired one leaves the group
+    assert redis.client.zcard(group) == 1
+    await store.close()
 
 
-async def test_prepared_signatures_and_their_index_expire(
-    stores: RedisStores, redis: RedisServer
+async def test_what_is_taken_leaves_nothing(
+    stores: RedisStores, redis: RedisServer, challenges: Challenges
 ) -> None:
+    session: dict[str, object] = {}
+    nonce = await challenges.create(session)
     key = await stores.prepared.put(MINE, STATE)
-    names = redis.client.keys("kortilla:prepared:*")
-    assert len(names) == 2
-    for name in names:
-        assert 14 * 60_000 < redis.client.pttl(name) <= 15 * 60_000
+    found = redis.client.keys()
+    assert len(found) == 5  # the two, their groups, and the bytes of one
+    assert all(0 < redis.client.pttl(each) <= 15 * 60_000 for each in found)
+    await challenges.take(session, nonce)
     assert await stores.prepared.take(MINE, key) == STATE
-    assert redis.client.keys("kortilla:prepared:*") == []
+    [left] = redis.client.keys()
+    assert redis.client.hgetall(left) == {b"sum": b"0"}
+
+
+async def test_redis_counts_the_bytes_of_what_is_there(redis: RedisServer) -> None:
+    redis.client.flushdb()
+    most = 50_000
+    table = Table("t", most_bytes=most)
+    store = RedisStore(connect(redis.url), prefix="counted:")
+    for number in range(100):
+        await store.put(table, str(number), bytes(1000), seconds=60)
+    [counted] = redis.client.keys("counted:t:group:*:bytes")
+    kept = [each for each in redis.client.keys("counted:*") if b"group" not in each]
+    assert sum(redis.client.memory_usage(key) for key in kept) <= most
+    await store.put(table, "99", b"", seconds=60)
+    sums = redis.client.hgetall(counted)
+    total = int(sums.pop(b"sum"))
+    assert total == sum(map(int, sums.values())) <= most
+    await store.close()
 
 
 async def test_redis_is_told_no_session_id_and_no_key(
@@ -120,7 +152,7 @@ async def test_redis_is_told_no_session_id_and_no_key(
         session = await stores.sessions.create({})
         await stores.sessions.load(session)
         await stores.sessions.save(session, {})
-        [name] = redis.client.keys()
+        [name] = names(redis, "session")
         await stores.sessions.delete(session)
         seen = ""
         while "DEL kortilla:session" not in seen.rpartition("\n")[2]:
@@ -136,7 +168,7 @@ async def test_a_session_that_is_stored_in_part_is_none(
 ) -> None:
     with redis.forbidding(command), pytest.raises(StoreUnavailableError):
         await stores.sessions.create({}, satu=SATU)
-    assert redis.client.keys("kortilla:session:*") == []
+    assert names(redis, "session") == []
     with redis.forbidding("zrange"), pytest.raises(StoreUnavailableError):
         await stores.sessions.end_sessions(SATU)
 
@@ -182,8 +214,8 @@ async def test_what_a_snapshot_brings_back_was_used(
     assert await stores.prepared.take(MINE, key) == STATE
     redis.kill()
     redis.start()
-    assert redis.client.exists(f"kortilla:challenge:{nonce}")
-    assert redis.client.exists(stores.prepared._names(MINE, key)[0])
+    assert names(redis, "challenge")
+    assert names(redis, "prepared")
     # Another server that has not seen their use.
     again = RedisStores.from_url(redis.url, seconds=SECONDS, clock=clock)
     other = Challenges(again.challenges, clock=clock)
@@ -201,7 +233,8 @@ async def test_a_nonce_of_another_instance_is_refused(
 ) -> None:
     """As after a failover to a replica that has not received the use."""
     session: dict[str, object] = {}
-    key = f"kortilla:challenge:{await challenges.create(session)}"
+    await challenges.create(session)
+    [key] = names(redis, "challenge")
     content = redis.client.dump(key)
     with running_redis() as replica:
         replica.client.restore(key, 0, content)
@@ -209,10 +242,6 @@ async def test_a_nonce_of_another_instance_is_refused(
         with pytest.raises(ChallengeNonceNotFoundError):
             await Challenges(other.challenges, clock=clock).take(session)
         await other.close()
-    # And one of an earlier version, which named no instance.
-    redis.client.set(key, str(int(clock.now.timestamp() * 1000) + 1))
-    with pytest.raises(ChallengeNonceNotFoundError):
-        await challenges.take(session)
 
 
 async def test_a_redis_that_does_not_say_which_run_it_is(
@@ -229,31 +258,24 @@ async def test_a_redis_that_does_not_say_which_run_it_is(
 async def test_something_else_is_where_an_entry_should_be(
     redis: RedisServer, stores: RedisStores
 ) -> None:
-    session = await stores.sessions.create({})
-    [key] = redis.client.keys("kortilla:session:*")
-    redis.client.set("kortilla:challenge:c", "soon")
-    with pytest.raises(StoreUnavailableError):
-        await stores.challenges.take("c")
-    for wrong in ("", "x", f"{9:<013}", f"{9:<013}[]", f"{9:<013}{{"):
-        redis.client.set(key, wrong)
-        with pytest.raises(StoreUnavailableError):
-            await stores.sessions.load(session)
-    redis.client.delete(key)
-    for name in (key, "kortilla:challenge:d"):
-        redis.client.rpush(name, "x")
+    """A value of another version is none, and what is no value is a fault."""
+    for wrong in ("", "x", "123 {}", " 9999999999999999 \n{}"):
+        for session in (await stores.sessions.create({}), "unknown"):
+            redis.client.set(f"kortilla:session:{digest(session)}", wrong)
+            found = await stores.sessions.load(session)
+            assert found == ({} if wrong.endswith("{}") and wrong[0] == " " else None)
+        redis.client.set("kortilla:challenge:" + digest("c"), wrong)
+        with pytest.raises(ChallengeNonceNotFoundError):
+            await stores.challenges.take("c")
+    for table in ("session", "challenge"):
+        redis.client.rpush(f"kortilla:{table}:{digest('d')}", "x")
     for attempt in (
-        stores.sessions.load(session),
-        stores.sessions.save(session, {}),
+        stores.sessions.load("d"),
+        stores.sessions.save("d", {}),
         stores.challenges.take("d"),
     ):
         with pytest.raises(StoreUnavailableError):
             await attempt
-    run = redis.client.info("server")["run_id"].encode()
-    for content in (b"", b"x", run + b" ", run + b" {}", run + b" \xff"):
-        prepared = await stores.prepared.put(MINE, STATE)
-        redis.client.set(stores.prepared._names(MINE, prepared)[0], content)
-        with pytest.raises((StoreUnavailableError, PreparedSignatureNotFoundError)):
-            await stores.prepared.take(MINE, prepared)
 
 
 # --- Redis fails
@@ -303,7 +325,7 @@ async def test_each_fault_is_the_stores_and_passes(
         assert await stores.prepared.take(MINE, key) == STATE
 
 
-@pytest.mark.parametrize("command", ["getex", "getdel", "info", "del", "set"])
+@pytest.mark.parametrize("command", ["get", "info", "del", "set"])
 async def test_redis_fails_at_any_step_of_a_login(
     command: str, redis: RedisServer, routes: LoginRoutes, leaf: Leaf
 ) -> None:
@@ -317,11 +339,8 @@ async def test_redis_fails_at_any_step_of_a_login(
         assert "Set-Cookie" not in dict(answer.headers)
     refused = (403, "CHALLENGE_NONCE_NOT_FOUND")
     assert await visitor.refusal("/login", body) == refused
-    for key in redis.client.keys("kortilla:session:*"):
+    for key in names(redis, "session"):
         assert b"identity" not in redis.client.get(key)
-    # The nonce is still there if the failure came before its use.
-    left = redis.client.exists(f"kortilla:challenge:{nonce}")
-    assert left == (command in {"getex", "getdel"})
 
 
 @pytest.mark.parametrize("seconds", [5])
@@ -498,7 +517,7 @@ async def test_a_redis_with_a_ca_of_its_own_works(tmp_path: Path) -> None:
         assert redis.client.info("stats")["total_connections_received"] == 2
         # What many connections at once need to know of TLS is read once.
         await asyncio.gather(*(stores.sessions.create({}) for _ in range(20)))
-        client: Any = stores._client
+        client: Any = stores._store._client
         pool = client.connection_pool
         contexts = {id(each.ssl_context) for each in pool._available_connections}
         assert len(pool._available_connections) > 1

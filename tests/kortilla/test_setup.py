@@ -23,7 +23,7 @@ import kortilla.aiohttp
 import kortilla.flask
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust
-from kortilla.web.sessions import MemorySessionStore
+from kortilla.web.sessions import SessionStore
 from tests.kortilla.browser import Client
 from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
 from tests.support import warm_python
@@ -156,7 +156,7 @@ async def test_starlette_without_setup_or_mounted(
     app = mounting(mounted)
     with told("not set up", "call setup(app, service)"):
         await Client(app).get("/who")
-    sessions = MemorySessionStore()
+    sessions = SessionStore()
     kortilla.starlette.setup(app, service, sessions=sessions)
     client = Client(app)
     assert await client.get("/who") == {"satu": None}

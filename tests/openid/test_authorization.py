@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kortilla.openid.store import MemoryStore
+from kortilla.store.memory import MemoryStore
 from tests.openid.conftest import MakeOP
 from tests.openid.provider import (
     BEARER,
@@ -116,7 +116,7 @@ async def test_a_parameter_that_takes_much_memory_is_refused(
         await op.send("GET", "/authorize", query=urlencode(form)),
     ):
         assert answer.parameters["error_description"] == problem
-    assert len(cast(MemoryStore, op.provider.store)) == 0
+    assert len(cast(MemoryStore, op.provider.store._store)) == 0
 
 
 @pytest.mark.parametrize("name", ["state", "nonce", "client_id", "prompt", "unknown"])

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 from kortilla.common import JsonObject
 from kortilla.openid.authorization import RefusedError
 from kortilla.openid.jose.tokens import MALFORMED, Registry, verify
-from kortilla.openid.store import Store
+from kortilla.openid.store import ProviderStore
 from kortilla.web.http import Request
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Proof:
 
 async def proved(
     request: Request,
-    store: Store,
+    store: ProviderStore,
     protocol: "Protocol",
     *,
     access_token: str | None = None,

@@ -17,7 +17,7 @@ from kortilla.openid.authorization import RefusedError
 from kortilla.openid.clients.profiles import PROFILES
 from kortilla.openid.jose.tokens import kid_of, signing_keys, verify
 from kortilla.openid.settings import ClientSettings
-from kortilla.openid.store import Store
+from kortilla.openid.store import ProviderStore
 
 if TYPE_CHECKING:
     from kortilla.openid.clients.client import Client
@@ -45,7 +45,7 @@ class RequestObject:
 
 
 async def opened(
-    form: dict[str, str], client: "Client", store: Store, protocol: "Protocol"
+    form: dict[str, str], client: "Client", store: ProviderStore, protocol: "Protocol"
 ) -> tuple[dict[str, str], bool]:
     """Return the parameters of a request, and whether the client signed them.
 

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from kortilla.openid.records import Login
-from kortilla.openid.store import Store
+from kortilla.openid.store import ProviderStore
 from kortilla.web.http import Headers
 from kortilla.web.sessions import Cookie, new_session_id
 
@@ -36,7 +36,9 @@ class Browsers:
     ``session_seconds`` there are no sessions, and each login takes the card.
     """
 
-    def __init__(self, store: Store, origin: str, *, session_seconds: int) -> None:
+    def __init__(
+        self, store: ProviderStore, origin: str, *, session_seconds: int
+    ) -> None:
         self._store = store
         self.origin = origin
         self._session_seconds = session_seconds
@@ -110,7 +112,7 @@ class Browsers:
 
     async def end(self, session: BrowserSession) -> None:
         """End a session."""
-        await self._store.delete("session", session.id)
+        await self._store.take("session", session.id)
 
     def forget(self, session: BrowserSession | None) -> SetCookie:
         """Return the header that deletes a session's cookie."""

@@ -32,7 +32,7 @@ from kortilla.openid.login.pages import LANGUAGES, Pages
 from kortilla.openid.metrics import note
 from kortilla.openid.protocol import Protocol
 from kortilla.openid.records import Login
-from kortilla.openid.store import Store
+from kortilla.openid.store import ProviderStore
 from kortilla.validation.identity import Identity
 from kortilla.web.http import (
     Request,
@@ -72,7 +72,7 @@ class LoginPage:
         self,
         *,
         protocol: Protocol,
-        store: Store,
+        store: ProviderStore,
         browsers: Browsers,
         logouts: Logouts,
         service: LoginService,

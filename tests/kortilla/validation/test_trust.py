@@ -27,7 +27,7 @@ from kortilla.validation.identity import is_satu
 from kortilla.validation.pinned_cas import PINS, configured_pins
 from kortilla.validation.trust import PRODUCTION_POLICIES
 from kortilla.validation.validator import validate
-from kortilla.web.sessions import MemorySessionStore
+from kortilla.web.sessions import SessionStore
 from tests.kortilla.pki import CA, CA_TRUE, NONCE, NOW, ORIGIN, TEST_POLICY, Leaf, key
 from tests.support.guide import blocks
 
@@ -444,7 +444,7 @@ async def test_the_examples_of_the_guide(place: Path, ca: CA, tmp_path: Path) ->
 
     example.write_text(blocks("operations.md", "python")[2])
     app = web.Application()
-    store = MemorySessionStore()
+    store = SessionStore()
     test_service = LoginService(origin=ORIGIN, trust=ca.trust(), clock=lambda: NOW)
     runpy.run_path(str(example))["add_probe"](app, test_service, store)
     async with TestClient(TestServer(app)) as client:

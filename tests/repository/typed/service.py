@@ -46,7 +46,7 @@ from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import Appearance, SignedPdf, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
-from kortilla.web.prepared import MemoryPreparedStore, PreparedStore
+from kortilla.web.prepared import PreparedStore
 from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit
 from kortilla.web.refusals import Refusals
 from kortilla.web.sessions import SessionStore
@@ -218,7 +218,7 @@ async def signatures(
     assert_type(prepared, PreparedSignature)
     assert_type(prepared.for_page, dict[str, str])
     stores: list[PreparedStore] = [
-        MemoryPreparedStore(lifetime=60),
+        PreparedStore(lifetime=60),
         RedisStores.from_url("redis://127.0.0.1", prepared_lifetime=60).prepared,
     ]
     key = await stores[0].put("session", prepared)

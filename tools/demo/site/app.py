@@ -16,7 +16,7 @@ from kortilla.aiohttp import (
 from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust
 from kortilla.web.login import LoginService
-from kortilla.web.sessions import BrowserSessions, MemorySessionStore
+from kortilla.web.sessions import BrowserSessions, SessionStore
 from tools.demo.site import pages
 from tools.demo.site.answers import (
     catalogues,
@@ -49,7 +49,7 @@ def create_demo(
     sign. With ``gates`` it also accepts the card as a TLS client certificate.
     """
     app = web.Application(middlewares=[error_pages])
-    store = MemorySessionStore()
+    store = SessionStore()
     service = LoginService(origin=origin, trust=trust, revocation=revocation)
     setup(app, service, sessions=store)
     signing = _signing_desk(service, store)
@@ -89,9 +89,7 @@ def _add_files(app: web.Application) -> None:
         app.router.add_get(f"/static/{file.relative_to(_STATIC).as_posix()}", serve)
 
 
-def _signing_desk(
-    service: LoginService, store: MemorySessionStore
-) -> "SigningDesk | None":
+def _signing_desk(service: LoginService, store: SessionStore) -> "SigningDesk | None":
     """Return the routes for signing, or None without pyHanko."""
     try:
         from tools.demo.site.signing import SigningDesk
