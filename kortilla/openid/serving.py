@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Serves a provider: in applications of aiohttp and ASGI, and as a server."""
 
-import array
 import asyncio
 import contextlib
 import logging
 import os
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,18 +22,13 @@ from kortilla.openid.metrics import RequestMetrics, endpoint
 from kortilla.openid.provider import Provider
 from kortilla.web import http
 
-#: Seconds in which the request of a new connection arrives. One without is idle.
-_ON_THE_WAY = 3.0
-#: Seconds in which a connection that has begun is made.
-_HANDSHAKE = 0.2
-#: Seconds after which the event loop has begun with all that it has accepted.
-_ACCEPTED = 0.05
+#: Seconds in which the request of a connection that was just accepted arrives.
+_ON_THE_WAY = 0.5
 #: Seconds that open requests have to end.
 _SHUTDOWN = 10
 #: Connections that wait until they are accepted: more than a proxy opens during a
-#: restart. asyncio sets it anew for a socket that is passed, to 100 by default.
+#: restart. asyncio sets it anew for a socket that is passed.
 _BACKLOG = 1024
-_SO_ATTACH_FILTER = 26
 #: The first file that systemd passes to a service.
 _FIRST_PASSED = 3
 
@@ -160,13 +153,14 @@ async def serve(
     drain_seconds: float = 5,
     reloader: Reloader | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and lose no request at the end.
+    """Serve until SIGTERM or SIGINT.
 
     After SIGTERM the provider says that it is not ready, and serves all that comes for
     ``drain_seconds`` more, with ``Connection: close``, until balancers have seen it.
     Then nothing new is accepted, and open requests have ten seconds to end.
     SIGINT, or a second SIGTERM, ends the first of the two at once. Connections to
-    ``listening``, in place of host and port, wait meanwhile for the next process.
+    ``listening``, in place of host and port, wait meanwhile for the next process: no
+    request is lost. Others are refused or reset, and a proxy tries another process.
     ``started`` is called with the address once it listens. ``reloader`` reads the
     clients anew at SIGHUP, and when their files have changed.
     """
@@ -204,17 +198,14 @@ async def serve(
         shutdown_timeout=_SHUTDOWN,
     )
     await runner.setup()
-    listener: asyncio.Server | None = None
+    site: web.BaseSite
+    if listening is None:
+        site = web.TCPSite(runner, host, port, backlog=_BACKLOG)
+    else:
+        site = web.SockSite(runner, listening, backlog=_BACKLOG)
     try:
-        assert runner.server is not None  # noqa: S101 - it was set up
-        server = runner.server
-        if listening is None:
-            listener = await loop.create_server(server, host, port, backlog=_BACKLOG)
-        else:
-            listener = await loop.create_server(
-                server, sock=listening, backlog=_BACKLOG
-            )
-        name, number = listener.sockets[0].getsockname()[:2]
+        await site.start()
+        name, number = runner.addresses[0][:2]
         started(f"http://{name}:{number}{provider.prefix}")
         while not asked.is_set():
             with contextlib.suppress(TimeoutError):
@@ -224,77 +215,14 @@ async def serve(
         provider.stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), drain_seconds)
-        await _close(listener, runner.server, shared=listening is not None)
+        if listening is not None:
+            # Closed at once, asyncio drops what it has accepted and not begun with.
+            loop.remove_reader(listening.fileno())
+            await asyncio.sleep(_ON_THE_WAY / 2)
+        await site.stop()
+        await asyncio.sleep(_ON_THE_WAY)
     finally:
-        if listener is not None:
-            listener.close()
         await runner.cleanup()
-
-
-def _drop_new_connections(listener: socket.socket) -> None:
-    """Have the system ignore the first packet (SYN) of new TCP connections.
-
-    Without it, a connection that is made between the last ``accept`` and ``close`` is
-    reset after its request was sent. A client whose packet is ignored repeats it after
-    a second, and is then refused before it sends anything. Only Linux can do it.
-    """
-    if sys.platform != "linux" or listener.family == socket.AF_UNIX:
-        return
-    # Classic BPF: load the flags, keep SYN and ACK; ignore the packet if SYN is alone.
-    program = struct.pack(
-        "=" + 5 * "HBBI",
-        *(0x30, 0, 0, 13),
-        *(0x54, 0, 0, 0x12),
-        *(0x15, 0, 1, 0x02),
-        *(0x06, 0, 0, 0),
-        *(0x06, 0, 0, 0xFFFFFFFF),
-    )
-    content = array.array("B", program)
-    described = struct.pack("HP", 5, content.buffer_info()[0])
-    with contextlib.suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
-
-
-async def _close(listener: asyncio.Server, server: web.Server, *, shared: bool) -> None:
-    """Stop listening, and serve the connections that were made before.
-
-    What waits at a ``shared`` socket is for the next process.
-    """
-    loop = asyncio.get_running_loop()
-    if shared:
-        for each in listener.sockets:
-            loop.remove_reader(each.fileno())
-        # Closed at once, asyncio drops what it has accepted and not begun with.
-        await asyncio.sleep(_ACCEPTED)
-        listener.close()
-    else:
-        await _take_last(listener, server)
-    until = loop.time() + _ON_THE_WAY
-    await asyncio.sleep(_ACCEPTED)
-    while server.connections and loop.time() < until:  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.05)
-
-
-async def _take_last(listener: asyncio.Server, server: web.Server) -> None:
-    """Refuse connections from now on, and take those that nobody has accepted."""
-    kept = [each.dup() for each in listener.sockets]
-    for each in kept:
-        _drop_new_connections(each)
-    await asyncio.sleep(_HANDSHAKE)
-    waiting = []
-    listener.close()
-    for each in kept:
-        # The system resets what nobody has accepted when the last copy is closed.
-        each.setblocking(False)
-        with contextlib.suppress(OSError):
-            while True:
-                waiting.append(each.accept()[0])
-        each.close()
-    loop = asyncio.get_running_loop()
-    for connection in waiting:
-        connection.setblocking(False)
-        with contextlib.suppress(OSError):
-            await loop.connect_accepted_socket(server, connection)
 
 
 @contextlib.contextmanager

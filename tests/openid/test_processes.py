@@ -5,9 +5,14 @@ import asyncio
 import contextlib
 import itertools
 import re
+import shutil
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +20,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from kortilla.openid import serving
 from kortilla.openid.settings import ServerSettings
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_group import Group, replicated, sentinels, until
@@ -38,6 +41,8 @@ from tests.openid.served import Running, code, redeem, running, visitor
 from tests.support.guide import DOCS
 from tests.support.patience import patience
 
+#: Listens as systemd does.
+ACTIVATE = shutil.which("systemd-socket-activate")
 PACKAGING = DOCS.parent / "packaging" / "openid"
 
 
@@ -240,7 +245,7 @@ async def test_three_processes_go_on_through_a_failover(
 async def test_rolling_restarts_lose_no_login(
     tmp_path: Path, card: KortillaCard, redis: RedisServer
 ) -> None:
-    """Behind a balancer that tries the other process when a connection is refused."""
+    """Behind a proxy that tries the other process when a connection fails."""
     file = config(tmp_path, card, redis, drain_seconds=0.2)
     finished = 0
     with contextlib.ExitStack() as stack:
@@ -253,11 +258,11 @@ async def test_rolling_restarts_lose_no_login(
 
         async def balanced(call: Any, *arguments: Any) -> Any:
             first = next(turns)
-            # A process that ends drops new connections, and the kernel tries again
-            # after a second. By then the other one may be ending, and this one back.
+            # By the time of the second try the other one may be ending, and this one
+            # back.
             for each in range(first, first + 8):
                 url = processes[each % 2].url
-                with contextlib.suppress(aiohttp.ClientConnectorError):
+                with contextlib.suppress(aiohttp.ClientConnectionError):
                     return await call(session, url, *arguments)
             raise AssertionError("both processes refuse, each time")
 
@@ -300,40 +305,68 @@ async def test_a_process_that_ends_serves_what_comes_until_it_is_asked_again(
         assert own.end() == 0
 
 
-async def test_connections_that_nobody_has_accepted_yet_are_served(
-    tmp_path: Path, card: KortillaCard
+async def test_restarts_at_systemds_socket_lose_no_login(
+    tmp_path: Path, card: KortillaCard, redis: RedisServer
 ) -> None:
-    """By a process for cards, whose issuer has no path."""
+    """One process alone, with kept and with new connections. Nothing is tried twice."""
+    file = config(tmp_path, card, redis, drain_seconds=0.2)
+    finished = 0
+
+    async def log_in_until(ended: asyncio.Event, session: Any) -> None:
+        nonlocal finished
+        while not ended.is_set():
+            _, form = await code(session, url)
+            assert (await redeem(session, url, form))[0] == 200
+            finished += 1
+
+    def serve_once() -> None:
+        with running(file, "--simulator", listening=own) as process:
+            assert process.url == url
+            wanted = finished + 10
+            while finished < wanted:
+                assert not any(each.done() for each in visitors)
+                time.sleep(0.01)
+            assert process.end() == 0
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as own:
+        url = f"http://127.0.0.1:{own.getsockname()[1]}/openid"
+        async with visitor() as kept, visitor(force_close=True) as new:
+            ended = asyncio.Event()
+            visitors = [
+                asyncio.create_task(log_in_until(ended, session))
+                for session in (new, new, new, kept)
+            ]
+            for _ in range(3):
+                await asyncio.to_thread(serve_once)
+            with running(file, "--simulator", listening=own):
+                ended.set()
+                await asyncio.gather(*visitors)
+    assert finished >= 30
+
+
+@pytest.mark.skipif(not ACTIVATE, reason="systemd is not installed")
+def test_systemd_passes_its_socket(tmp_path: Path, card: KortillaCard) -> None:
+    """By systemd's own program, which starts the provider at the first connection."""
     write_files(tmp_path, card)
     file = tmp_path / "openid.toml"
     file.write_text(toml(configuration(issuer=ORIGIN)))
-    with running(file) as own:
-        address = urlsplit(own.url)
-        own.process.send_signal(signal.SIGSTOP)
-        pairs = [
-            await asyncio.open_connection(address.hostname, address.port)
-            for _ in range(50)
-        ]
-        request = f"GET {address.path}/healthz HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        for number, (_, writer) in enumerate(pairs):
-            if number % 2:  # the others send it when nothing is accepted any more
-                writer.write(request)
-        own.process.send_signal(signal.SIGTERM)
-        own.process.send_signal(signal.SIGCONT)
-        with contextlib.suppress(OSError):
-            while True:  # until it refuses connections
-                _, writer = await asyncio.open_connection(
-                    address.hostname, address.port
-                )
-                writer.close()
-        for number, (_, writer) in enumerate(pairs):
-            if not number % 2:
-                writer.write(request)
-        answers = [await reader.read() for reader, _ in pairs]
-        for _, writer in pairs:
-            writer.close()
-        assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
-        assert own.process.wait(patience()) == 0
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    serve = [sys.executable, "-m", "kortilla.cli", "openid", "serve"]
+    serve += ["--config", str(file)]
+    listen = [str(ACTIVATE), f"--listen={address[0]}:{address[1]}"]
+    with subprocess.Popen([*listen, *serve], stderr=subprocess.PIPE, text=True) as own:
+        assert own.stderr
+        try:
+            while "Listening" not in own.stderr.readline():
+                assert own.poll() is None
+            url = f"http://{address[0]}:{address[1]}/healthz"
+            with urllib.request.urlopen(url, timeout=patience()) as answer:
+                assert answer.status == 200
+        finally:
+            own.send_signal(signal.SIGINT)
+            own.stderr.read()
+    assert own.returncode == 0
 
 
 async def test_a_restart_at_systemds_socket_refuses_nobody(
@@ -378,41 +411,8 @@ async def test_a_restart_at_systemds_socket_refuses_nobody(
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
 
 
-@pytest.mark.parametrize("turns", range(4))
-async def test_what_was_accepted_when_the_process_stops_listening_is_served(
-    turns: int,
-) -> None:
-    """At each turn of the event loop: what is not accepted waits for the next one."""
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response()
-
-    loop, app = asyncio.get_running_loop(), web.Application()
-    app.router.add_get("/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    assert runner.server
-    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with socket.create_server(("127.0.0.1", 0)) as own:
-        listener = await loop.create_server(runner.server, sock=own.dup())
-        clients = [socket.create_connection(own.getsockname()) for _ in range(20)]
-        for client in clients:
-            client.sendall(request)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        await serving._close(listener, runner.server, shared=True)
-        again = await loop.create_server(runner.server, sock=own.dup())
-        for client in clients:
-            client.settimeout(patience())
-            with client:
-                said = await asyncio.to_thread(client.recv, 4096)
-            assert said.startswith(b"HTTP/1.1 200 OK")
-        again.close()
-    await runner.cleanup()
-
-
 def test_the_examples_leave_time_to_end() -> None:
-    """drain_seconds, what is on the way, open requests and hooks: 23 seconds."""
+    """drain_seconds, what is on the way, open requests and hooks: 21 seconds."""
     unit = (PACKAGING / "kortilla-openid@.service").read_text()
     compose = (PACKAGING / "compose.yaml").read_text()
     container = (PACKAGING / "Containerfile").read_text()
@@ -425,6 +425,7 @@ def test_the_examples_leave_time_to_end() -> None:
     socket_unit = (PACKAGING / "kortilla-openid@.socket").read_text()
     assert "Requires=kortilla-openid@%i.socket" in unit
     assert "ListenStream=127.0.0.1:%i" in socket_unit
+    assert "Accept=no" in socket_unit
     # And nginx closes idle connections before a process does.
     proxy = (PACKAGING / "nginx.conf").read_text()
     idle = re.search(r"keepalive_timeout (\d+)s", proxy)
