@@ -24,8 +24,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
-from kortilla.openid.keys import KeyFile, Keys
-from kortilla.openid.settings import hash_secret
+from kortilla.openid.clients.settings import hash_secret
+from kortilla.openid.protocol.signing_keys import KeyFile, Keys
 from tests.kortilla.pki import CA, Leaf, key
 from tools import bench_login
 from tools.bench_login import CONCURRENT, memory, show

@@ -69,8 +69,9 @@ class Relay:
         thread = threading.Thread(target=self._loop.run_forever)
         thread.start()
         serving = asyncio.start_server(self._serve, self._host, RELAYED)
-        asyncio.run_coroutine_threadsafe(serving, self._loop).result()
+        server = asyncio.run_coroutine_threadsafe(serving, self._loop).result()
         yield
+        self._loop.call_soon_threadsafe(server.close)
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join()

@@ -20,7 +20,7 @@ from kortilla.common.command_output import CommandError, json_option, print_resu
 from kortilla.common.imports import missing_words
 
 if TYPE_CHECKING:
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,8 +90,8 @@ def init(
     pin_file: str | None,
 ) -> None:
     """Write a new configuration and new keys beside it."""
-    from kortilla.openid.keys import Keys, replace_file
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
+    from kortilla.openid.protocol.signing_keys import Keys, replace_file
     from kortilla.openid.setup import key_file
 
     content = f"issuer = {_toml(issuer)}\n"
@@ -125,9 +125,9 @@ def init(
 def serve(*, file: Path, simulator: bool, host: str | None, port: int | None) -> None:
     """Serve logins until the process is asked to end."""
     from kortilla.openid.clients.registry import Reloader
+    from kortilla.openid.clients.settings import Settings
     from kortilla.openid.serving import metrics_served, passed_socket
     from kortilla.openid.serving import serve as run
-    from kortilla.openid.settings import Settings
     from kortilla.openid.setup import create_provider
 
     settings = Settings.load(file)
@@ -184,7 +184,7 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 
     That is its files, Redis and, with --public, the address.
     """
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
 
     settings = Settings.load(file)
     result = asyncio.run(_check(settings, public=public, simulator=simulator))
@@ -199,7 +199,7 @@ def check(*, file: Path, public: bool, simulator: bool) -> None:
 @_with_extra
 def rotate(*, file: Path) -> None:
     """Sign with the next keys from now on, and publish new next ones."""
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
     from kortilla.openid.setup import key_file
 
     keys = key_file(Settings.load(file))
@@ -280,8 +280,8 @@ def add(
 ) -> None:
     """Register a service, and make its secret or take its public keys."""
     from kortilla.openid.clients.keys import load_client_keys
-    from kortilla.openid.keys import replace_file
-    from kortilla.openid.settings import Settings, hash_secret
+    from kortilla.openid.clients.settings import Settings, hash_secret
+    from kortilla.openid.protocol.signing_keys import replace_file
 
     implied = _BY_KEY if jwks else _PUBLIC if public else _METHODS[0]
     authentication = authentication or implied
@@ -331,7 +331,7 @@ def add(
 @_with_extra
 def show(*, file: Path) -> None:
     """List the services."""
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
 
     found = Settings.load(file).clients
     print_result(
@@ -347,8 +347,8 @@ def show(*, file: Path) -> None:
 @_with_extra
 def remove(*, file: Path, name: str) -> None:
     """Remove a service. Its logins that are open then end."""
-    from kortilla.openid.keys import replace_file
-    from kortilla.openid.settings import Settings
+    from kortilla.openid.clients.settings import Settings
+    from kortilla.openid.protocol.signing_keys import replace_file
 
     text = file.read_text(encoding="utf-8")
     before = Settings.parse(text, file)

@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 
 from kortilla.errors import ConfigurationError, RelyingPartyError, StoreUnavailableError
 from kortilla.health import check_health
-from kortilla.openid.authorization import (
+from kortilla.openid.clients import cors
+from kortilla.openid.clients.authorization import (
     AuthorizationRequest,
     RefusedError,
     ReturnAddress,
@@ -29,7 +30,6 @@ from kortilla.openid.authorization import (
     public_json,
     redirect,
 )
-from kortilla.openid.clients import cors
 from kortilla.openid.clients.client import (
     ASSERTION_SECONDS,
     Client,
@@ -38,14 +38,14 @@ from kortilla.openid.clients.client import (
     peek,
 )
 from kortilla.openid.clients.registry import Change, Registry
-from kortilla.openid.jose import dpop
-from kortilla.openid.jose.request_objects import opened
+from kortilla.openid.clients.settings import Settings
 from kortilla.openid.login.login_page import BODY_SECONDS, CODE_SECONDS, LoginPage
 from kortilla.openid.login.pages import static_files
-from kortilla.openid.metrics import Observed, note, observing
-from kortilla.openid.protocol import TOKEN_SECONDS, check_token
-from kortilla.openid.records import CodeRecord, TokenRecord
-from kortilla.openid.settings import Settings
+from kortilla.openid.protocol import dpop
+from kortilla.openid.protocol.metrics import Observed, note, observing
+from kortilla.openid.protocol.protocol import TOKEN_SECONDS, check_token
+from kortilla.openid.protocol.records import CodeRecord, TokenRecord
+from kortilla.openid.protocol.request_objects import opened
 from kortilla.web.http import (
     Request,
     RequestRefusedError,

@@ -18,7 +18,7 @@ from kortilla.aiohttp import read_request, to_response
 from kortilla.common.imports import missing_words
 from kortilla.errors import ConfigurationError
 from kortilla.openid.clients.registry import LOOK_SECONDS, Reloader
-from kortilla.openid.metrics import RequestMetrics, endpoint
+from kortilla.openid.protocol.metrics import RequestMetrics, endpoint
 from kortilla.openid.provider import Provider
 from kortilla.web import http
 

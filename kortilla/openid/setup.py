@@ -17,16 +17,16 @@ from kortilla.errors import (
     TrustConfigurationError,
 )
 from kortilla.events import EventHook
-from kortilla.openid.backchannel import Logouts
 from kortilla.openid.clients.registry import Registry
-from kortilla.openid.keys import KeyFile
+from kortilla.openid.clients.settings import RedisSettings, RevocationSettings, Settings
+from kortilla.openid.login.backchannel import Logouts
 from kortilla.openid.login.browsers import Browsers
 from kortilla.openid.login.login_page import LoginPage
 from kortilla.openid.login.pages import Pages
-from kortilla.openid.protocol import Protocol
+from kortilla.openid.protocol.protocol import Protocol
+from kortilla.openid.protocol.signing_keys import KeyFile
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.openid.provider import Provider
-from kortilla.openid.settings import RedisSettings, RevocationSettings, Settings
-from kortilla.openid.store import ProviderStore
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.revocation.fetch import Fetcher
 from kortilla.store import Store
@@ -134,7 +134,7 @@ def key_file(settings: Settings) -> KeyFile:
     if chosen is None:
         return KeyFile(path)
     try:
-        from kortilla.openid.hardware import Token  # noqa: PLC0415 - pkcs11 is an extra
+        from kortilla.openid.protocol.hardware import Token  # noqa: PLC0415 - pkcs11 is an extra
     except ModuleNotFoundError:
         raise ConfigurationError(missing_words("pkcs11", "hsm")) from None
     pin_file = None if chosen.pin_file is None else settings.path(chosen.pin_file)

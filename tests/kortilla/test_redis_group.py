@@ -18,7 +18,7 @@ from kortilla.errors import (
     PreparedSignatureNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.redis import RedisStores
 from kortilla.store import digest
 from kortilla.store.address import parse_address

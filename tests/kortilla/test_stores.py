@@ -18,7 +18,7 @@ from kortilla.errors import (
     PreparedSignatureNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.signing import Digest
 from kortilla.signing.state import PreparedSignature
 from kortilla.store import Store, Table

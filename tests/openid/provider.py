@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, KeySet
 from kortilla.events import EventHook
 from kortilla.openid import Settings, create_provider
 from kortilla.openid.clients.registry import Change
-from kortilla.openid.keys import KeyFile, Keys
+from kortilla.openid.protocol.signing_keys import KeyFile, Keys
 from kortilla.openid.provider import Provider
 from kortilla.testing import KortillaCard
 from kortilla.web.http import Headers, Request, Response

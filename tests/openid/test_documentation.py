@@ -16,8 +16,8 @@ import pytest
 
 from kortilla.cli import main
 from kortilla.openid import Settings, create_provider, sub_application
+from kortilla.openid.clients.settings import CLAIMS, ClientSettings
 from kortilla.openid.login.simulator import CHOICES
-from kortilla.openid.settings import CLAIMS, ClientSettings
 from tests.openid.clients.running import listen, serve_on
 from tests.openid.provider import SECRET, configuration, key_file
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 
-from kortilla.openid.clients.claims_parameter import Wanted
+from kortilla.openid.clients.authorization import Wanted
 from kortilla.openid.clients.keys import read_keys
 from tests.openid.provider import (
     BEARER,

@@ -16,9 +16,9 @@ from pkcs11 import Attribute, ObjectClass, Session
 from kortilla.cli import main
 from kortilla.errors import ConfigurationError, StoreUnavailableError
 from kortilla.openid import Settings, create_provider
-from kortilla.openid import keys as keys_module
-from kortilla.openid.hardware import PIN_VARIABLE, Token
-from kortilla.openid.keys import KeyFile, Keys
+from kortilla.openid.protocol import signing_keys as keys_module
+from kortilla.openid.protocol.hardware import PIN_VARIABLE, Token
+from kortilla.openid.protocol.signing_keys import KeyFile, Keys
 from kortilla.openid.setup import key_file
 from kortilla.testing import KortillaCard
 from tests.openid.provider import (

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from kortilla.openid.metrics import RequestMetrics, endpoint
+from kortilla.openid import RequestMetrics
+from kortilla.openid.protocol.metrics import endpoint
 from kortilla.prometheus import Metrics
 from tests.openid.conftest import MakeOP
 from tests.openid.provider import Browser, LocalOP, basic

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from kortilla.openid.settings import ServerSettings
+from kortilla.openid.clients.settings import ServerSettings
 from kortilla.testing import KortillaCard
 from tests.kortilla.redis_group import Group, replicated, sentinels, until
 from tests.kortilla.redis_server import RedisServer

@@ -13,8 +13,8 @@ from joserfc.jwk import OctKey
 from kortilla import LoginService, Trust
 from kortilla.errors import TrustConfigurationError
 from kortilla.openid import ConfigurationError, Settings, create_provider
-from kortilla.openid.keys import KeyFile, Keys
-from kortilla.openid.settings import hash_secret
+from kortilla.openid.clients.settings import hash_secret
+from kortilla.openid.protocol.signing_keys import KeyFile, Keys
 from kortilla.testing import KortillaCard
 from tests.openid.provider import (
     CLIENT_KEY,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from kortilla.openid.keys import KeyFile
-from kortilla.openid.protocol import TOKEN_SECONDS
+from kortilla.openid.protocol.protocol import TOKEN_SECONDS
+from kortilla.openid.protocol.signing_keys import KeyFile
 from tests.openid.provider import (
     BEARER,
     CLIENT_KEY,

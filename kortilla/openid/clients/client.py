@@ -19,8 +19,8 @@ from kortilla.common import JsonObject
 from kortilla.errors import ConfigurationError
 from kortilla.openid.clients.keys import FetchedKeys, check_encryption
 from kortilla.openid.clients.profiles import PROFILES, Profile
-from kortilla.openid.jose.tokens import MALFORMED, signing_keys, verify
-from kortilla.openid.settings import ClientSettings, hash_secret
+from kortilla.openid.clients.settings import ClientSettings, hash_secret
+from kortilla.openid.clients.tokens import MALFORMED, signing_keys, verify
 
 #: How far ahead an assertion may expire, which is how long its jti is kept.
 ASSERTION_SECONDS = 3660

@@ -8,7 +8,7 @@ never with cookies (Fetch Standard, "CORS protocol").
 
 from collections.abc import Mapping
 
-from kortilla.openid.authorization import RefusedError
+from kortilla.openid.clients.authorization import RefusedError
 from kortilla.openid.clients.client import Client
 from kortilla.web.http import Request, Response
 

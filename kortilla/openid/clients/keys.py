@@ -15,8 +15,8 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import KeySet, RSAKey
 
 from kortilla.errors import ConfigurationError
-from kortilla.openid.jose.tokens import encryption_key
-from kortilla.openid.settings import ClientSettings, Settings
+from kortilla.openid.clients.settings import ClientSettings, Settings
+from kortilla.openid.clients.tokens import encryption_key
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.interface import NoAnswerError
 

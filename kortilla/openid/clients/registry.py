@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from kortilla.errors import ConfigurationError
 from kortilla.openid.clients.client import Client, ClientKeys
 from kortilla.openid.clients.keys import FetchedKeys, Fetchers, load_client_keys
-from kortilla.openid.settings import ClientSettings, Settings
+from kortilla.openid.clients.settings import ClientSettings, Settings
 
 logger = logging.getLogger(__name__)
 

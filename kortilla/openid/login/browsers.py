@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass
 
-from kortilla.openid.records import Login
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.protocol.records import Login
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.web.http import Headers
 from kortilla.web.sessions import Cookie, new_session_id
 

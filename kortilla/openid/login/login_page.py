@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING
 from kortilla.common import JsonObject
 from kortilla.errors import RelyingPartyError
 from kortilla.events import Action, RequestContext
-from kortilla.openid.authorization import (
+from kortilla.openid.clients.authorization import (
     AuthorizationRequest,
     RefusedError,
     ReturnAddress,
     parse,
     redirect,
 )
-from kortilla.openid.backchannel import Logouts
+from kortilla.openid.login.backchannel import Logouts
 from kortilla.openid.login.browsers import Browsers, BrowserSession
 from kortilla.openid.login.pages import LANGUAGES, Pages
-from kortilla.openid.metrics import note
-from kortilla.openid.protocol import Protocol
-from kortilla.openid.records import Login
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.protocol.metrics import note
+from kortilla.openid.protocol.protocol import Protocol
+from kortilla.openid.protocol.records import Login
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.validation.identity import Identity
 from kortilla.web.http import (
     Request,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 from kortilla.common.texts import catalogue, choose_language
-from kortilla.openid.authorization import RefusedError
-from kortilla.openid.settings import ClientSettings, Language, Settings
+from kortilla.openid.clients.authorization import RefusedError
+from kortilla.openid.clients.settings import ClientSettings, Language, Settings
 from kortilla.web.http import File, Request, Response, packaged_files
 from kortilla.web.refusals import TEXTS as REFUSALS
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
-from kortilla.openid import backchannel
+from kortilla.openid.login import backchannel
 from kortilla.revocation.fetch import Limits
 from tests.openid.conftest import MakeOP
 from tests.openid.provider import Browser, LocalOP, configuration, until

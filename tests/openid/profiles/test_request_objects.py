@@ -13,7 +13,7 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, KeySet
 
-from kortilla.openid.jose.tokens import signing_keys, verify
+from kortilla.openid.clients.tokens import signing_keys, verify
 from tests.openid.conftest import MakeOP
 from tests.openid.profiles.parties import (
     BROKER_CALLBACK,

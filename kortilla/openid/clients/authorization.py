@@ -13,12 +13,15 @@ from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kortilla.common import JsonObject
-from kortilla.openid.clients.claims_parameter import Wanted
 from kortilla.openid.clients.profiles import PROFILES, satisfies
-from kortilla.openid.settings import LONGEST_URI, ClientSettings
+from kortilla.openid.clients.settings import CLAIMS, LONGEST_URI, ClientSettings
+from kortilla.validation.untrusted import load_json
 from kortilla.web.http import Response, json_response
 
 SCOPES = ("openid", "profile", "email")
+
+#: What the parameter ``claims`` may ask of ``userinfo`` by name.
+_CLAIM_NAMES = {*CLAIMS, "email", "email_verified"}
 
 _NAME = re.compile(r"[a-z_]{1,64}")
 #: A SHA-256 digest in base64url.
@@ -289,3 +292,65 @@ def _check_size(given: Mapping[str, str]) -> None:
             raise RefusedError("invalid_request", f"{name} has control characters")
     if len(json.dumps(dict(given), ensure_ascii=False).encode()) > _MOST:
         raise RefusedError("invalid_request", "The parameters are too long together")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the parameter ``claims`` asks for (OpenID Connect Core §5.5).
+
+    Names of userinfo, a subject, and levels. Each is empty, or a text with spaces
+    between several.
+    """
+
+    claims: str = ""
+    subject: str = ""
+    levels: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> "Wanted":
+        """Read the parameter, and drop what this provider does not know.
+
+        Raises ``ValueError``, which quotes no part of it.
+        """
+        content = load_json(text)
+        if not isinstance(content, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - of any JSON
+        userinfo = _requests(content.get("userinfo"))
+        id_token = _requests(content.get("id_token"))
+        names = [name for name in _CLAIM_NAMES if name in userinfo]
+        levels = _values(id_token.get("acr"))
+        essential = id_token.get("acr", {}).get("essential") is True
+        # In either place: userinfo has the same subject.
+        subjects = {
+            each for asked in (userinfo, id_token) for each in _values(asked.get("sub"))
+        }
+        if len(subjects) > 1:
+            raise ValueError("several subjects")
+        return cls(
+            " ".join(sorted(names)),
+            "".join(subjects),
+            " ".join(levels) if essential else "",
+        )
+
+
+def _requests(member: object) -> dict[str, JsonObject]:
+    """Return the requests of one place by name; null is one without conditions."""
+    if member is None:
+        return {}
+    if not isinstance(member, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - of any JSON
+    for request in member.values():
+        if request is not None and not isinstance(request, dict):
+            raise ValueError("not a request")
+    return {name: request or {} for name, request in member.items()}
+
+
+def _values(request: JsonObject | None) -> list[str]:
+    """Return the values that a request accepts; empty if it accepts any."""
+    request = request or {}
+    values = request.get("values", [request["value"]] if "value" in request else [])
+    if not isinstance(values, list) or not all(
+        isinstance(each, str) and each and " " not in each for each in values
+    ):
+        raise ValueError("not a list of texts")
+    return values

@@ -29,18 +29,21 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
-from kortilla.openid.authorization import SCOPES, AuthorizationRequest, RefusedError
+from kortilla.openid.clients.authorization import (
+    SCOPES,
+    AuthorizationRequest,
+    RefusedError,
+)
 from kortilla.openid.clients.client import (
     ASSERTION_ALGORITHMS,
     Assertion,
     Client,
 )
 from kortilla.openid.clients.profiles import PROFILES
-from kortilla.openid.jose import METADATA
-from kortilla.openid.jose.tokens import MALFORMED, encrypted
-from kortilla.openid.keys import KeyFile, SigningKey
-from kortilla.openid.records import CodeRecord, Login, TokenRecord
-from kortilla.openid.settings import CLAIMS, Settings
+from kortilla.openid.clients.settings import CLAIMS, Settings
+from kortilla.openid.clients.tokens import MALFORMED, METADATA, encrypted
+from kortilla.openid.protocol.records import CodeRecord, Login, TokenRecord
+from kortilla.openid.protocol.signing_keys import KeyFile, SigningKey
 
 #: The life of an access token and of an ID token.
 TOKEN_SECONDS = 300

@@ -8,7 +8,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 
-from kortilla.openid.authorization import RefusedError
+from kortilla.openid.clients.authorization import RefusedError
+from kortilla.openid.clients.profiles import ENCRYPTION_ALGORITHMS, REQUEST_ALGORITHMS
 
 #: What joserfc and Authlib raise for text from a request: a JOSE header of other types
 #: is a ``TypeError``, and JSON of great depth a ``RecursionError``.
@@ -16,6 +17,19 @@ MALFORMED = (JoseError, ValueError, TypeError, RecursionError)
 
 #: How the content of encrypted tokens is encrypted.
 CONTENT_ENCRYPTION = "A256GCM"
+#: What proofs of keys (DPoP) are signed by.
+PROOF_ALGORITHMS = ("ES256", "PS256")
+
+#: What the discovery document says of it.
+METADATA = {
+    "id_token_encryption_alg_values_supported": [*ENCRYPTION_ALGORITHMS],
+    "id_token_encryption_enc_values_supported": [CONTENT_ENCRYPTION],
+    "userinfo_signing_alg_values_supported": ["RS256", "ES256"],
+    "userinfo_encryption_alg_values_supported": [*ENCRYPTION_ALGORITHMS],
+    "userinfo_encryption_enc_values_supported": [CONTENT_ENCRYPTION],
+    "request_object_signing_alg_values_supported": [*REQUEST_ALGORITHMS],
+    "dpop_signing_alg_values_supported": [*PROOF_ALGORITHMS],
+}
 
 #: Header parameters that change what a token is: a list of extensions, a payload that
 #: is not encoded, and a token in the token.

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from joserfc import jws
@@ -16,15 +15,12 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from kortilla.common import JsonObject
-from kortilla.openid.authorization import RefusedError
-from kortilla.openid.jose.tokens import MALFORMED, Registry, verify
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.clients.authorization import RefusedError
+from kortilla.openid.clients.tokens import MALFORMED, PROOF_ALGORITHMS, Registry, verify
+from kortilla.openid.protocol.protocol import Protocol
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.web.http import Request
 
-if TYPE_CHECKING:
-    from kortilla.openid.protocol import Protocol
-
-ALGORITHMS = ("ES256", "PS256")
 #: How far the client's clock may be off.
 LEEWAY = 60
 #: How long a proof's jti is kept.
@@ -44,7 +40,7 @@ class Proof:
 async def proved(
     request: Request,
     store: ProviderStore,
-    protocol: "Protocol",
+    protocol: Protocol,
     *,
     access_token: str | None = None,
 ) -> str | None:
@@ -76,9 +72,11 @@ def proof_of(
     if len(found) == 1:
         try:
             key = _key(found[0])
-            claims = verify(found[0], key, ALGORITHMS, types=("dpop+jwt",)).claims
+            claims = verify(found[0], key, PROOF_ALGORITHMS, types=("dpop+jwt",)).claims
         except ValueError:
-            problem = f"DPoP is no proof by {' or '.join(ALGORITHMS)} and its own key"
+            problem = (
+                f"DPoP is no proof by {' or '.join(PROOF_ALGORITHMS)} and its own key"
+            )
         else:
             problem = _problem(claims, request.method, url, now, access_token)
     if problem:
@@ -91,7 +89,7 @@ def refused(description: str, access_token: str | None = None) -> RefusedError:
     """Return the error of §5 or, at a resource, of §7.1."""
     if access_token is None:
         return RefusedError("invalid_dpop_proof", description)
-    challenge = f'DPoP error="invalid_dpop_proof", algs="{" ".join(ALGORITHMS)}"'
+    challenge = f'DPoP error="invalid_dpop_proof", algs="{" ".join(PROOF_ALGORITHMS)}"'
     return RefusedError(
         "invalid_dpop_proof",
         description,

@@ -8,20 +8,17 @@ request of it is taken, and parameters beside the object count for nothing (§6.
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from joserfc.jwk import KeySet
 
 from kortilla.common import JsonObject
-from kortilla.openid.authorization import RefusedError
+from kortilla.openid.clients.authorization import RefusedError
+from kortilla.openid.clients.client import Client
 from kortilla.openid.clients.profiles import PROFILES
-from kortilla.openid.jose.tokens import kid_of, signing_keys, verify
-from kortilla.openid.settings import ClientSettings
-from kortilla.openid.store import ProviderStore
-
-if TYPE_CHECKING:
-    from kortilla.openid.clients.client import Client
-    from kortilla.openid.protocol import Protocol
+from kortilla.openid.clients.settings import ClientSettings
+from kortilla.openid.clients.tokens import kid_of, signing_keys, verify
+from kortilla.openid.protocol.protocol import Protocol
+from kortilla.openid.protocol.store import ProviderStore
 
 #: How far ahead an object may expire, and how long ago it may begin.
 MOST_SECONDS = 3600
@@ -45,7 +42,7 @@ class RequestObject:
 
 
 async def opened(
-    form: dict[str, str], client: "Client", store: ProviderStore, protocol: "Protocol"
+    form: dict[str, str], client: Client, store: ProviderStore, protocol: Protocol
 ) -> tuple[dict[str, str], bool]:
     """Return the parameters of a request, and whether the client signed them.
 

@@ -18,9 +18,9 @@ from joserfc import jwt
 from kortilla.errors import StoreUnavailableError
 from kortilla.openid.clients.client import Client
 from kortilla.openid.clients.keys import LIMITS, Fetchers
-from kortilla.openid.keys import KeyFile
 from kortilla.openid.login.browsers import BrowserSession
-from kortilla.openid.store import ProviderStore
+from kortilla.openid.protocol.signing_keys import KeyFile
+from kortilla.openid.protocol.store import ProviderStore
 from kortilla.revocation.interface import NoAnswerError
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 from kortilla.common import JsonObject
-from kortilla.openid.keys import KeyFile
-from kortilla.openid.settings import CLAIMS, ClientSettings
+from kortilla.openid.clients.settings import CLAIMS, ClientSettings
+from kortilla.openid.protocol.signing_keys import KeyFile
 from kortilla.validation.identity import Identity
 
 #: RFC 8176: a smart card, and its PIN.
