@@ -5,7 +5,8 @@ They are one file in JSON that only the provider's user may read. For each algor
 has the key that signs now, the next one, which is published already, and the one before
 it. So clients that keep the published keys know each key before it is used.
 
-Where a PKCS#11 token has a key (``hardware``), the file has its public part. The salt is in the file all the same: it needs a backup.
+Where a PKCS#11 token has a key (``hardware``), the file has its public
+part. The salt is in the file all the same: it needs a backup.
 """
 
 import asyncio
