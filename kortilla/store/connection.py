@@ -127,6 +127,14 @@ def _by_sentinels(address: RedisAddress, options: dict[str, Any]) -> Redis:
     return client
 
 
+def is_cut_off(error: BaseException) -> bool:
+    """Return whether a primary reaches fewer replicas than ``min-replicas-to-write``.
+
+    Another may be the primary already.
+    """
+    return str(error).startswith("NOREPLICAS")
+
+
 def hash_tagged(prefix: str) -> str:
     """Return a prefix whose keys all have one hash slot of a cluster.
 
@@ -211,6 +219,10 @@ def problem_of(error: BaseException) -> str:
     """Say what is wrong, and what to do. It quotes neither URL nor command."""
     if isinstance(error, StoreUnavailableError):
         return str(error)
+    if is_cut_off(error):
+        return (
+            "Redis reaches too few replicas (min-replicas-to-write): it may be cut off."
+        )
     cause: BaseException | None = error
     while cause is not None:
         for kinds, sentence in _PROBLEMS:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from kortilla.errors import StoreUnavailableError
 from kortilla.store import Store, Table, When, digest
-from kortilla.store.connection import hash_tagged, problem_of
+from kortilla.store.connection import hash_tagged, is_cut_off, problem_of
 
 __all__ = ["Client", "RedisStore"]
 
@@ -279,6 +279,9 @@ class RedisStore(Store):
             if self._failing_since is None:
                 self._failing_since = time.monotonic()
                 logger.error("Redis does not work, and logins are refused: %s", problem)
+            if is_cut_off(error) and not self._is_cluster:
+                # The next connection asks the Sentinels.
+                await self._client.connection_pool.disconnect(inuse_connections=False)
             raise StoreUnavailableError(problem) from error
         if self._failing_since is not None:
             took = time.monotonic() - self._failing_since

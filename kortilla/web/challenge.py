@@ -10,7 +10,6 @@ older copy of a session that is kept in a cookie.
 
 import base64
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,25 +21,26 @@ from kortilla.errors import (
     ConfigurationError,
 )
 from kortilla.store import MEGABYTE, Table
-from kortilla.store.memory import StoreUser
+from kortilla.store.memory import MemoryStore, StoreUser
 
 __all__ = [
     "NONCE_BYTES",
     "NONCE_LIFETIME",
     "ChallengeStore",
     "Challenges",
-    "ReplayCache",
 ]
 
 #: Random bytes in a nonce; its base64 text has 44 characters.
 NONCE_BYTES = 32
-_NONCE_CHARACTERS = 44
 #: The longest time between a challenge and its login.
 NONCE_LIFETIME = timedelta(minutes=5)
 
 #: The challenges that one session may have open, one for each browser tab.
 _OPEN_PER_SESSION = 4
 _SESSION_KEY = "kortilla.challenges"
+
+#: What this process accepts no second time while a challenge is valid.
+USED = Table("used", most=20_000)
 
 #: The content of a session, in which the application keeps values of its own types.
 SessionData = MutableMapping[str, Any]
@@ -76,37 +76,6 @@ class ChallengeStore(StoreUser):
         return datetime.fromisoformat(found.decode())
 
 
-class ReplayCache:
-    """Texts that this process accepts no second time while a challenge is valid.
-
-    It holds at most ``capacity`` texts and drops the oldest beyond that.
-    """
-
-    def __init__(
-        self, *, capacity: int = 20_000, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._capacity = capacity
-        self._clock = clock
-        self._until: OrderedDict[str, datetime] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-    def __contains__(self, text: str) -> bool:
-        return text in self._until
-
-    def add(self, text: str) -> None:
-        """Add a text, and drop those whose challenges have expired."""
-        now = self._clock()
-        self._until.pop(text, None)
-        while self._until:
-            oldest = next(iter(self._until))
-            if len(self._until) < self._capacity and self._until[oldest] > now:
-                break
-            del self._until[oldest]
-        self._until[text] = now + NONCE_LIFETIME
-
-
 class Challenges:
     """Issues challenges and redeems them.
 
@@ -127,7 +96,7 @@ class Challenges:
         self.store = store
         self._lifetime = lifetime
         self._clock = clock
-        self._used = ReplayCache(clock=clock)
+        self._used = MemoryStore()
 
     async def create(self, session: SessionData) -> str:
         """Return a new nonce of 44 characters that only this session can use."""
@@ -150,21 +119,21 @@ class Challenges:
             raise ChallengeNonceNotFoundError(
                 "This browser session has no such challenge open."
             )
-        if nonce in self._used:
+        if not await self.invalidate(nonce):
             raise ChallengeNonceNotFoundError("The challenge has been used already.")
-        self._used.add(nonce)
         expires_at = await self.store.take(nonce)
         if self._clock() >= expires_at:
             raise ChallengeNonceExpiredError("The challenge is too old.")
         return nonce
 
-    def invalidate(self, nonce: str) -> None:
+    async def invalidate(self, nonce: str) -> bool:
         """Make this process refuse a nonce, without asking the store.
 
         For a nonce that was presented while its session could not be looked up.
+        Returns False if it did refuse it.
         """
-        if len(nonce) == _NONCE_CHARACTERS:  # others were never issued
-            self._used.add(nonce)
+        seconds = NONCE_LIFETIME.total_seconds()
+        return await self._used.put(USED, nonce, b"", seconds=seconds, when="new")
 
     @staticmethod
     def forget(session: SessionData) -> None:

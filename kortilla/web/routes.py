@@ -29,8 +29,9 @@ from kortilla.errors import (
     StoreUnavailableError,
 )
 from kortilla.events import Action, RequestContext
+from kortilla.store.memory import MemoryStore
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import ReplayCache
+from kortilla.web.challenge import NONCE_LIFETIME, USED
 from kortilla.web.http import (
     Headers,
     Request,
@@ -152,7 +153,7 @@ class LoginRoutes:
         self.workers = WorkerCheck(all(in_memory))
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
-        self._unclear = ReplayCache()
+        self._unclear = MemoryStore()
         self._actions: dict[str, tuple[Action, _Handler]] = {
             "/challenge": ("challenge", self._challenge),
             "/login": ("login", self._login),
@@ -295,7 +296,7 @@ class LoginRoutes:
     async def _challenge(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
         session = await self._sessions.load(request.headers.all("Cookie"))
-        unclear = session.id is not None and session.id in self._unclear
+        unclear = await self._is_unclear(session)
         if unclear:
             self.service.nonces.forget(session.data)
         nonce = await self.service.challenge(session.data)
@@ -333,15 +334,21 @@ class LoginRoutes:
             # this process accepts none of them any more.
             session_id = self._sessions.cookie.id_of(cookies)
             if nonce is not None:
-                self.service.nonces.invalidate(nonce)
+                await self.service.nonces.invalidate(nonce)
             elif session_id is not None:
-                self._unclear.add(session_id)
+                seconds = NONCE_LIFETIME.total_seconds()
+                await self._unclear.put(USED, session_id, b"", seconds=seconds)
             raise
-        if session.id is not None and session.id in self._unclear:
+        if await self._is_unclear(session):
             raise ChallengeNonceNotFoundError(
                 "The challenge was presented while the store was away."
             )
         return session
+
+    async def _is_unclear(self, session: Session) -> bool:
+        if session.id is None:
+            return False
+        return await self._unclear.get(USED, session.id) is not None
 
     async def _logout(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())

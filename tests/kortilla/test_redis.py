@@ -325,6 +325,20 @@ async def test_each_fault_is_the_stores_and_passes(
         assert await stores.prepared.take(MINE, key) == STATE
 
 
+async def test_no_connection_to_a_primary_that_is_cut_off_is_kept(
+    redis: RedisServer, stores: RedisStores
+) -> None:
+    """The next one asks the Sentinels, if there are any."""
+    await stores.sessions.create({})
+    client: Any = stores._store._client
+    [connection] = client.connection_pool._available_connections
+    assert connection.is_connected
+    with redis.configured(min_replicas_to_write="1"):
+        with pytest.raises(StoreUnavailableError, match="too few replicas"):
+            await stores.sessions.create({})
+    assert not connection.is_connected
+
+
 @pytest.mark.parametrize("command", ["get", "info", "del", "set"])
 async def test_redis_fails_at_any_step_of_a_login(
     command: str, redis: RedisServer, routes: LoginRoutes, leaf: Leaf

@@ -24,7 +24,7 @@ from kortilla.signing.state import PreparedSignature
 from kortilla.store import Store, Table
 from kortilla.store.memory import MemoryStore
 from kortilla.store.redis import RedisStore
-from kortilla.web.challenge import Challenges, ChallengeStore, ReplayCache
+from kortilla.web.challenge import Challenges, ChallengeStore
 from kortilla.web.prepared import PreparedStore
 from kortilla.web.sessions import SessionStore
 from tests.kortilla.pki import SATU, Clock
@@ -253,18 +253,6 @@ async def test_a_full_store_refuses_more_and_forgets_nothing(ticking: Ticking) -
     ticking.now += 61
     assert await store.put(PLAIN, "new", b"", seconds=60)
     assert len(store) == 1
-
-
-def test_what_is_spent_is_bounded_and_forgotten(clock: Clock) -> None:
-    spent = ReplayCache(capacity=10, clock=clock)
-    for n in range(25):
-        spent.add(str(n))
-    assert len(spent) == 10
-    assert "24" in spent
-    assert "14" not in spent
-    clock.forward(minutes=5)
-    spent.add("25")
-    assert len(spent) == 1
 
 
 # --- a session's challenges
