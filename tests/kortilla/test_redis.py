@@ -333,9 +333,11 @@ async def test_no_connection_to_a_primary_that_is_cut_off_is_kept(
     client: Any = stores._store._client
     [connection] = client.connection_pool._available_connections
     assert connection.is_connected
-    with redis.configured(min_replicas_to_write="1"):
-        with pytest.raises(StoreUnavailableError, match="too few replicas"):
-            await stores.sessions.create({})
+    with (
+        redis.configured(min_replicas_to_write="1"),
+        pytest.raises(StoreUnavailableError, match="too few replicas"),
+    ):
+        await stores.sessions.create({})
     assert not connection.is_connected
 
 
