@@ -94,6 +94,9 @@ def connect(url: str, *, seconds: float = 2) -> Redis | RedisCluster:
     secure = address.connection_class is SSLConnection
     if address.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        # A node that does not answer leaves time to ask who has its place.
+        half = {"socket_timeout": seconds / 2, "socket_connect_timeout": seconds / 2}
+        options |= {**half, **address.options}
         for name in ("host", "port", "db"):
             options.pop(name, None)
         options["retry"] = Retry(ExponentialBackoff(cap=0.5, base=0.05), 5)
