@@ -94,7 +94,10 @@ def request(wish: Wish, *, card: str, prompt: str) -> bytes:
 def serve() -> None:
     narrow_umask()
     set_up_log()
-    wanted = json.loads(sys.stdin.buffer.read())
+    try:
+        wanted = json.loads(sys.stdin.buffer.read())
+    except json.JSONDecodeError:
+        return  # the window has gone before it had asked for all
     _write(_run(wanted))
 
 

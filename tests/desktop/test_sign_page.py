@@ -419,6 +419,20 @@ def test_a_signing_goes_on_when_nobody_reads_of_it(
     assert len([*files[0].parent.glob("*-signed.pdf")]) == 3
 
 
+@pytest.mark.parametrize("most", [0, 20])
+def test_a_signing_ends_quietly_when_the_window_goes_while_it_asks(
+    most: int, files: list[Path]
+) -> None:
+    given = request(Wish(files=(files[0],), language="en"), card="mock", prompt="none")
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "native_host.files"],
+        input=given[:most],
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_a_process_that_is_ended_at_once_is_a_cancellation(
     files: list[Path], home: Path
 ) -> None:
