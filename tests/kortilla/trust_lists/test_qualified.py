@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kortilla.signing.trust_lists.entries import Service
-from kortilla.signing.trust_lists.list_xml import read_list
 from kortilla.signing.trust_lists.qualified import Facts, qualification
+from kortilla.signing.verification.trust_list_xml import read_list
 from kortilla.validation.leaf import load_leaf
 from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.small_eu import (

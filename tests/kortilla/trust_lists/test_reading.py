@@ -13,7 +13,7 @@ from lxml import etree
 
 from kortilla.signing import xades
 from kortilla.signing.trust_lists.entries import ReadList
-from kortilla.signing.trust_lists.list_xml import TSL, read_list
+from kortilla.signing.verification.trust_list_xml import TSL, read_list
 from kortilla.signing.xades import DS
 from tests.kortilla.pki import CA, Leaf
 from tests.kortilla.small_eu import Authority, NationalList, sign
