@@ -440,6 +440,9 @@ REFUSED = {
             page="/Annots[5 0 R]",
         ),
         "layers by an expression": member("/VE[/Not 6 0 R]"),
+        "a layer that the list lacks": layer().replace(
+            b"/OCGs[5 0 R]", b"/OCGs[]     "
+        ),
         "a layer that is both shown and hidden": layer("", "/ON[5 0 R]/OFF[5 0 R]"),
         "a note without looks": note("FreeText", "/F 4/DA(/F 9 Tf)/Contents(VELKA)"),
         "layers of layers": member("/OCGs[5 0 R]"),
