@@ -20,6 +20,7 @@ import { isRecord } from "../shared/validators.js";
  * @property {string} title
  * @property {string} more
  * @property {string} code for support; empty where nothing failed
+ * @property {{title: string, more: string} | null} help a question and its answer
  */
 
 /**
@@ -40,6 +41,7 @@ import { isRecord } from "../shared/validators.js";
  * @property {string} use
  * @property {number | null} tries left, of five
  * @property {string} words
+ * @property {string} short the same beside a drawing of the tries
  * @property {Action[]} actions
  */
 

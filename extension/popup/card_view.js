@@ -159,10 +159,16 @@ function buildCard(card, add, actions) {
   const buttons = card.actions.map((action, place) =>
     buildAction(action, actions, action.name, place === 0 ? "main manage" : ""),
   );
+  const panel = add(report, buttons);
+  if (card.help) {
+    const fold = build("details");
+    fold.append(build("summary", card.help.title), build("p", card.help.more));
+    panel.append(fold);
+  }
   const rows = build("ul", "", "rows");
   const pins = card.codes.filter(({ code }) => code !== "PUK");
   rows.append(...pins.map((code) => buildPin(code, actions)));
-  return [holder, add(report, buttons), rows];
+  return [holder, panel, rows];
 }
 
 /**
@@ -252,7 +258,7 @@ function buildPin(pin, actions) {
  * @param {CodeWords} code
  * @returns {HTMLElement}
  */
-function buildTries({ tries, words }) {
+function buildTries({ tries, words, short }) {
   if (tries === null) return build("p", words, "quiet");
   const line = build("div", "", "tries");
   line.setAttribute("role", "img");
@@ -262,7 +268,7 @@ function buildTries({ tries, words }) {
   for (let index = 0; index < MAX_TRIES; index += 1) {
     pips.append(build("span", "", index < tries ? "left" : ""));
   }
-  line.append(pips, build("span", words));
+  line.append(pips, build("span", short));
   return line;
 }
 

@@ -212,3 +212,5 @@ def _card_lines(card: CardWords) -> Iterator[str]:
 
 def _sentences(state: StateWords) -> Iterator[str]:
     yield from filter(None, (state["title"], state["more"]))
+    if answer := state["help"]:
+        yield answer["more"]

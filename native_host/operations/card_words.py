@@ -54,24 +54,39 @@ class Action(TypedDict):
     name: str
 
 
+class HelpWords(TypedDict):
+    """A question and its answer."""
+
+    title: str
+    more: str
+
+
 class StateWords(TypedDict):
-    """What is said of a state. ``code`` is for support, empty where nothing failed."""
+    """What is said of a state. ``code`` is for support, empty where nothing failed.
+
+    ``help`` answers a question that not everybody has.
+    """
 
     kind: str
     look: Look
     title: str
     more: str
     code: str
+    help: HelpWords | None
 
 
 class CodeWords(TypedDict):
-    """A PIN or the PUK. ``tries`` is None if unknown, or if the PIN is not set yet."""
+    """A PIN or the PUK. ``tries`` is None if unknown, or if the PIN is not set yet.
+
+    ``words`` tells of them, and ``short`` does beside a drawing of them.
+    """
 
     code: str
     title: str
     use: str
     tries: int | None
     words: str
+    short: str
     actions: list[Action]
 
 
@@ -121,10 +136,10 @@ def readers_words(
 
 def state_words(state: CardState, texts: CardTexts) -> StateWords:
     """Return the words for a state; those of the PIN window for an error's code."""
+    # What to do does not depend on the PIN.
+    group = state.kind.rpartition("_")[2] if state.kind.startswith("pin") else ""
     if f"{state.kind}.title" in texts:
         title, more = texts(f"{state.kind}.title"), ""
-        # What to do does not depend on the PIN.
-        group = state.kind.rpartition("_")[2] if state.kind.startswith("pin") else ""
         for key in (f"{state.kind}.more", f"{group}.more"):
             if not more and key in texts:
                 more = texts(key)
@@ -138,7 +153,15 @@ def state_words(state: CardState, texts: CardTexts) -> StateWords:
         "title": as_sentence(title),
         "more": " ".join(filter(None, (more, *also))),
         "code": state.problem if state.look == "error" else "",
+        "help": _help(group, texts),
     }
+
+
+def _help(group: str, texts: CardTexts) -> HelpWords | None:
+    key = f"{group}.help"
+    if f"{key}.title" not in texts:
+        return None
+    return {"title": texts(f"{key}.title"), "more": texts(f"{key}.more")}
 
 
 def error_words(code: str, texts: CardTexts, *, command: str = "") -> StateWords | None:
@@ -220,6 +243,7 @@ def _code_words(
         "use": texts(f"{key}.use"),
         "tries": tries,
         "words": words,
+        "short": words if tries is None else texts.short_tries(tries),
         "actions": [_action(act, code, texts) for act in acts],
     }
 

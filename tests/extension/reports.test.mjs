@@ -25,6 +25,7 @@ const WORDS = {
   title: "The card does not answer.",
   more: "Turn it.",
   code: "CARD_MUTE",
+  help: null,
 };
 
 for (const [code, reason, heading, state] of /** @type {[string | null, string | null, string, string][]} */ ([

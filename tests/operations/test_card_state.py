@@ -171,7 +171,7 @@ def test_a_card_says_what_each_of_its_codes_and_certificates_can_do() -> None:
     [card] = words_of([status_of(a_card(**tries(5, 1, 4)))])["cards"]
     assert card["holder"] == "SPECIMEN-POHJALAINEN Aino"
     end = date(NOW + timedelta(days=900))
-    assert card["valid"] == f"The Citizen Certificate is valid until {end}"
+    assert card["valid"] == f"Valid until {end}"
     told = [(each["code"], each["tries"], each["words"]) for each in card["codes"]]
     assert told == [
         ("PIN1", 5, "5 tries left"),

@@ -242,6 +242,8 @@ class Page(PageBase):
     def _notice(self, words: CardWords, start: _Start, mark: str) -> QWidget:
         kind: Kind = "error" if words["look"] == "error" else "warning"
         notice = Notice(words["more"], title=words["title"], kind=kind)
+        if words["help"]:
+            notice.rows.addWidget(label(words["help"]["more"]))
         # That of a PIN is in its row.
         for action in words["actions"]:
             if action["pin"] is None:

@@ -51,6 +51,12 @@ class CardTexts:
             return self._prompt("pin.left.one")
         return self._prompt("pin.left", tries=left)
 
+    def short_tries(self, left: int) -> str:
+        """Return the same in as few words as fit beside a drawing of the tries."""
+        if left == 0:
+            return self("locked")
+        return self("tries.short.one") if left == 1 else self("tries.short", tries=left)
+
     @property
     def test_card(self) -> tuple[str, str]:
         """The mark of a test card, and what it means."""
