@@ -252,7 +252,9 @@ def test_words_in_bold_are_those_of_windows_and_popup(
     window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
     desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
+    card = json.loads(texts[f"native_host/texts/card/{language}.json"])
     shown = {
+        *card.values(),
         *window.values(),
         *desktop.values(),
         *(entry["message"] for entry in popup.values()),
