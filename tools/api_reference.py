@@ -97,6 +97,8 @@ def write(modules: dict[str, doc.Module], folder: Path) -> None:
     render.configure(docformat="markdown", show_source=False, footer_text="Kortilla")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # Only type checkers have what pydantic's own annotations name.
+        warnings.filterwarnings("ignore", ".* parsing .*PydanticDataclass")
         pages = {
             f"{name.replace('.', '/')}.html": render.html_module(module, modules)
             for name, module in modules.items()

@@ -39,10 +39,18 @@ from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.system_settings import SystemSettings
 from native_host.desktop.window import Window
-from native_host.doctor.findings import Place, info, kortilla, warning
+from native_host.doctor.findings import (
+    Finding,
+    Place,
+    Severity,
+    info,
+    kortilla,
+    warning,
+)
 from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
 from native_host.history import Entry
+from native_host.operations.card_state import CardState
 from native_host.recipients.person import DoubtfulError, Person, RecipientRefusedError
 from tests.kortilla.signing_parts import make_pdf
 from tools.window_pictures import offscreen_application
@@ -220,8 +228,11 @@ def _show_findings(window: Window) -> None:
     window.show_page("self_check")
     findings = [
         info("READER", reader=_READER),
-        info("CARD", generation="v4"),
-        warning("CERTIFICATE_ENDS_SOON", role="signature"),
+        Finding(
+            "CERTIFICATE_ENDS_SOON",
+            Severity.WARNING,
+            state=CardState("ends_soon", "warning"),
+        ),
         info("BROWSER", browser="Chromium"),
         info("BROWSER", browser="Firefox"),
         warning("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),

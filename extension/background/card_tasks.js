@@ -5,45 +5,68 @@
 import { CodedError } from "../shared/coded_error.js";
 import { askedLanguage } from "../shared/language.js";
 import { extensionOrigin } from "../shared/own_page.js";
-import { isInteger, isRecord, isString } from "../shared/validators.js";
+import { isRecord } from "../shared/validators.js";
 
 /** @import { Task } from "./operation.js" */
 
+/** How it looks: a note tells of no fault. @typedef {"good" | "note" | "warning" | "error"} Look */
+
 /**
- * A certificate of a card. The times are NaN if it is not readable.
+ * What the host says of a state (PROTOCOL.md §3, `card-status`).
  *
- * @typedef {object} CertificateStatus
- * @property {string} role authentication or signature
- * @property {string} keyType
- * @property {number} notBefore in ms since 1970
- * @property {number} notAfter in ms since 1970
- * @property {boolean} isReadable
+ * @typedef {object} StateWords
+ * @property {string} kind
+ * @property {Look} look
+ * @property {string} title
+ * @property {string} more
+ * @property {string} code for support; empty where nothing failed
+ * @property {{title: string, more: string} | null} help a question and its answer
  */
 
 /**
- * @typedef {object} PinStatus
- * @property {number | null} tries left, of five; null if the card does not report them
- * @property {boolean | null} isSet by the person; null if unknown
- */
-
-/**
- * @typedef {object} CardStatus
- * @property {{name: string, satu: string} | null} holder
- * @property {CertificateStatus[]} certificates
- * @property {Record<"PIN1" | "PIN2" | "PUK", PinStatus>} pins
- * @property {"active" | "partly" | "new" | "unknown"} activation
- * @property {string | null} activationProblem the code of the error with which an
- *   activation would end before it asks anything; null if none
- */
-
-/**
- * A reader: with a card, with an unusable card (`problem`), or empty.
+ * A button. `name` says the same where no PIN is beside it.
  *
- * @typedef {object} ReaderStatus
+ * @typedef {object} Action
+ * @property {"activate" | "change" | "forgotten" | "unlock"} act
+ * @property {ManagementCommand} command
+ * @property {PinName | null} pin
+ * @property {string} label
  * @property {string} name
- * @property {boolean} testCard
- * @property {CardStatus | null} card
- * @property {{code: string, kind: string} | null} problem
+ */
+
+/**
+ * @typedef {object} CodeWords
+ * @property {PinName | "PUK"} code
+ * @property {string} title
+ * @property {string} use
+ * @property {number | null} tries left, of five
+ * @property {string} words
+ * @property {string} short the same beside a drawing of the tries
+ * @property {Action[]} actions
+ */
+
+/**
+ * A card, or why it can't be read.
+ *
+ * @typedef {object} CardFields
+ * @property {string} mark of a test card
+ * @property {string} holder
+ * @property {string} satu
+ * @property {string} valid
+ * @property {Action[]} actions
+ * @property {CodeWords[]} codes
+ * @property {{title: string, words: string}[]} certificates
+ */
+
+/** @typedef {StateWords & CardFields} CardWords */
+
+/**
+ * The readers, with the words for the card in each.
+ *
+ * @typedef {object} Cards
+ * @property {StateWords | null} state of all readers together
+ * @property {{reader: string, card: CardWords | null}[]} readers
+ * @property {string | null} login why to prepare one; null if none can succeed
  */
 
 /** @typedef {"activate" | "change-pin" | "prepare-login" | "unblock"} ManagementCommand */
@@ -63,10 +86,6 @@ const MANAGEMENT_COMMANDS = Object.freeze({
 /** @type {readonly unknown[]} */
 const PINS = Object.freeze(["PIN1", "PIN2"]);
 
-const MAX_READERS = 16;
-const MAX_CERTIFICATES = 16;
-const MAX_TRIES = 5;
-
 /**
  * @param {unknown} command
  * @param {unknown} pin
@@ -83,11 +102,11 @@ export function readManagementRequest(command, pin) {
     : null;
 }
 
-/** @returns {Task<ReaderStatus[]>} */
+/** @returns {Task<Cards>} */
 export const statusTask = () => ({
   command: "card-status",
-  arguments: { page: extensionOrigin() },
-  readResult: readReaders,
+  arguments: { page: extensionOrigin(), ...askedLanguage() },
+  readResult: readCards,
 });
 
 /**
@@ -100,8 +119,7 @@ export const managementTask = ({ command, pin }) => ({
   command,
   arguments: {
     page: extensionOrigin(),
-    // Another process opens the window of a login that is prepared.
-    ...(command !== "prepare-login" && askedLanguage()),
+    ...askedLanguage(),
     ...(pin !== null && { pin }),
   },
   readResult: (result) => {
@@ -110,105 +128,34 @@ export const managementTask = ({ command, pin }) => ({
 });
 
 /**
- * Read the fields that the popup shows, and ignore the others: later hosts may send more.
+ * Read the words of our own host. Their shape is all that is looked at: they are shown as
+ * they are, as text.
  *
  * @param {unknown} result
- * @returns {ReaderStatus[]}
+ * @returns {Cards}
  * @throws {CodedError} HOST_CRASHED
  */
-function readReaders(result) {
-  const readers = isRecord(result) ? result["readers"] : null;
-  if (!Array.isArray(readers) || readers.length > MAX_READERS) throw unusable();
-  return readers.map((reader) => {
-    if (!isRecord(reader) || !isString(reader["reader"], 0, 255)) throw unusable();
-    const { card, error } = reader;
-    return {
-      name: reader["reader"],
-      testCard: reader["testCard"] === true,
-      card: isRecord(card) ? readCard(card) : null,
-      problem: isRecord(error) ? readProblem(error) : null,
-    };
-  });
-}
-
-/**
- * @param {Record<string, unknown>} card
- * @returns {CardStatus}
- */
-function readCard(card) {
-  const { holder, certificates, tries, pinsSet, activation, activationProblem } = card;
-  if (!Array.isArray(certificates) || certificates.length > MAX_CERTIFICATES) {
-    throw unusable();
-  }
-  if (!isRecord(tries) || !isActivation(activation)) throw unusable();
-  /** @param {string} name @returns {PinStatus} */
-  const pin = (name) => ({
-    tries: isInteger(tries[name], 0, MAX_TRIES) ? tries[name] : null,
-    isSet: isSet(name, activation, pinsSet),
-  });
+function readCards(result) {
+  const { readers, words } = isRecord(result) ? result : {};
+  if (!Array.isArray(readers) || !readers.every(isRecord)) throw unusable();
+  if (!isRecord(words) || !Array.isArray(words["cards"])) throw unusable();
+  if (!words["cards"].every(isCard)) throw unusable();
+  const { state, cards, login } = /** @type {any} */ (words);
   return {
-    holder: isRecord(holder) ? readHolder(holder) : null,
-    certificates: certificates.map(readCertificate),
-    pins: { PIN1: pin("PIN1"), PIN2: pin("PIN2"), PUK: pin("PUK") },
-    activation,
-    activationProblem: activationProblem === null ? null : String(activationProblem),
+    state,
+    login,
+    readers: readers.map(({ reader }, place) => ({
+      reader: String(reader),
+      card: cards[place] ?? null,
+    })),
   };
 }
 
-/**
- * @param {string} name
- * @param {CardStatus["activation"]} activation
- * @param {unknown} pinsSet the host's record of what it knows of each PIN
- * @returns {boolean | null}
- */
-function isSet(name, activation, pinsSet) {
-  if (name === "PUK" || activation === "active") return true;
-  if (activation === "new") return false;
-  const known = isRecord(pinsSet) ? pinsSet[name] : null;
-  return typeof known === "boolean" ? known : null;
-}
-
-/**
- * @param {unknown} value
- * @returns {value is CardStatus["activation"]}
- */
-const isActivation = (value) =>
-  ["active", "partly", "new", "unknown"].includes(/** @type {string} */ (value));
-
-/**
- * @param {Record<string, unknown>} holder
- * @returns {CardStatus["holder"]}
- */
-function readHolder({ name, satu }) {
-  if (!isString(name, 1, 255)) throw unusable();
-  return { name, satu: isString(satu, 1, 32) ? satu : "" };
-}
-
-/**
- * @param {unknown} entry
- * @returns {CertificateStatus}
- */
-function readCertificate(entry) {
-  if (!isRecord(entry) || !isString(entry["role"], 1, 32)) throw unusable();
-  const notBefore = Date.parse(String(entry["notBefore"]));
-  const notAfter = Date.parse(String(entry["notAfter"]));
-  return {
-    role: entry["role"],
-    keyType: isString(entry["keyType"], 1, 32) ? entry["keyType"] : "",
-    notBefore,
-    notAfter,
-    isReadable: Number.isFinite(notBefore) && Number.isFinite(notAfter),
-  };
-}
-
-/**
- * @param {Record<string, unknown>} error
- * @returns {{code: string, kind: string}}
- */
-function readProblem({ code, kind }) {
-  if (!isString(code, 1, 64)) throw unusable();
-  return { code, kind: isString(kind, 1, 32) ? kind : "" };
-}
+/** @param {unknown} card */
+const isCard = (card) =>
+  card === null ||
+  (isRecord(card) &&
+    ["actions", "codes", "certificates"].every((name) => Array.isArray(card[name])));
 
 /** @returns {CodedError} */
 function unusable() {

@@ -13,7 +13,7 @@ import { isExtensionPage } from "./sender.js";
 
 /** @import { HostState } from "../shared/host_state.js" */
 /** @import { NativeHost } from "../shared/native_host.js" */
-/** @import { ManagementRequest, ReaderStatus } from "./card_tasks.js" */
+/** @import { Cards, ManagementRequest, StateWords } from "./card_tasks.js" */
 /** @import { CheckReport } from "./check_task.js" */
 /** @import { Task } from "./operation.js" */
 /** @import { OperationQueue } from "./operation_queue.js" */
@@ -25,8 +25,8 @@ import { isExtensionPage } from "./sender.js";
  *
  * @typedef {object} CardState
  * @property {boolean} isReading
- * @property {ReaderStatus[] | null} readers as last read; null if not read
- * @property {string | null} problem the code of the error of the reading
+ * @property {Cards | null} cards as last read; null if not read
+ * @property {Problem | null} problem why they could not be read
  * @property {HostState | null} host as known after the reading
  * @property {Check} check
  * @property {ActiveTask | null} activeTask
@@ -40,6 +40,12 @@ import { isExtensionPage } from "./sender.js";
  */
 
 /**
+ * An error: its code, and the host's words for it if it is about a card.
+ *
+ * @typedef {{code: string, words: StateWords | null}} Problem
+ */
+
+/**
  * A management task that is under way.
  *
  * @typedef {ManagementRequest & {isWindowOpen: boolean}} ActiveTask
@@ -49,7 +55,7 @@ import { isExtensionPage } from "./sender.js";
  * The outcome of a management task: `code` is null after success; `reason` is the code
  * of the problem that the person saw before they cancelled, if any.
  *
- * @typedef {ManagementRequest & {code: string | null, reason: string | null}} Outcome
+ * @typedef {ManagementRequest & {code: string | null, reason: string | null, words: StateWords | null}} Outcome
  */
 
 /** How long the host keeps the PIN of a prepared login. */
@@ -71,7 +77,7 @@ export class ExtensionPages {
   /** @type {CardState} */
   #state = {
     isReading: false,
-    readers: null,
+    cards: null,
     problem: null,
     host: null,
     check: NO_CHECK,
@@ -129,26 +135,26 @@ export class ExtensionPages {
     this.#reading.abort();
     this.#checking.abort();
     this.#waiting?.close();
-    Object.assign(this.#state, { readers: null, problem: null, host: null });
+    Object.assign(this.#state, { cards: null, problem: null, host: null });
     this.#state.check = NO_CHECK;
   }
 
   async #readCards() {
     if (this.#state.isReading || this.#state.activeTask) return;
     this.#waiting?.close();
-    this.#update({ isReading: true, readers: null, problem: null });
+    this.#update({ isReading: true, cards: null, problem: null });
     this.#reading = new AbortController();
     /** @type {Partial<CardState>} */
     let found;
     try {
-      found = { readers: await this.#look(statusTask(), this.#reading.signal) };
+      found = { cards: await this.#look(statusTask(), this.#reading.signal) };
     } catch (error) {
       found = { problem: problemOf(error) };
     }
     const host = await getHostState();
     if (this.#ports.size === 0) found = {};
     this.#update({ ...found, host, isReading: false });
-    if (found.readers?.every(({ card, problem }) => !card && !problem)) {
+    if (found.cards?.readers.every(({ card }) => card === null)) {
       await this.#waitForCard();
     }
   }
@@ -178,7 +184,7 @@ export class ExtensionPages {
       const report = await this.#look(checkTask(), this.#checking.signal);
       check = { ...NO_CHECK, report };
     } catch (error) {
-      check = { ...NO_CHECK, problem: problemOf(error) };
+      check = { ...NO_CHECK, problem: problemOf(error).code };
     }
     this.#update({ check: this.#ports.size === 0 ? NO_CHECK : check });
   }
@@ -209,7 +215,7 @@ export class ExtensionPages {
     this.#managing = new AbortController();
     this.#update({ activeTask: { ...request, isWindowOpen: false }, outcome: null });
     /** @type {Outcome} */
-    let outcome = { ...request, code: null, reason: null };
+    let outcome = { ...request, code: null, reason: null, words: null };
     try {
       const { signal } = this.#managing;
       await this.#queue.runManagement(managementTask(request), signal, () => {
@@ -217,8 +223,8 @@ export class ExtensionPages {
         this.#update({ activeTask: { ...request, isWindowOpen: true } });
       });
     } catch (error) {
-      const { code, reason = null } = toCodedError(error);
-      outcome = { ...request, code, reason };
+      const { reason = null } = toCodedError(error);
+      outcome = { ...request, ...toProblem(error), reason };
     }
     const isPrepared = request.command === "prepare-login" && outcome.code === null;
     this.#outcomeValidUntil = isPrepared ? Date.now() + PREPARED_LOGIN_MS : Infinity;
@@ -239,12 +245,22 @@ export class ExtensionPages {
 
 /**
  * @param {unknown} error of a look at the cards
- * @returns {string} its code
+ * @returns {Problem}
  */
 function problemOf(error) {
-  const { code } = toCodedError(error);
+  const problem = toProblem(error);
   // Another operation aborted it.
-  return code === "REQUEST_CANCELLED" ? "BUSY" : code;
+  return problem.code === "REQUEST_CANCELLED" ? { code: "BUSY", words: null } : problem;
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+function toProblem(error) {
+  const { code, hostError } = toCodedError(error);
+  const { words } = /** @type {{words?: StateWords}} */ (hostError);
+  return { code, words: words ?? null };
 }
 
 /**

@@ -3,19 +3,10 @@
 
 import { cardDrawing, icon } from "../shared/icons.js";
 import { build, buildHeading, text } from "../shared/texts.js";
-import {
-  cardReport,
-  dateText,
-  isActivatable,
-  loginAdvice,
-  outcomeReport,
-  problemReport,
-  taskReport,
-} from "./reports.js";
+import { outcomeReport, problemReport, taskReport, wordsReport } from "./reports.js";
 
-/** @import { CardStatus, CertificateStatus, PinName, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
-/** @import { ManagementCommand } from "../background/card_tasks.js" */
-/** @import { CardState } from "../background/extension_pages.js" */
+/** @import { Action, CardWords, Cards, CodeWords, ManagementCommand, PinName } from "../background/card_tasks.js" */
+/** @import { CardState, Problem } from "../background/extension_pages.js" */
 /** @import { Report } from "./reports.js" */
 
 /** @typedef {{command: ManagementCommand, pin?: PinName} | {command: "cancel" | "card-status"}} Command */
@@ -45,8 +36,6 @@ import {
 
 const MAX_TRIES = 5;
 
-const PIN_NAMES = /** @type {const} */ (["PIN1", "PIN2"]);
-
 /**
  * @param {CardState} state
  * @param {string | null} failure the code of the error of opening the program, which is
@@ -70,9 +59,9 @@ export function buildView(state, failure, actions) {
         : [];
     shown.push(add(outcomeReport(state.outcome), buttons));
   }
-  let readers = /** @type {ReaderStatus[]} */ ([]);
+  let read = /** @type {Cards} */ ({ state: null, readers: [], login: null });
   if (failure !== null) {
-    shown.push(addProblem({ code: failure, kind: "" }, add, actions));
+    shown.push(addProblem({ code: failure, words: null }, add, actions));
   } else if (state.activeTask) {
     const cancel = () => actions.send({ command: "cancel" });
     shown.push(add(taskReport(state.activeTask), [buildButton(text("cancel"), cancel)]));
@@ -80,29 +69,24 @@ export function buildView(state, failure, actions) {
     shown.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {
     // The panel below shows a problem of the host itself.
-    if (state.problem !== state.host?.problem) {
-      shown.push(addProblem({ code: state.problem, kind: "" }, add, actions));
+    if (state.problem.code !== state.host?.problem) {
+      shown.push(addProblem(state.problem, add, actions));
     }
-  } else if (state.readers) {
-    readers = state.readers;
-    shown.push(...buildReaders(readers, add, actions));
+  } else if (state.cards) {
+    read = state.cards;
+    shown.push(...buildReaders(read, add, actions));
   }
-  const cards = readers.flatMap(({ card }) => card ?? []);
+  const cards = read.readers.flatMap(({ card }) => (card ? [card] : []));
   const spoken = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
   if (state.isReading) spoken.push(text("readingCard"));
   return {
     announcement: spoken.join(" "),
     card: shown,
     forgotten: buildForgotten(cards, actions),
-    certificates: cards.flatMap((card) => [
-      ...(cards.length > 1 ? [build("h3", holderName(card))] : []),
-      ...(card.holder?.satu ? [build("p", text("holderSatu", card.holder.satu))] : []),
-      buildCertificates(card.certificates),
-      buildPuk(card.pins.PUK),
-    ]),
-    prepare: buildLogin(loginAdvice(readers), actions),
+    certificates: cards.flatMap((card) => buildCertificates(card, cards.length > 1)),
+    prepare: buildLogin(read.login, actions),
     isCrowded:
-      cards.length > 0 &&
+      cards.some(({ holder }) => holder !== "") &&
       (reports.length > 1 || reports.some(({ state }) => state !== "ready")),
   };
 }
@@ -115,16 +99,22 @@ export function buildView(state, failure, actions) {
  */
 
 /**
- * A problem of a card or a reader. The person can read the card again, and where
- * something is at fault, check.
+ * A problem. The person can read the card again, and where something is at fault, check.
  *
- * @param {{code: string, kind: string}} problem
+ * @param {Problem} problem
  * @param {Add} add
  * @param {Actions} actions
  * @returns {HTMLElement}
  */
-function addProblem(problem, add, { send, check }) {
-  const report = problemReport(problem);
+const addProblem = (problem, add, actions) => addReport(problemReport(problem), add, actions);
+
+/**
+ * @param {Report} report
+ * @param {Add} add
+ * @param {Actions} actions
+ * @returns {HTMLElement}
+ */
+function addReport(report, add, { send, check }) {
   const read = () => send({ command: "card-status" });
   const buttons = [buildButton(text("lookAtCard"), read, "main")];
   if (report.state === "problem") buttons.push(buildButton(text("checkRun"), check));
@@ -132,118 +122,79 @@ function addProblem(problem, add, { send, check }) {
 }
 
 /**
- * @param {ReaderStatus[]} readers
+ * @param {Cards} cards
  * @param {Add} add
  * @param {Actions} actions
  * @returns {HTMLElement[]}
  */
-function buildReaders(readers, add, actions) {
-  const used = readers.filter(({ card, problem }) => card || problem);
-  if (used.length === 0) {
-    const code = readers.length === 0 ? "NO_READER" : "NO_CARD";
-    return [addProblem({ code, kind: "" }, add, actions)];
-  }
-  const parts = used.map((reader) => {
+function buildReaders({ state, readers }, add, actions) {
+  const parts = readers.flatMap(({ reader, card }) => {
+    if (!card) return [];
     const article = build("article", "", "card");
-    if (reader.card && reader.testCard) {
-      article.append(build("p", text("testCard"), "strip"));
-    }
-    if (readers.length > 1) article.append(build("p", reader.name, "quiet"));
-    if (reader.problem) article.append(addProblem(reader.problem, add, actions));
-    if (reader.card) article.append(...buildCard(reader.card, add, actions));
-    return article;
+    if (card.mark) article.append(build("p", card.mark, "strip"));
+    if (readers.length > 1) article.append(build("p", reader, "quiet"));
+    article.append(...buildCard(card, add, actions));
+    return [article];
   });
-  if (used.filter(({ card }) => card).length > 1) {
-    parts.push(build("p", text("severalCards"), "quiet"));
-  }
-  return parts;
+  if (!state) return parts;
+  if (parts.length === 0) return [addReport(wordsReport(state), add, actions)];
+  return [...parts, build("p", `${state.title} ${state.more}`, "quiet")];
 }
 
-/** @param {CardStatus} card */
-const holderName = ({ holder }) => holder?.name ?? text("holderUnknown");
-
 /**
- * @param {CardStatus} card
+ * @param {CardWords} card
  * @param {Add} add
  * @param {Actions} actions
  * @returns {HTMLElement[]}
  */
-function buildCard(card, add, { send }) {
+function buildCard(card, add, actions) {
+  const report = wordsReport(card);
+  if (!card.holder) return [addReport(report, add, actions)];
   const holder = build("div", "", "holder");
   const lines = build("div");
-  lines.append(build("h2", holderName(card)));
-  if (card.holder?.satu) {
-    lines.append(build("p", text("satuShort", card.holder.satu), "quiet"));
-  }
+  lines.append(build("h2", card.holder));
+  if (card.valid) lines.append(build("p", card.valid, "quiet"));
   holder.append(cardDrawing(), lines);
-  const { report, canActivate } = cardReport(card);
-  const panel = add(report, buildRemedies(card, canActivate, send));
-  // The report on an activation code that no longer works says it.
-  const pins = PIN_NAMES.map((name) => card.pins[name]);
-  if (pins.some((pin) => pin.isSet && isUnlockable(pin, card))) {
-    panel.append(buildFold(text("pukWhere"), text("unlockMore")));
+  // What makes a card usable. The first is the page's primary action.
+  const buttons = card.actions.map((action, place) =>
+    buildAction(action, actions, action.name, place === 0 ? "main manage" : ""),
+  );
+  const panel = add(report, buttons);
+  if (card.help) {
+    const fold = build("details");
+    fold.append(build("summary", card.help.title), build("p", card.help.more));
+    panel.append(fold);
   }
   const rows = build("ul", "", "rows");
-  rows.append(...PIN_NAMES.map((name) => buildPin(name, card, send)));
+  const pins = card.codes.filter(({ code }) => code !== "PUK");
+  rows.append(...pins.map((code) => buildPin(code, actions)));
   return [holder, panel, rows];
 }
 
 /**
- * What makes a card usable. The first button is the primary action; a card that is ready
- * has none, since its work begins on the page of a service.
- *
- * @param {CardStatus} card
- * @param {boolean} canActivate
- * @param {Actions["send"]} send
- * @returns {HTMLElement[]}
+ * @param {Action} action
+ * @param {Actions} actions
+ * @param {string} label
+ * @param {string} [className]
+ * @returns {HTMLElement}
  */
-function buildRemedies(card, canActivate, send) {
-  const buttons = /** @type {HTMLElement[]} */ ([]);
-  /** @param {string} label @param {Command} command */
-  const addButton = (label, command) => {
-    const style = buttons.length === 0 ? "main manage" : "";
-    buttons.push(buildButton(text(label), () => send(command), style));
-  };
-  if (canActivate) addButton("activateCard", { command: "activate" });
-  for (const name of PIN_NAMES) {
-    if (!isUnlockable(card.pins[name], card)) continue;
-    const label = name === "PIN1" ? "unlockPin1" : "unlockPin2";
-    addButton(label, { command: "unblock", pin: name });
-  }
-  return buttons;
+function buildAction({ command, pin }, { send }, label, className) {
+  const press = () => send(pin === null ? { command } : { command, pin });
+  return buildButton(label, press, className);
 }
 
 /**
- * @param {PinStatus} pin
- * @param {CardStatus} card
- * @returns {boolean} whether it is locked and a PUK can unlock it
- */
-const isUnlockable = (pin, card) =>
-  card.pins.PUK.tries !== 0 &&
-  pin.tries === 0 &&
-  (pin.isSet !== false || !isActivatable(card));
-
-/**
- * @param {PinStatus} pin
- * @returns {boolean} whether the person can type it
- */
-const isUsable = ({ isSet, tries }) => isSet !== false && !!tries;
-
-/**
- * @param {CardStatus[]} cards
+ * @param {CardWords[]} cards
  * @param {Actions} actions
- * @returns {HTMLElement[]}
+ * @returns {HTMLElement[]} a button for each PIN, however many cards have it
  */
-function buildForgotten(cards, { send }) {
-  const names = PIN_NAMES.filter((name) =>
-    cards.some(({ pins }) => pins.PUK.tries !== 0 && isUsable(pins[name])),
-  );
-  if (names.length === 0) return [];
-  const buttons = names.map((name) =>
-    buildButton(text(name === "PIN1" ? "forgottenPin1" : "forgottenPin2"), () =>
-      send({ command: "unblock", pin: name }),
-    ),
-  );
+function buildForgotten(cards, actions) {
+  const found = cards
+    .flatMap(({ codes }) => codes.flatMap((code) => code.actions))
+    .filter(({ act }) => act === "forgotten");
+  const byName = new Map(found.map((action) => [action.name, action]));
+  if (byName.size === 0) return [];
+  const buttons = [...byName].map(([name, action]) => buildAction(action, actions, name));
   return [build("p", text("forgottenMore"), "quiet"), buildButtons(buttons)];
 }
 
@@ -256,116 +207,69 @@ function buildLogin(advice, { send }) {
   if (advice === null) return [];
   const prepare = () => send({ command: "prepare-login" });
   return [
-    build("p", text(advice), "quiet"),
+    build("p", advice, "quiet"),
     buildButtons([buildButton(text("prepareLogin"), prepare)]),
   ];
 }
 
 /**
- * @param {CertificateStatus[]} certificates
- * @returns {HTMLElement}
+ * @param {CardWords} card
+ * @param {boolean} isOneOfSeveral
+ * @returns {HTMLElement[]} its number, its certificates and its PUK
  */
-function buildCertificates(certificates) {
-  if (certificates.length === 0) return build("p", text("certificatesNone"));
+function buildCertificates({ holder, satu, certificates, codes }, isOneOfSeveral) {
+  const parts = /** @type {HTMLElement[]} */ ([]);
+  if (certificates.length === 0) return parts;
+  if (isOneOfSeveral) parts.push(build("h3", holder));
+  if (satu) parts.push(build("p", satu));
   const list = build("ul");
-  for (const certificate of certificates) {
-    const isAlone =
-      certificates.filter(({ role }) => role === certificate.role).length === 1;
-    const purpose =
-      certificate.role === "signature"
-        ? text("certificateSign")
-        : text("certificateIdentify");
-    const kind = isAlone || !certificate.keyType ? "" : ` (${certificate.keyType})`;
-    list.append(build("li", `${purpose}${kind}: ${validity(certificate)}`));
+  list.append(...certificates.map(({ title, words }) => build("li", `${title}: ${words}`)));
+  parts.push(list);
+  for (const puk of codes.filter(({ code }) => code === "PUK")) {
+    const section = build("div");
+    section.append(build("h3", puk.title), buildTries(puk), build("p", puk.use, "quiet"));
+    parts.push(section);
   }
-  return list;
+  return parts;
 }
 
 /**
- * @param {CertificateStatus} certificate
- * @returns {string}
- */
-function validity({ isReadable, notBefore, notAfter }) {
-  if (!isReadable) return text("certificateUnreadable");
-  const now = Date.now();
-  if (now > notAfter) return text("certificateExpired", dateText(notAfter));
-  if (now < notBefore) return text("certificateEarly", dateText(notBefore));
-  return text("certificateValid", dateText(notAfter));
-}
-
-/**
- * @param {PinName} name
- * @param {CardStatus} card
- * @param {Actions["send"]} send
+ * @param {CodeWords} pin
+ * @param {Actions} actions
  * @returns {HTMLElement}
  */
-function buildPin(name, card, send) {
-  const pin = card.pins[name];
-  const isFirst = name === "PIN1";
+function buildPin(pin, actions) {
   const row = build("li", "", "row");
   const lines = build("div");
-  lines.append(
-    build("h3", text(isFirst ? "pin1" : "pin2")),
-    pin.isSet === false ? build("p", text("pinNotSet"), "quiet") : buildTries(pin.tries),
-  );
-  row.append(icon(isFirst ? "identify" : "sign"), lines);
-  if (isUsable(pin)) {
-    const change = () => send({ command: "change-pin", pin: name });
-    const button = buildButton(text("changePin"), change);
+  lines.append(build("h3", pin.title), buildTries(pin));
+  row.append(icon(pin.code === "PIN1" ? "identify" : "sign"), lines);
+  for (const action of pin.actions.filter(({ act }) => act === "change")) {
+    const button = buildAction(action, actions, action.label);
     // The same words in each row: the name tells which PIN it changes.
-    button.setAttribute("aria-label", text(isFirst ? "changePin1" : "changePin2"));
+    button.setAttribute("aria-label", action.name);
     row.append(button);
   }
   return row;
 }
 
 /**
- * @param {PinStatus} puk
- * @returns {HTMLElement}
- */
-function buildPuk({ tries }) {
-  const section = build("div");
-  section.append(
-    build("h3", text("puk")),
-    buildTries(tries),
-    build("p", text("pukUse"), "quiet"),
-  );
-  if (tries === 1) section.append(build("p", text("pukLast")));
-  if (tries === 0) section.append(build("p", text("pukLocked")));
-  return section;
-}
-
-/**
- * The tries left: filled of five pips, and a few words. Screen readers get one sentence.
+ * The tries left: filled of five pips, and a few words.
  *
- * @param {number | null} tries
+ * @param {CodeWords} code
  * @returns {HTMLElement}
  */
-function buildTries(tries) {
-  if (tries === null) return build("p", text("triesUnknown"), "quiet");
+function buildTries({ tries, words, short }) {
+  if (tries === null) return build("p", words, "quiet");
   const line = build("div", "", "tries");
   line.setAttribute("role", "img");
-  line.setAttribute("aria-label", triesLabel(tries));
+  line.setAttribute("aria-label", words);
   line.dataset["left"] = String(tries);
   const pips = build("span", "", "pips");
   for (let index = 0; index < MAX_TRIES; index += 1) {
     pips.append(build("span", "", index < tries ? "left" : ""));
   }
-  line.append(pips, build("span", triesWords(tries)));
+  line.append(pips, build("span", short));
   return line;
-}
-
-/** @param {number} tries */
-function triesLabel(tries) {
-  if (tries === MAX_TRIES) return text("triesAll");
-  if (tries === 1) return text("triesOne");
-  return tries === 0 ? text("triesNone") : text("triesSome", String(tries));
-}
-
-/** @param {number} tries */
-function triesWords(tries) {
-  if (tries === 0) return text("locked");
-  return tries === 1 ? text("triesLeftOne") : text("triesLeft", String(tries));
 }
 
 /**
@@ -381,17 +285,6 @@ function buildReport({ heading, explanation, code, state }, buttons = []) {
   if (code) panel.append(build("p", code, "quiet"));
   if (buttons.length > 0) panel.append(buildButtons(buttons));
   return panel;
-}
-
-/**
- * @param {string} summary
- * @param {string} content
- * @returns {HTMLElement}
- */
-function buildFold(summary, content) {
-  const fold = build("details");
-  fold.append(build("summary", summary), build("p", content));
-  return fold;
 }
 
 /** @param {HTMLElement[]} buttons */

@@ -85,7 +85,7 @@ function show(state) {
     program.classList.toggle("main", isPrimary);
   }
   again.hidden = folds.hidden = state.activeTask !== null;
-  const wasRead = state.readers !== null || state.problem !== null;
+  const wasRead = state.cards !== null || state.problem !== null;
   if (state.host) {
     showHostState(host, state.host);
     find("version").textContent = text("readyVersion", state.host.kortilla ?? "");

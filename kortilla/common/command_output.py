@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 
 import click
@@ -54,6 +55,15 @@ def print_result(result: object, words: Iterable[str] = ()) -> None:
         print_words(words)
 
 
+def print_progress(**progress: object) -> None:
+    """Print a line of JSON for a program, while a command works.
+
+    The work goes on if nobody reads it any more.
+    """
+    with suppress(OSError):
+        print_result({"progress": progress})
+
+
 def print_words(words: Iterable[str]) -> None:
     """Print lines for people on standard output, unless scripts get JSON."""
     if not _json_wanted.get():
@@ -85,5 +95,9 @@ def _one_line(result: object) -> str:
 
 
 def say(words: str) -> None:
-    """Print on standard error what goes on or what fails, in words for people."""
-    click.echo(escape_text(words), err=True)
+    """Print on standard error what goes on or what fails, in words for people.
+
+    The work goes on if nobody reads it any more.
+    """
+    with suppress(OSError):
+        click.echo(escape_text(words), err=True)

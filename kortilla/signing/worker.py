@@ -184,7 +184,7 @@ def _examine(content: bytes | None, signature: bytes | None) -> Findings:
 
 
 def _read_trust_list(document: bytes) -> JsonObject:
-    from kortilla.signing.trust_lists.list_xml import read_list
+    from kortilla.signing.verification.trust_list_xml import read_list
 
     return asdict(read_list(document))
 

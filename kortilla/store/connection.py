@@ -184,13 +184,13 @@ _PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ),
     (
         (MasterNotFoundError,),
-        "No Sentinel names the primary: look whether they run, and correct the "
-        "Sentinels and its name in the URL.",
+        "No Sentinel names the primary: look whether they run, and correct their "
+        "addresses, password, CA, and its name in the URL.",
     ),
     (
         (RedisClusterException,),
-        "No node of the cluster answers: correct the URL, or write redis:// "
-        "if it is a single server.",
+        "No node of the cluster answers: correct addresses, password and CA in the "
+        "URL, or write redis:// if it is a single server.",
     ),
     (
         (ConnectionResetError,),

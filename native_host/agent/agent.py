@@ -149,7 +149,7 @@ class Agent:
         from native_host.agent.notification import notify
 
         texts = Texts(self._language)
-        title = texts("card.contactless.title").removesuffix(".")
+        title = texts.card("contactless.title").removesuffix(".")
         text, button = texts("notice.contactless.more"), texts("notice.open")
         token = await notify(title, text, button)
         if token is not None:

@@ -29,10 +29,11 @@ from native_host.cli.options import (
 from native_host.config import Config
 
 if TYPE_CHECKING:
-    from native_host.desktop.texts import Texts
     from native_host.environment import OpenPrompt
-    from native_host.operations.card_status import CardStatus, ReaderStatus
+    from native_host.operations.card_status import ReaderStatus
+    from native_host.operations.card_words import CardWords, ReadersWords, StateWords
     from native_host.operations.set_pin import ManageRequest, PinsSet
+    from native_host.texts.card import CardTexts
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
@@ -60,12 +61,14 @@ def card() -> None:
 @lang_option
 def status(card: Card | None, lang: str | None) -> None:
     """Show readers, cards and the tries left."""
-    from native_host.desktop.texts import Texts
+    from native_host.operations.card_words import readers_words
+    from native_host.texts.card import CardTexts
 
     config = configured(card=card)
-    texts = Texts(spoken_language(config, lang))
+    texts = CardTexts(spoken_language(config, lang))
     readers = asyncio.run(_status(config, texts))
-    print_result({"readers": readers}, _words(readers, texts))
+    words = readers_words(readers, datetime.now(UTC), texts)
+    print_result({"readers": readers, "words": words}, _words(words, readers))
 
 
 @card.command()
@@ -109,13 +112,13 @@ def unblock(pin: str, **options: Unpack[_Options]) -> None:
 def use_keypad(lang: str | None) -> None:
     """Type PINs on readers again that have refused it."""
     from native_host import unused_pads
-    from native_host.desktop.texts import Texts
+    from native_host.texts.card import CardTexts
 
-    texts = Texts(spoken_language(configured(), lang))
+    texts = CardTexts(spoken_language(configured(), lang))
     products = unused_pads.products()
     unused_pads.forget()
-    words = [texts("card.keypad", reader=printable(each)) for each in products]
-    print_result({"readers": products}, words or [texts("card.keypad.none")])
+    words = [texts("keypad", reader=printable(each)) for each in products]
+    print_result({"readers": products}, words or [texts("keypad.none")])
 
 
 def _manage(
@@ -128,20 +131,17 @@ def _manage(
     unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
-    from native_host.desktop.texts import Texts
     from native_host.environment import run_with_prompt
     from native_host.operations.set_pin import ManageRequest
+    from native_host.texts.card import CardTexts
 
     language = spoken_language(config, lang)
     request = ManageRequest(language=language, reader=reader, unasked=unasked)
     done = run_with_prompt(config, partial(_managed, operation, config, request))
-    texts = Texts(language)
+    texts = CardTexts(language)
     print_result(
         done,
-        [
-            texts(f"card.done.{how}", pin=texts(f"card.{pin}"))
-            for pin, how in done.items()
-        ],
+        [texts(f"done.{how}", pin=texts(f"{pin}")) for pin, how in done.items()],
     )
 
 
@@ -165,7 +165,7 @@ async def _managed(
     return done.fields()
 
 
-async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
+async def _status(config: Config, texts: CardTexts) -> list[ReaderStatus]:
     from native_host.card.atr import is_contactless
     from native_host.environment import open_source
     from native_host.operations.card_access.card_session import SILENT_AFTER
@@ -187,48 +187,30 @@ async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
         silent.cancel()
 
 
-def _words(readers: list[ReaderStatus], texts: Texts) -> Iterator[str]:
+def _words(words: ReadersWords, readers: list[ReaderStatus]) -> Iterator[str]:
     """Return what the page *Card* says of the readers."""
-    if not readers:
-        yield texts("card.no_reader.title")
-    for each in readers:
+    if state := words["state"]:
+        yield from _sentences(state)
+    for each, card in zip(readers, words["cards"], strict=True):
         yield f"{printable(each['reader'])}:"
-        yield from (f"  {line}" for line in _reader_words(each, texts))
+        if card:
+            yield from (f"  {line}" for line in _card_lines(card))
 
 
-def _reader_words(status: ReaderStatus, texts: Texts) -> Iterator[str]:
-    if "error" in status:
-        yield from texts.failure(status["error"])
-    elif status["card"] is None:
-        yield texts("card.no_card.title")
-    else:
-        if status["testCard"]:
-            yield ". ".join(texts.test_card)
-        yield from _card_words(status["card"], texts)
+def _card_lines(card: CardWords) -> Iterator[str]:
+    yield from filter(None, (card["mark"], card["holder"], card["satu"]))
+    yield from _sentences(card)
+    yield from filter(None, [card["valid"]])
+    for each in card["codes"]:
+        yield f"{each['title']}: {each['words']}".removesuffix(": ")
+    for found in card["certificates"]:
+        yield f"{found['title']}: {found['words']}"
+    for action in card["actions"]:
+        words = ("kortilla", "card", action["command"], action["pin"] or "")
+        yield f"{action['label']}: {' '.join(filter(None, words)).lower()}"
 
 
-def _card_words(card: CardStatus, texts: Texts) -> Iterator[str]:
-    from native_host.operations.card_state import (
-        PINS,
-        can_unlock,
-        card_state,
-        valid_until,
-    )
-
-    if holder := card["holder"]:
-        yield printable(holder["name"])
-        yield texts("card.satu", satu=printable(holder["satu"]))
-    now = datetime.now(UTC)
-    state = card_state(card, now)
-    yield from filter(None, texts.state(state))
-    if (end := valid_until(card)) and end > now:
-        yield texts.valid(end)
-    for pin, left in card["tries"].items():
-        is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
-        yield f"{texts(f'card.{pin.lower()}')}: {texts.tries(left, is_set=is_set)}"
-    locked = [p for p in PINS if card["tries"][p] == 0 and can_unlock(card, p)]
-    if state.can_activate:
-        yield f"{texts('card.activate')}: kortilla card activate"
-    else:
-        for pin in locked:
-            yield f"{texts('card.unlock')}: kortilla card unblock {pin.lower()}"
+def _sentences(state: StateWords) -> Iterator[str]:
+    yield from filter(None, (state["title"], state["more"]))
+    if answer := state["help"]:
+        yield answer["more"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from native_host.card.errors import CardError
     from native_host.card_report.reading import CardReportError
     from native_host.config import Config
-    from native_host.doctor.findings import Finding, Place
+    from native_host.doctor.findings import Finding, Place, Sentences
 
 
 @click.command()
@@ -92,7 +92,7 @@ def _examine(place: Place) -> list[Finding]:
     return run_until_signal(lambda: examine(place))
 
 
-def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
+def _words(findings: list[Finding], texts: Sentences) -> Iterator[str]:
     from native_host.doctor.findings import Severity
 
     for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
@@ -104,9 +104,7 @@ def _words(findings: list[Finding], texts: dict[str, str]) -> Iterator[str]:
     yield texts["faults" if faults else "no-faults"].format(count=faults)
 
 
-def _fix(
-    findings: list[Finding], texts: dict[str, str], *, yes: bool
-) -> list[JsonObject]:
+def _fix(findings: list[Finding], texts: Sentences, *, yes: bool) -> list[JsonObject]:
     """Run the commands that fix faults, each once and after asking."""
     from native_host.doctor.examination import run_command
     from native_host.doctor.findings import FixBy

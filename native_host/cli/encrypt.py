@@ -25,6 +25,7 @@ from native_host.cli.options import (
     PromptKind,
     card_option,
     configured,
+    files_argument,
     lang_option,
     prompt_options,
     spoken_language,
@@ -45,7 +46,7 @@ _trust_option = click.option(
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@files_argument()
 @click.option(
     "--to",
     multiple=True,
@@ -227,7 +228,7 @@ async def _found(config: Config, whom: str) -> Person:
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@files_argument()
 @click.option("-o", "--out", type=PATH, help="The folder for the decrypted files.")
 @click.option(
     "--recovery-password",
@@ -249,14 +250,17 @@ def decrypt(
     a.pdf.p7m becomes a.pdf, which only you can read. A mail saved as letter.eml becomes
     letter-2.eml. No file is overwritten.
     """
+    from native_host.environment import OpenPrompt, open_source, run_with_prompt
     from native_host.files.decrypt import (
+        DecryptOutcome,
         DecryptWish,
         FileNotDecryptableError,
+        decrypt_own_files,
         decrypt_with_password,
     )
     from native_host.files.encrypt import typed_password
-    from native_host.files.process import decrypt_files
     from native_host.files.sources import shown_path
+    from native_host.operations.request import Context
 
     config = configured(card=card, prompt=prompt)
     texts = _texts(config, lang)
@@ -266,7 +270,12 @@ def decrypt(
     else:
         language = spoken_language(config, lang)
         wish = DecryptWish(files=files, language=language, out=out)
-        outcome = decrypt_files(config, wish)
+
+        async def work(open_prompt: OpenPrompt) -> DecryptOutcome:
+            async with open_source(config) as source:
+                return await decrypt_own_files(Context(source, open_prompt()), wish)
+
+        outcome = run_with_prompt(config, work)
     words = []
     for made in outcome.made:
         words.append(texts["decrypt.made"].format(path=shown_path(made.path)))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Literal, TypedDict, TypeVar
@@ -13,6 +15,7 @@ import click
 
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
+from native_host.files.sources import FILES_FROM_INPUT
 from native_host.languages import choose_language
 
 T = TypeVar("T")
@@ -24,6 +27,47 @@ PromptKind = Literal["window", "terminal", "automatic"]
 PATH = click.Path(path_type=Path)
 #: The same for a file that is there.
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_files_from_input = click.option(
+    FILES_FROM_INPUT,
+    is_flag=True,
+    hidden=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _read_files(context, wanted=wanted),
+)
+
+
+def _read_files(context: click.Context, *, wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        names = json.loads(sys.stdin.readline())
+    except json.JSONDecodeError:
+        raise click.Abort from None  # who asks has gone before it had said all
+    context.meta[FILES_FROM_INPUT] = tuple(map(Path, names))
+
+
+def files_argument(*, required: bool = True) -> Callable[[Command], Command]:
+    """Return what adds the files of a command. Our window gives them by its input."""
+
+    def files(
+        context: click.Context, parameter: click.Parameter, given: tuple[Path, ...]
+    ) -> tuple[Path, ...]:
+        found: tuple[Path, ...] = context.meta.get(FILES_FROM_INPUT, given)
+        if required and not found:
+            raise click.MissingParameter(ctx=context, param=parameter)
+        return found
+
+    argument = click.argument(
+        "files",
+        metavar="FILE..." if required else "[FILE]...",
+        nargs=-1,
+        type=PATH,
+        callback=files,
+    )
+    return lambda command: _files_from_input(argument(command))
+
 
 card_option = click.option(
     "--card",

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -106,8 +107,10 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error.code, str(error), error.reason)
     except (KeyboardInterrupt, click.Abort):
         return _fail(UserCancelledError.code, "Cancelled from the keyboard.")
-    except click.ClickException as error:
-        return _fail(KortillaError.code, error.format_message())
+    except BrokenPipeError:
+        # Nobody reads the output any more; it must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         return _explain(error, arguments)
     return status if isinstance(status, int) else 0
@@ -117,6 +120,8 @@ def _explain(error: Exception, arguments: Sequence[str]) -> int:
     """Report a mock card's error, name a missing extra, or log any other error."""
     from native_host.log import log_unexpected
 
+    if isinstance(error, click.ClickException):
+        return _fail(KortillaError.code, error.format_message())
     if isinstance(error, MockCardError):
         return _fail(error.code, str(error))
     if words := missing(error, extra_of(arguments)):

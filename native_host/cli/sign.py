@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import click
 
-from kortilla.common.command_output import print_result, say
+from kortilla.common.command_output import print_progress, print_result, say
 from native_host.cli.options import (
     FILE,
     PATH,
     Card,
     PromptKind,
     configured,
+    files_argument,
     prompt_options,
     spoken_language,
 )
@@ -26,7 +27,8 @@ from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
     from native_host.files.sign import Outcome
-    from native_host.files.sources import Mark
+    from native_host.files.sources import Mark, Wish
+    from native_host.pin_prompt.model import Progress
 
 #: Options that go only with --origin, and those that go only without.
 _OF_SERVICES = ("hashes", "names", "hash_function", "key", "padding", "certificate")
@@ -46,7 +48,7 @@ _VISIBLE = re.compile(
 
 
 @click.command()
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
+@files_argument(required=False)
 @click.option(
     "-o",
     "--out",
@@ -169,11 +171,11 @@ def _sign_own(
 ) -> int:
     """Sign the user's own files, print the result and return the exit status.
 
-    With ``progress``, a line of JSON before each signature says how many are made.
+    With ``progress``, a line of JSON before each signature says how many are made, and
+    one before each batch says which PIN2 is asked for.
     """
     from native_host.files.batches import count_batches
-    from native_host.files.process import sign_files
-    from native_host.files.sources import RefusedFilesError, Wish
+    from native_host.files.sources import Wish
 
     level = level or ("b" if tsa is None else "t")
     wish = Wish(
@@ -188,19 +190,39 @@ def _sign_own(
     )
     if (batches := count_batches(files, container=container)) > 1:
         say(f"{len(files)} files: PIN2 is asked for {batches} times.")
+    return _sign_wish(config, wish, progress=progress)
+
+
+def _sign_wish(config: Config, wish: Wish, *, progress: bool) -> int:
+    """Sign with the configured card and prompt. A signal cancels as the user would."""
+    from native_host.environment import OpenPrompt, open_source, run_with_prompt
+    from native_host.files.sign import sign_own_files
+    from native_host.files.sources import RefusedFilesError
+    from native_host.operations.request import Context
+
+    def report(stage: str, at: Progress | None) -> None:
+        if at is None:
+            return
+        if stage == "batch":
+            say(f"Part {at.done + 1} of {at.total}:")
+            if progress:
+                print_progress(batch=at.done + 1, batches=at.total)
+        elif stage == "signing" and progress:
+            print_progress(done=at.done, total=at.total)
+
+    async def work(open_prompt: OpenPrompt) -> Outcome:
+        # The window opens after the files have been read, so that it never shows one
+        # that can't be signed.
+        async with open_source(config) as source:
+            return await sign_own_files(Context(source, open_prompt(), report), wish)
+
     try:
-        outcome = sign_files(
-            config,
-            wish,
-            _print_progress if progress else None,
-            lambda done, total: say(f"Part {done + 1} of {total}:"),
-        )
+        return _report(run_with_prompt(config, work))
     except RefusedFilesError as error:
         say(str(error))
         _advise(error)
         print_result(error.fields())
         return 1
-    return _report(outcome)
 
 
 def _advise(error: KortillaError) -> None:
@@ -211,10 +233,6 @@ def _advise(error: KortillaError) -> None:
     files = error.files if isinstance(error, RefusedFilesError) else ()
     if any(fits_container(each.path, each.reason) for each in files):
         say("With --container, the file is signed as it is, in an ASiC-E container.")
-
-
-def _print_progress(done: int, total: int) -> None:
-    print_result({"progress": {"done": done, "total": total}})
 
 
 def _report(outcome: Outcome) -> int:

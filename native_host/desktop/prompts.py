@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Opens the windows that ask for a code, one at a time.
+"""Runs commands of ``kortilla`` for the window, one at a time.
 
-They are processes of their own, which go on if this window closes: no change of a PIN
-or signature is interrupted.
+They are processes of their own, where PINs may be. They go on if this window closes: no
+change of a PIN or signature is interrupted.
 """
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
@@ -17,8 +16,7 @@ from kortilla.common import JsonObject, own_python
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.pages.page import Services
 from native_host.errors import KortillaError
-from native_host.files.process import request
-from native_host.files.sources import Wish
+from native_host.files.sources import FILES_FROM_INPUT, given_files
 from native_host.platform import processes, system
 
 Said = Callable[[JsonObject], object]
@@ -34,34 +32,31 @@ class Prompts:
 
         Returns False, and does nothing, while another one runs.
         """
-        command = Command("native_host.cli", ("card", *words, *self._options()))
+        command = Command(("card", *words, *self._options()))
         return self._run(command, lambda result: ended(_code(result)))
 
-    def sign(
-        self, wish: Wish, ended: Callable[[JsonObject], object], progressed: Said
+    def work_on(
+        self,
+        files: Sequence[Path],
+        words: tuple[str, ...],
+        ended: Callable[[JsonObject], object],
+        *,
+        progressed: Said = lambda _: None,
+        password: str = "",
     ) -> bool:
-        """Sign files; ``ended`` gets the result.
+        """Run a command on files; ``ended`` gets the result.
 
-        ``progressed`` gets what is said of the progress. Returns False, and does
-        nothing, while another one runs.
+        ``progressed`` gets what is said of the progress. The files' names and the
+        recovery password go through a pipe, where no other user sees them. Returns
+        False, and does nothing, while another one runs.
         """
         background = self._services.background
         command = Command(
-            "native_host.files",
-            given=request(wish, card=self._services.config.card, prompt="window"),
+            (*words, *self._options(), FILES_FROM_INPUT),
+            given=given_files(files) + f"{password}\n".encode(),
             progressed=lambda said: background.in_window(progressed, said),
         )
         return self._run(command, ended)
-
-    def decrypt(
-        self, files: Sequence[Path], ended: Callable[[JsonObject], object]
-    ) -> bool:
-        """Decrypt files with a card; ``ended`` gets the result.
-
-        Returns False, and does nothing, while another one runs.
-        """
-        words = ("decrypt", *map(os.fspath, files), *self._options())
-        return self._run(Command("native_host.cli", words), ended)
 
     def _options(self) -> tuple[str, ...]:
         return (
@@ -94,19 +89,17 @@ class Prompts:
 
 
 class Command:
-    """A part of our program in a process of its own, which is ``given`` an input."""
+    """A command in a process of its own, which is ``given`` an input."""
 
     def __init__(
         self,
-        module: str,
-        words: Sequence[str] = (),
+        words: Sequence[str],
         *,
         given: bytes = b"",
         progressed: Said = lambda _: None,
     ) -> None:
         self.words = [*words]
         self.given = given
-        self._module = module
         self._progressed = progressed
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled = False
@@ -122,7 +115,7 @@ class Command:
         failed: JsonObject = {"error": {"code": KortillaError.code}}
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
-                own_python("-m", self._module, *self.words),
+                own_python("-m", "native_host.cli", *self.words),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kortilla.common import own_python
@@ -29,36 +29,78 @@ from native_host.card.errors import (
 from native_host.doctor.findings import (
     Finding,
     Place,
+    Severity,
     administrator,
     error,
     info,
     person,
-    warning,
 )
 from native_host.doctor.programs import output_of
+from native_host.operations.card_state import (
+    PINS,
+    CardState,
+    acts_of_pin,
+    failure_state,
+    reader_state,
+    state_of_readers,
+)
 
 if sys.platform == "win32":
     from native_host.platform import windows_card_service
 
 if TYPE_CHECKING:
-    from native_host.operations.card_status import (
-        CardStatus,
-        CertificateStatus,
-        Failure,
-        ReaderStatus,
-    )
+    from native_host.operations.card_status import CardStatus, Failure, ReaderStatus
 
-_ENDS_SOON = timedelta(days=60)
-_ROLES = ("authentication", "signature")
-_PINS = ("PIN1", "PIN2")
-_READER_ERRORS = {"CARD_MUTE", "CARD_BUSY"}
+#: The code of the finding for each kind of state. All others are CARD_UNREADABLE.
+_CODES = {
+    "no_reader": "NO_READER",
+    "no_card": "NO_CARD",
+    "ready": "CARD",
+    "undecided": "CARD_UNDECIDED",
+    "unknown": "CARD_UNDECIDED",
+    "new": "CARD_NOT_ACTIVATED",
+    "partly": "CARD_PARTLY_ACTIVATED",
+    "activation_blocked": "ACTIVATION_BLOCKED",
+    "activation_lost": "ACTIVATION_LOST",
+    "pin1_locked": "PIN_BLOCKED",
+    "pin2_locked": "PIN_BLOCKED",
+    "pins_locked": "PIN_BLOCKED",
+    "lost": "PIN_BLOCKED",
+    "pin1_last": "PIN_LAST_TRY",
+    "pin2_last": "PIN_LAST_TRY",
+    "pins_last": "PIN_LAST_TRY",
+    "puk_last": "PUK_LAST_TRY",
+    "puk_locked": "PUK_BLOCKED",
+    "pin_tries_unreadable": "PIN_TRIES_UNKNOWN",
+    "no_certificate": "CERTIFICATE_MISSING",
+    "lacks_certificate": "CERTIFICATE_UNREADABLE",
+    "expired": "CERTIFICATE_EXPIRED",
+    "not_yet_valid": "CERTIFICATE_NOT_YET_VALID",
+    "ends_soon": "CERTIFICATE_ENDS_SOON",
+    "contactless": "CARD_CONTACTLESS",
+    "unsupported_card": "CARD_UNSUPPORTED",
+    "card_mute": "CARD_MUTE",
+    "card_busy": "CARD_BUSY",
+}
+_TO_UNLOCK = ("activation_blocked", "pin1_locked", "pin2_locked", "pins_locked")
+_LOOKS = {
+    "good": Severity.INFO,
+    "note": Severity.INFO,
+    "warning": Severity.WARNING,
+    "error": Severity.ERROR,
+}
+#: A note elsewhere, but a fault for whoever looks for one.
+_SEVERITIES = {
+    "new": Severity.ERROR,
+    "no_reader": Severity.ERROR,
+    "no_card": Severity.WARNING,
+}
 #: What is said of an obstacle before Windows' service.
 _OBSTACLES = {
     "disabled": "CARD_SERVICE_DISABLED",
     "remote": "CARD_SERVICE_REMOTE",
     "stopped": "CARD_SERVICE_STOPPED",
 }
-_KINDS = {each.name for each in CardKind}
 
 
 async def check_card(place: Place) -> list[Finding]:
@@ -82,28 +124,35 @@ async def check_card(place: Place) -> list[Finding]:
 def findings_in_readers(
     readers: list[ReaderStatus], now: datetime
 ) -> Iterator[Finding]:
-    """Judge what ``card-status`` of PROTOCOL.md §3 says of the readers."""
-    if not readers:
-        yield error("NO_READER")
-        return
+    """Say of readers and cards what ``operations.card_state`` judges."""
+    whole = state_of_readers(readers)
     several = sum(each["card"] is not None or "error" in each for each in readers) > 1
     for each in readers:
         yield info("READER", reader=reader_name(each["reader"]))
-        for found in _in_reader(each, now):
-            yield _of_one_card(found, each) if several else found
-    if all(each["card"] is None and "error" not in each for each in readers):
-        yield warning("NO_CARD")
-
-
-def _in_reader(status: ReaderStatus, now: datetime) -> Iterator[Finding]:
-    if "error" in status:
-        yield _unusable(status["error"])
-    elif (card := status["card"]) is not None:
-        yield info("CARD", generation=card["generation"])
-        if status["testCard"]:
+        if each["card"] and each["testCard"]:
             yield info("TEST_CARD")
-        yield from _pins(card)
-        yield from _certificates(card["certificates"], now)
+        if state := reader_state(each, now):
+            found = _of_state(state, each["card"])
+            yield _of_one_card(found, each) if several else found
+    if whole and whole.kind in _CODES:
+        yield _of_state(whole)
+
+
+def _of_state(state: CardState, card: CardStatus | None = None) -> Finding:
+    code = _CODES.get(state.kind, "CARD_UNREADABLE")
+    details = {}
+    if code == "CARD_UNSUPPORTED":
+        details["kind"] = state.detail or "UNKNOWN"
+    elif code == "CARD_UNREADABLE":
+        details["code"] = state.problem
+    fix = None
+    if state.must_activate:
+        fix = person("card", "activate")
+    elif card and state.kind in _TO_UNLOCK:
+        locked = [each for each in PINS if "unlock" in acts_of_pin(card, each)]
+        fix = person("card", "unblock", locked[0].lower()) if locked else None
+    severity = _SEVERITIES.get(state.kind) or _LOOKS[state.look]
+    return Finding(code, severity, details, fix, state=state)
 
 
 def _of_one_card(found: Finding, status: ReaderStatus) -> Finding:
@@ -130,7 +179,7 @@ def finding_of(problem: CardError) -> Finding:
     told: Failure = {"code": problem.code, "message": str(problem)}
     if isinstance(problem, UnsupportedCardError):
         told["kind"] = CardKind(problem.kind).name
-    return _unusable(told)
+    return _of_state(failure_state(told))
 
 
 def _service(code: str, place: Place) -> Finding:
@@ -139,77 +188,9 @@ def _service(code: str, place: Place) -> Finding:
     if code == "PCSC_DENIED":
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":
-        return error("CARD_UNREADABLE", code=code)
+        return _of_state(failure_state({"code": code, "message": ""}))
     folders = ("usr/sbin", "usr/bin", "sbin", "usr/local/sbin")
     path = ":".join(str(place.root / each) for each in folders)
     if sys.platform == "linux" and shutil.which("pcscd", path=path) is None:
         return error("PCSCD_MISSING", administrator("apt", "install", "pcscd"))
     return error("PCSCD_STOPPED", administrator("systemctl", "start", "pcscd.socket"))
-
-
-def _unusable(told: Failure) -> Finding:
-    if told["code"] in _READER_ERRORS:
-        return error(told["code"])
-    if told["code"] == "UNSUPPORTED_CARD":
-        kind = told.get("kind", "")
-        if kind == CardKind.CONTACTLESS.name:
-            return info("CARD_CONTACTLESS")
-        return error("CARD_UNSUPPORTED", kind=kind if kind in _KINDS else "UNKNOWN")
-    return error("CARD_UNREADABLE", code=told["code"])
-
-
-def _pins(card: CardStatus) -> Iterator[Finding]:
-    if card["activation"] in ("new", "partly"):
-        yield _activation(card)
-    for pin in (each for each in _PINS if each in card["tries"]):
-        left = card["tries"][pin]
-        if left is None:
-            yield warning("PIN_TRIES_UNKNOWN", pin=pin)
-        elif card["pinsSet"].get(pin) is False:
-            continue
-        elif left == 0:
-            # Without a try of the PUK nothing unlocks it.
-            fix = person("card", "unblock", pin.lower())
-            locked = card["tries"].get("PUK") == 0
-            yield error("PIN_BLOCKED", None if locked else fix, pin=pin)
-        elif left == 1:
-            yield warning("PIN_LAST_TRY", pin=pin)
-    if card["tries"].get("PUK") == 0:
-        yield warning("PUK_BLOCKED")
-
-
-def _activation(card: CardStatus) -> Finding:
-    """Judge a card that is new or only partly activated."""
-    match card["activationProblem"]:
-        case "PUK_BLOCKED":
-            return error("ACTIVATION_LOST")
-        case "ACTIVATION_BLOCKED":
-            pin = next(each for each in _PINS if card["tries"][each] == 0)
-            return error("ACTIVATION_BLOCKED", person("card", "unblock", pin.lower()))
-        case problem:
-            fix = None if problem else person("card", "activate")
-    if card["activation"] == "new":
-        return error("CARD_NOT_ACTIVATED", fix)
-    return warning("CARD_PARTLY_ACTIVATED", fix)
-
-
-def _certificates(
-    certificates: list[CertificateStatus], now: datetime
-) -> Iterator[Finding]:
-    for role in _ROLES:
-        found = [each for each in certificates if each["role"] == role]
-        readable = [each for each in found if "error" not in each]
-        if not found:
-            yield warning("CERTIFICATE_MISSING", role=role)
-        elif not readable:
-            yield error("CERTIFICATE_UNREADABLE", role=role)
-        else:
-            # A card of the older generation has two for signing, with one validity.
-            end = max(datetime.fromisoformat(each["notAfter"]) for each in readable)
-            begin = min(datetime.fromisoformat(each["notBefore"]) for each in readable)
-            if now > end:
-                yield error("CERTIFICATE_EXPIRED", role=role)
-            elif now < begin:
-                yield error("CERTIFICATE_NOT_YET_VALID", role=role)
-            elif now > end - _ENDS_SOON:
-                yield warning("CERTIFICATE_ENDS_SOON", role=role)

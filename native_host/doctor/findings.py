@@ -7,6 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from kortilla.common import JsonObject, texts
+from native_host.operations.card_state import CardState
+from native_host.operations.card_words import state_words
+from native_host.texts.card import CardTexts
 
 _FOLDER = Path(__file__).parent / "texts"
 
@@ -40,6 +43,14 @@ class Fix:
         return " ".join(self.words)
 
 
+class Sentences(dict[str, str]):
+    """The sentences of a language by code. ``card`` says what a card's state is."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(texts.catalogue(_FOLDER, language))
+        self.card = CardTexts(language)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was found. ``details`` fill the placeholders of its sentence.
@@ -54,26 +65,31 @@ class Finding:
     fix: Fix | None = None
     reader: str = ""
     holder: str = ""
+    #: What the finding says of a reader or a card.
+    state: CardState | None = None
 
     @property
     def is_fault(self) -> bool:
         """Whether there is something to fix."""
         return self.severity is not Severity.INFO
 
-    def sentence(self, texts: Mapping[str, str]) -> str:
+    def sentence(self, texts: Sentences) -> str:
         """Return what a catalogue says of it.
 
-        A detail such as ``signature`` may have words of its own, under
-        ``role.signature``.
+        A detail such as ``card`` may have words of its own, under ``check.card``.
         """
         details = {
             name: texts.get(f"{name}.{value}", value)
             for name, value in self.details.items()
         }
-        words = texts[self.code].format(**details)
+        if self.state is None:
+            words = texts[self.code].format(**details)
+        else:
+            said = state_words(self.state, texts.card)
+            words = f"{said['title']} {said['more']}".strip()
         return f"{details['reader']}: {words}" if self.reader else words
 
-    def as_json(self, texts: Mapping[str, str]) -> JsonObject:
+    def as_json(self, texts: Sentences) -> JsonObject:
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -97,8 +113,8 @@ class Place:
     root: Path = Path("/")
 
 
-def catalogue(language: str) -> dict[str, str]:
-    return dict(texts.catalogue(_FOLDER, language))
+def catalogue(language: str) -> Sentences:
+    return Sentences(language)
 
 
 def error(code: str, /, fix: Fix | None = None, **details: str) -> Finding:

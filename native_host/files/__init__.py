@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Signs, checks, encrypts and decrypts the user's own files, without Qt.
 
-The command and the desktop program call the same functions. ``process.sign_files``
-signs with the configured card; ``sign`` has the prompt show the files and the card sign
-them, and writes the signed files beside the originals. ``check.check_files`` verifies
-signed files, and ``words`` says the result in plain words of each language, from
-``texts/``. ``library`` calls ``kortilla.signing``, which needs the extra ``signing``.
-``encrypt`` and ``decrypt`` need no extra.
+The commands call this, and the desktop program by them. ``sign`` has the prompt show
+the files and the card sign them, and writes the signed files beside the originals.
+``check.check_files`` verifies signed files, and ``words`` says the result in each
+language. ``library`` calls ``kortilla.signing``, which needs the extra ``signing``.
 """
 
 #: How the names of encrypted files end.

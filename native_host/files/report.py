@@ -12,7 +12,7 @@ from typing import Literal
 from asn1crypto import x509
 
 from kortilla.signing.verification import DocumentReport, TrustedCAs
-from kortilla.signing.verification.indications import indication
+from kortilla.signing.verification.codes import indication
 from kortilla.validation.trust import Trust
 from native_host import VERSION
 from native_host.errors import InvalidArgumentError, ToolMissingError

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from kortilla.common import JsonObject
 from kortilla.signing.verification import DocumentReport, Verdict
-from kortilla.signing.verification.indications import Indication
+from kortilla.signing.verification.codes import Indication
 from kortilla.signing.verification.report import CONFIG, Digest, FileName, Text
 
 

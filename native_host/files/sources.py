@@ -7,6 +7,7 @@ The desktop program imports this too, so it imports nothing that is heavy.
 import asyncio
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ MAX_PDF_BYTES = 50_000_000
 #: memory.
 MAX_TOTAL_BYTES = 100_000_000
 _CHUNK = 1 << 20
+
+#: Has a command read the names of its files from its input, as ``given_files`` wrote.
+FILES_FROM_INPUT = "--files-from-input"
 
 _PDF = b"%PDF-"
 
@@ -123,6 +127,11 @@ class FileNotWritableError(RefusedFilesError):
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message, [UnsignableFile(path, "unwritable", message)])
+
+
+def given_files(files: Sequence[Path]) -> bytes:
+    """Return the names of files as a line. It has any name, and any number of them."""
+    return json.dumps([os.fspath(each) for each in files]).encode() + b"\n"
 
 
 def shown_path(path: Path) -> str:

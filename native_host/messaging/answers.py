@@ -42,12 +42,19 @@ class Responder(ABC):
 class OwnResponder(Responder):
     """Answers in our own protocol, under the request's id.
 
-    The id is None for a message that is not a valid request.
+    The id is None for a message that is not a valid request. ``error_words`` returns
+    the field with what our own page says of an error.
     """
 
-    def __init__(self, write: Callable[[Reply], None], request_id: str | None) -> None:
+    def __init__(
+        self,
+        write: Callable[[Reply], None],
+        request_id: str | None,
+        error_words: Callable[[KortillaError], Reply] = lambda _: {},
+    ) -> None:
         super().__init__(write)
         self._id = request_id
+        self._error_words = error_words
 
     def progress(self, word: str, progress: Progress | None) -> None:
         numbers = {} if progress is None else asdict(progress)
@@ -58,7 +65,8 @@ class OwnResponder(Responder):
 
     def _of_error(self, error: KortillaError, *, shown: bool) -> Reply:
         also = {"shown": True} if shown else {}
-        return {"id": self._id, "error": error_fields(error) | also}
+        words = self._error_words(error)
+        return {"id": self._id, "error": error_fields(error) | words | also}
 
 
 class WebEidResponder(Responder):

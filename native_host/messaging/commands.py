@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from kortilla.common import JsonObject
 from native_host.errors import KortillaError
+from native_host.languages import choose_language
 from native_host.messaging.answers import web_eid_signature_fields
 from native_host.messaging.caller import Caller, check_own_page
 from native_host.messaging.frames import WINDOW_COMMANDS
@@ -28,6 +29,7 @@ from native_host.messaging.messages import (
     check,
 )
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.card_words import error_words
 from native_host.operations.documents import DocumentHeader
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
@@ -40,6 +42,7 @@ from native_host.results import (
     signatures_fields,
     token_fields,
 )
+from native_host.texts.card import CardTexts
 
 
 class UnknownCommandError(KortillaError):
@@ -65,6 +68,7 @@ class Command:
     True for one of ``PLAIN_COMMANDS``, which has no context.
     """
 
+    name: str
     arguments: BaseModel
     _run: Run
     opens_prompt: bool
@@ -83,6 +87,14 @@ class Command:
     @property
     def language(self) -> str | None:
         return getattr(self.arguments, "lang", None)
+
+    def error_words(self, error: KortillaError) -> Reply:
+        """Return what our own page says of an error, if that is about a card."""
+        if self.origin is not None:
+            return {}
+        texts = CardTexts(choose_language("", self.language))
+        words = error_words(error.reason or error.code, texts, command=self.name)
+        return {"words": words} if words else {}
 
     @property
     def documents(self) -> tuple[DocumentHeader, ...]:
@@ -125,7 +137,11 @@ def _find(
         raise UnknownCommandError("The command is not known.")
     model, run = table[name]
     return Command(
-        check(model, values), run, name in WINDOW_COMMANDS, name in PLAIN_COMMANDS
+        name,
+        check(model, values),
+        run,
+        name in WINDOW_COMMANDS,
+        name in PLAIN_COMMANDS,
     )
 
 

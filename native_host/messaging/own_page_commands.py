@@ -9,6 +9,7 @@ import importlib.util
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,14 +21,17 @@ from native_host.card.keys import PinRole
 from native_host.config import load_config
 from native_host.errors import ToolMissingError
 from native_host.install.tables import Family
+from native_host.languages import choose_language
 from native_host.messaging.messages import CommandContext, Language, Model, Run
 from native_host.operations.activate import activate
 from native_host.operations.card_status import card_status, wait_for_card
+from native_host.operations.card_words import readers_words
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen, window_environment
 from native_host.platform import system
 from native_host.results import Reply
+from native_host.texts.card import CardTexts
 
 _WINDOW = own_python("-m", "native_host.cli", "open")
 #: The environment variables that the window gets beside those of a PIN window: the
@@ -45,8 +49,8 @@ _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
 class OwnPageArguments(Model):
     """Which page asks (see ``caller.check_own_page``).
 
-    These alone are the arguments of ``card-status``, ``open-window``,
-    ``prepare-login``, ``token-status`` and ``wait-for-card``.
+    These alone are the arguments of ``open-window``, ``token-status`` and
+    ``wait-for-card``.
     """
 
     page: str
@@ -80,8 +84,12 @@ class FixArguments(OwnPageArguments):
     confirmed: bool = False
 
 
-async def _card_status(_: OwnPageArguments, context: CommandContext) -> Reply:
-    return {"readers": await card_status(context.source)}
+async def _card_status(arguments: ManageArguments, context: CommandContext) -> Reply:
+    readers = await card_status(context.source)
+    # Around these words are the page's own.
+    texts = CardTexts(choose_language("", arguments.lang))
+    words = readers_words(readers, datetime.now(UTC), texts)
+    return {"readers": readers, "words": words}
 
 
 async def _wait_for_card(_: OwnPageArguments, context: CommandContext) -> Reply:
@@ -89,7 +97,7 @@ async def _wait_for_card(_: OwnPageArguments, context: CommandContext) -> Reply:
     return {}
 
 
-async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
+async def _prepare_login(_: ManageArguments, context: CommandContext) -> Reply:
     from native_host.messaging.browser_token import prepare_login
 
     await prepare_login()
@@ -98,7 +106,6 @@ async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
 
 async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
     from native_host.doctor.examination import configured_place, examine, report
-    from native_host.languages import choose_language
 
     place, config = configured_place()
     language = choose_language(config.language, arguments.lang)
@@ -191,9 +198,9 @@ def _environment() -> dict[str, str] | None:
 
 #: The commands that only our own pages may use.
 COMMANDS: Mapping[str, tuple[type[BaseModel], Run]] = {
-    "card-status": (OwnPageArguments, _card_status),
+    "card-status": (ManageArguments, _card_status),
     "wait-for-card": (OwnPageArguments, _wait_for_card),
-    "prepare-login": (OwnPageArguments, _prepare_login),
+    "prepare-login": (ManageArguments, _prepare_login),
     "activate": (ManageArguments, _activate),
     "change-pin": (PinArguments, _change_pin),
     "unblock": (PinArguments, _unblock),

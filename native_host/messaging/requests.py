@@ -200,7 +200,9 @@ class Dispatcher:
                         "The browser comes from a flatpak or snap, which can't load "
                         "the card's module."
                     )
-                self._start(command, self._responder(request.id), request.id)
+                write, words = self._writer.write, command.error_words
+                responder = OwnResponder(write, request.id, words)
+                self._start(command, responder, request.id)
 
     def _take_about_request(self, request: Request) -> None:
         if request.command != "chunk":

@@ -2,8 +2,8 @@
 """What differs between operating systems: ``system`` is the module for this one.
 
 ``processes`` has what it says of processes, and ``protection`` what a process keeps
-from the user's other programs. Each pair of modules has the same names. ``posix`` is
-for Linux. macOS gets a third file.
+from the user's other programs. ``sockets`` are apart as asyncio is slow. Each pair of
+modules has the same names. ``posix`` is for Linux. macOS gets a third file.
 
 Each is imported when it is used: ``protection`` is needed before anything takes time.
 """
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
         from native_host.platform import windows as system
         from native_host.platform import windows_processes as processes
         from native_host.platform import windows_protection as protection
+        from native_host.platform import windows_sockets as sockets
     else:
         from native_host.platform import posix as system
         from native_host.platform import posix_processes as processes
         from native_host.platform import posix_protection as protection
+        from native_host.platform import posix_sockets as sockets
 else:
 
     def __getattr__(name: str) -> object:
@@ -33,4 +35,4 @@ else:
         return module
 
 
-__all__ = ["processes", "protection", "system"]
+__all__ = ["processes", "protection", "sockets", "system"]

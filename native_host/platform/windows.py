@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
-from native_host.platform import windows_security, windows_signals
+from native_host.platform import windows_protection, windows_signals
 from native_host.platform.hardening import wipe
 from native_host.platform.windows_access import others_may, sid_of
 
@@ -109,7 +109,7 @@ class Folder:
     def is_private(self) -> bool:
         """Whether it is this user's, and no other user can write there."""
         return not others_may(
-            _descriptor_of(self._handle), sid_of(windows_security.user_sid())
+            _descriptor_of(self._handle), sid_of(windows_protection.user_sid())
         )
 
     def lock(self) -> None:
@@ -206,7 +206,7 @@ def is_private(descriptor: int) -> bool:
     """Whether nobody but this user may read or write an open file."""
     handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
     return not others_may(
-        _descriptor_of(handle), sid_of(windows_security.user_sid()), read=True
+        _descriptor_of(handle), sid_of(windows_protection.user_sid()), read=True
     )
 
 

@@ -91,7 +91,7 @@ def new(pcscd: Pcscd, state: str = "new") -> Logged:
 
 @isolated
 async def test_a_notification_says_it_until_the_card_goes(pcscd: Pcscd) -> None:
-    title = TEXTS("card.contactless.title").removesuffix(".")
+    title = TEXTS.card("contactless.title").removesuffix(".")
     text, button = TEXTS("notice.contactless.more"), TEXTS("notice.open")
     card = new(pcscd)
     async with desktop(pcscd) as there, agent_with(there.activation) as agent:

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab, Visit, in_turn, only_in_chromium
 from tests.browser.site import authenticate
-from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, open_popup, text
+from tests.browser.views import BUTTONS, HEADINGS, POPUP, Popup, open_popup, said, text
 from tests.browser.window import PIN2, Window, WindowListener
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -44,15 +44,16 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     shown = await open_popup(open_tab)
     name, satu = holder
     page = await shown.tab.text("#card")
-    assert name in page and satu in page and text("testCard") in page
-    assert await shown.all(HEADINGS) == [text("cardReady")]
-    assert await shown.all(TRIES) == [text("triesAll")] * 3
+    assert satu in await shown.tab.text("#certificates")
+    assert name in page and "TEST CARD" in page
+    assert await shown.all(HEADINGS) == [said("ready")]
+    assert await shown.all(TRIES) == ["5 tries left"] * 3
     rows = "[...document.querySelectorAll('#certificates li')]"
     validity = f"{rows}.map((li) => li.textContent)"
     identify, sign = await shown.all(validity)
-    assert identify == f"{text('certificateIdentify')}: valid until 1 June 2030."
-    assert sign.startswith(text("certificateSign"))
-    assert text("cardReady") in await shown.heard()
+    assert identify == "For identifying yourself: valid until 1.6.2030"
+    assert sign.startswith("For signing")
+    assert said("ready") in await shown.heard()
     assert (browser.user_home.card.folder / "card.json").read_bytes() == content
     assert browser.user_home.card.is_free
     assert len(browser.user_home.launches()) == 2, "for the card, and for the switch"
@@ -64,7 +65,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     card = browser.user_home.card
     card.remake(state="new")
     shown = await open_popup(open_tab)
-    await shown.press("activateCard")
+    await shown.press("Activate the card")
     window = await listener.opened()
     conversation = window.told[0]["conversation"]
     assert (conversation["operation"], conversation["origin"]) == ("activate", "")
@@ -87,9 +88,9 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert (card.tries, card.signature_tries, data.puk.tries) == (5, 5, 5)
 
     later = await open_popup(open_tab)
-    assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
+    assert await later.all(HEADINGS) == [text("doneActivate"), said("ready")]
     again = await open_popup(open_tab)
-    assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
+    assert await again.all(HEADINGS) == [said("ready")], "announced once"
 
     if browser.user_home.family == "firefox":
         return  # the card has the new PINs, and the browser makes no difference
@@ -106,15 +107,20 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
 @in_turn(
     "state, label, typed, heading",
     [
-        ("active", "changePin1", {"old": "1234", "new-PIN1": NEW_PIN1}, "doneChange1"),
-        ("active", "changePin2", {"old": PIN2, "new-PIN2": NEW_PIN2}, "doneChange2"),
+        ("active", "Change PIN1", {"old": "1234", "new-PIN1": NEW_PIN1}, "doneChange1"),
+        ("active", "Change PIN2", {"old": PIN2, "new-PIN2": NEW_PIN2}, "doneChange2"),
         (
             "pin1-blocked",
-            "unlockPin1",
+            "Unlock PIN1",
             {"PUK": CODE, "new-PIN1": NEW_PIN1},
             "doneUnlock1",
         ),
-        ("active", "forgottenPin2", {"PUK": CODE, "new-PIN2": NEW_PIN2}, "doneUnlock2"),
+        (
+            "active",
+            "Forgotten: PIN2",
+            {"PUK": CODE, "new-PIN2": NEW_PIN2},
+            "doneUnlock2",
+        ),
     ],
 )
 async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
@@ -134,7 +140,7 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
     await window.type_codes(typed)
     await finish(window)
     await shown.shows(heading)
-    await shown.shows("cardReady")
+    await shown.shows("ready")
     assert text(heading) in await shown.heard()
     data = card.state.read()
     name, value = list(typed.items())[-1]
@@ -147,21 +153,21 @@ async def test_a_person_who_stops_is_told_and_sees_the_card(
     browser: Browser, open_tab: OpenTab, listener: WindowListener
 ) -> None:
     shown = await open_popup(open_tab)
-    await shown.press("changePin1")
+    await shown.press("Change PIN1")
     window = await listener.opened()
     await window.hear("ask-codes")
     window.say("cancel")
     await shown.shows("stopped")
-    await shown.shows("cardReady")
+    await shown.shows("ready")
     looks = "[...document.querySelectorAll('.report[data-state]')]"
     stopped = await shown.tab.evaluate(f"{looks}[0].dataset.state")
     assert stopped == "note", "what a person chose is no fault"
-    await shown.press("changePin1")
+    await shown.press("Change PIN1")
     window = await listener.opened()
     await window.hear("ask-codes")
     await shown.press("cancel")
     await shown.shows("stopped")
-    await shown.shows("cardReady")
+    await shown.shows("ready")
     assert browser.user_home.card.tries == 5
 
 

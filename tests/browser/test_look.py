@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from native_host.browser_testing.temporary_home import extension_folder
+from native_host.operations.card_words import readers_words
+from native_host.texts.card import CardTexts
 from tests.browser.browsers import Browser, ChromiumTab, Tab
 from tests.browser.conftest import OpenTab, only_in_chromium
 from tests.browser.test_demo import demo, hand_certificate_over, tab
@@ -21,9 +23,11 @@ from tests.browser.views import (
     WELCOME,
     open_popup,
     ready,
+    said,
     text,
 )
 from tests.browser.window import PIN2, WindowListener
+from tests.support.card_statuses import NOW, STATES
 from tools.demo.site import DemoServer
 
 __all__ = ["demo", "tab"]
@@ -113,20 +117,10 @@ _KEEP = """(() => {
   };
 })()"""
 
-# Show a card as the background reports it, given its difference to the card that was
-# read. Read its heading, whether its report tells of the PUK's last try, and the height
-# of the popup in px.
+# Show cards as the background reports them. Read the heading, and the height in px.
 _SHOW = """(() => {
-  const [reader] = state.readers;
-  const { pins, ...changes } = %s;
-  const card = { ...reader.card, ...changes, pins: { ...reader.card.pins, ...pins } };
-  show({ ...state, readers: [{ ...reader, card }] });
-  const report = document.querySelector("#card .report");
-  return [
-    report.querySelector("h2").textContent,
-    report.textContent.includes(chrome.i18n.getMessage("pukLast")),
-    NATURAL,
-  ];
+  show({ ...state, cards: %s });
+  return [document.querySelector("#card .report h2").textContent, NATURAL];
 })()""".replace("NATURAL", FULL_HEIGHT)
 
 
@@ -187,21 +181,20 @@ async def examine(tab: Tab, widths: dict[int, int]) -> None:
         assert (style, ring, is_large) == ("solid", "3px", True), name
 
 
-_FIRST = ("changePin1", "forgottenPin1", "prepareLogin")
-_ALL = ("changePin1", "changePin2", "forgottenPin1", "forgottenPin2", "prepareLogin")
-#: For each kind of card, as its profile and state: the heading, the primary button, and
-#: all others. The popup offers what makes sense.
+_PREPARE = "prepareLogin"
+_FIRST = ("Change PIN1", "Forgotten: PIN1", _PREPARE)
+_SECOND = ("Change PIN2", "Forgotten: PIN2")
+_ALL = ("Change PIN1", "Change PIN2", "Forgotten: PIN1", "Forgotten: PIN2", _PREPARE)
+#: For each kind of card, as its profile and state: the kind of its state, the primary
+#: button, and all others. The popup offers what makes sense.
 _CARDS: list[tuple[str, str, str, str | None, tuple[str, ...]]] = [
-    ("v5", "new", "cardNew", "activateCard", ()),
-    ("v5-2026", "new", "cardNew", "activateCard", ()),
-    ("v5", "partly-activated", "cardPartly", "activateCard", _FIRST),
-    (
-        *("v5", "pin1-blocked", "pin1Locked", "unlockPin1"),
-        ("changePin2", "forgottenPin2"),
-    ),
-    ("v4.2", "pin2-blocked", "pin2Locked", "unlockPin2", _FIRST),
-    ("v5", "last-try", "pinsLast", None, _ALL),
-    ("v5", "active", "cardReady", "openProgram", _ALL),
+    ("v5", "new", "new", "Activate the card", ()),
+    ("v5-2026", "new", "new", "Activate the card", ()),
+    ("v5", "partly-activated", "partly", "Activate the card", _FIRST),
+    ("v5", "pin1-blocked", "pin1_locked", "Unlock PIN1", _SECOND),
+    ("v4.2", "pin2-blocked", "pin2_locked", "Unlock PIN2", _FIRST),
+    ("v5", "last-try", "pins_last", None, _ALL),
+    ("v5", "active", "ready", "openProgram", _ALL),
 ]
 
 
@@ -220,14 +213,14 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
         await shown.tab.wait_for("#card[aria-busy=false]")
         await shown.shows(heading)
         await resize(shown.tab, WIDTH)
-        assert await shown.all(HEADINGS) == [text(heading)]
-        assert await shown.all(BUTTONS) == [text(button) for button in buttons]
+        assert await shown.all(HEADINGS) == [said(heading)]
+        assert await shown.all(BUTTONS) == [said(button) for button in buttons]
         assert await shown.tab.evaluate(_WIDTH_NOW) == WIDTH
         mains = await shown.tab.evaluate(
             "[...document.querySelectorAll('button.main')]"
             ".map((each) => [each.textContent, each.getBoundingClientRect().bottom])"
         )
-        assert [name for name, _ in mains] == ([text(action)] if action else [])
+        assert [name for name, _ in mains] == ([said(action)] if action else [])
         assert all(bottom <= HEIGHT for _, bottom in mains)
         await examine(shown.tab, {100: WIDTH, 200: 2 * WIDTH})
 
@@ -236,52 +229,21 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
         card.remake(profile=profile, state=state)
         await look(heading, action, others)
     card.state.pull()
-    await look("noCard", "lookAtCard", [])
+    await look("no_card", "lookAtCard", [])
 
 
-def tries(*, are_set: bool | None = True, **left: int) -> dict[str, dict[str, Any]]:
-    """Return PINs with the tries left: of the activation code, if they are not set."""
-    return {name: {"tries": each, "isSet": are_set} for name, each in left.items()}
-
-
-def unset(**left: int) -> dict[str, dict[str, Any]]:
-    return tries(are_set=False, **left)
-
-
-def undecided(**left: int) -> dict[str, dict[str, Any]]:
-    return tries(are_set=None, **left)
-
-
-#: The states of a card, as differences to one that is ready, and their headings.
-_NEW, _PARTLY = {"activation": "new"}, {"activation": "partly"}
-_UNDECIDED = {"activation": "unknown", "activationProblem": None}
-_BLOCKED, _LOST = (
-    {"activationProblem": each} for each in ("ACTIVATION_BLOCKED", "PUK_BLOCKED")
-)
-_STATES: list[tuple[dict[str, Any], str]] = [
-    ({}, "cardReady"),
-    (_NEW | {"pins": unset(PIN1=0, PIN2=0)}, "cardNew"),
-    (_NEW | {"pins": unset(PIN1=5, PIN2=5)}, "cardNew"),
-    (_PARTLY | {"pins": unset(PIN2=0) | tries(PUK=1)}, "cardPartly"),
-    (_UNDECIDED | {"pins": undecided(PIN1=5, PIN2=5)}, "cardUndecided"),
-    (_UNDECIDED | {"pins": undecided(PIN1=1, PIN2=1) | tries(PUK=1)}, "pinsLast"),
-    (_NEW | _LOST | {"pins": unset(PIN1=0, PIN2=0) | tries(PUK=0)}, "activationLost"),
-    (_PARTLY | _LOST | {"pins": unset(PIN2=0) | tries(PUK=0)}, "activationLost"),
-    ({"pins": tries(PIN1=0)}, "pin1Locked"),
-    ({"pins": tries(PIN2=0, PUK=1)}, "pin2Locked"),
-    ({"pins": tries(PIN1=0, PIN2=0)}, "pinsLocked"),
-    ({"pins": tries(PIN1=0, PIN2=0, PUK=1)}, "pinsLocked"),
-    ({"pins": tries(PIN1=1)}, "pin1Last"),
-    ({"pins": tries(PIN2=1, PUK=1)}, "pin2Last"),
-    ({"pins": tries(PIN1=1, PIN2=1, PUK=1)}, "pinsLast"),
-    ({"pins": tries(PUK=0)}, "pukBlocked"),
-    ({"pins": tries(PIN1=0, PUK=0)}, "cardLost"),
-    # Here the letter's code is no PUK, and can be used up.
-    (_NEW | _BLOCKED | {"pins": unset(PIN1=0, PIN2=0)}, "activationBlocked"),
-    (_PARTLY | _BLOCKED | {"pins": unset(PIN2=0)}, "activationBlocked"),
-    # The last of the PUK is told of also where all else is well.
-    ({"pins": tries(PUK=1)}, "cardReady"),
-]
+def _cards(language: str) -> dict[str, Any]:
+    """Return what the host says of a test card in each state, if it can be read."""
+    found = {}
+    for name, state in STATES.items():
+        for status in state.readers:
+            texts = CardTexts(language)
+            words = readers_words([status | {"testCard": True}], NOW, texts)
+            if (card := words["cards"][0]) and card["holder"]:
+                card["holder"] = "AINO SPECIMEN-VIRTANEN"
+                readers = [{"reader": status["reader"], "card": card}]
+                found[name] = {**words, "readers": readers}
+    return found
 
 
 @only_in_chromium
@@ -305,24 +267,25 @@ async def test_the_popup_is_no_higher_than_browsers_show_in_any_state_and_langua
         await tab.evaluate(f"(document.body.style.fontFamily = '{font}')")
         catalogue = extension_folder() / f"_locales/{language}/messages.json"
         await tab.evaluate(_SPEAK % catalogue.read_text())
-        for change, heading in _STATES:
-            shown = await tab.evaluate(_SHOW % json.dumps(change))
-            is_last = change.get("pins", {}).get("PUK", {}).get("tries") == 1
-            assert shown[:2] == [text(heading, language), is_last], (language, change)
-            heights[font, language, heading, str(change)] = shown[2]
+        for name, cards in _cards(language).items():
+            words = cards["readers"][0]["card"]
+            heading, height = await tab.evaluate(_SHOW % json.dumps(cards))
+            assert heading == words["title"]
+            heights[font, language, name] = height
             # The folds of a card that is ready are in sight, those of others in one.
-            assert await tab.evaluate(flat) == (change == {})
+            is_flat = words["look"] == "good"
+            assert await tab.evaluate(flat) == is_flat, name
             # So is the program's button, the one primary action where it is in sight.
-            mains, is_flat = await tab.evaluate(_PRIMARY), change == {}
+            mains = await tab.evaluate(_PRIMARY)
             assert mains == (["program"] if is_flat else [""] * len(mains))
-            assert len(mains) <= 2, "both PINs can be unlocked"
+            assert len(mains) <= 1, name
         assert await fonts_of(tab) == {font}
     assert {what: each for what, each in heights.items() if each > HEIGHT} == {}
 
     # More than one card scrolls between band and foot.
-    await tab.evaluate(
-        "show({ ...state, readers: [...state.readers, state.readers[0]] })"
-    )
+    cards = _cards("en")["ready"]
+    cards["readers"] *= 2
+    await tab.evaluate(_SHOW % json.dumps(cards))
     assert await tab.evaluate(FULL_HEIGHT) > HEIGHT
     assert await tab.evaluate("document.body.offsetHeight") <= HEIGHT
     bottom = "document.querySelector('.foot').getBoundingClientRect().bottom"

@@ -197,7 +197,7 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
     await window.type_pin("1234")
     assert window.told[0]["conversation"]["operation"] == "prepare-login"
     await popup.shows("donePrepare")
-    await popup.shows("cardReady")  # preparing again has not spoiled it
+    await popup.shows("ready")  # preparing again has not spoiled it
     await tab.goto(f"{counter.demo.origin}/en/tls-login/1.2")
     assert await tab.text("#satu") == counter.card.state.read().satu
     assert counter.listener.count == count + 1

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from native_host.browser_testing.temporary_home import extension_folder
 from native_host.doctor.findings import catalogue
+from native_host.texts import as_sentence
+from native_host.texts.card import CardTexts
 from tests.browser.browsers import Tab
 
 POPUP, OPTIONS = "popup/popup.html", "options/options.html"
@@ -30,6 +32,18 @@ def text(name: str, language: str = "en") -> str:
     """Return one of the extension's texts."""
     catalogue = extension_folder() / f"_locales/{language}/messages.json"
     return str(json.loads(catalogue.read_text())[name]["message"])
+
+
+def said(name: str) -> str:
+    """Return a text of the extension, or the title of a card's state, or itself."""
+    messages = json.loads(
+        (extension_folder() / "_locales/en/messages.json").read_text()
+    )
+    if name in messages:
+        return text(name)
+    texts = CardTexts("en")
+    key = f"{name}.title"
+    return as_sentence(texts(key)) if key in texts else name
 
 
 async def until(tab: Tab, expression: str) -> None:
@@ -89,7 +103,7 @@ class Popup:
 
     async def press(self, label: str) -> None:
         """Click a button of the card by its name, in its fold if it has one."""
-        place = (await self.all(BUTTONS)).index(text(label))
+        place = (await self.all(BUTTONS)).index(said(label))
         fold = await self.tab.evaluate(
             f"(({_FOUND}[{place}].id = 'pressed'),"
             f" {_FOUND}[{place}].checkVisibility()"
@@ -109,7 +123,7 @@ class Popup:
 
     async def shows(self, heading: str) -> None:
         """Wait for the panel with a heading."""
-        await until(self.tab, f"{HEADINGS}.includes({json.dumps(text(heading))})")
+        await until(self.tab, f"{HEADINGS}.includes({json.dumps(said(heading))})")
 
 
 async def open_popup(open_tab: Callable[[str], Awaitable[Tab]]) -> Popup:

@@ -56,13 +56,13 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     ] == CERTIFICATES[data.profile]
     assert all(c["test"] for c in card["certificates"])
     told = run("card", "status", "--card", "mock", json=False)
-    assert "The card is ready to use" in told.words
-    assert "TEST CARD." in told.words
+    assert "The card is ready to use." in told.words
+    assert "TEST CARD" in told.words
     assert "Basic PIN (PIN1): 5 tries left" in told.words
     assert "{" not in told.words
     configure("language = 'en'")
     told = run("card", "status", "--card", "mock", "--lang", "fi", json=False)
-    assert "Kortti on käyttövalmis" in told.words
+    assert "Kortti on käyttövalmis." in told.words
     with mock_card.update() as data:
         data.pin2.tries = 0
     told = run("card", "status", "--card", "mock", "--lang", "sv", json=False)

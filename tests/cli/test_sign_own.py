@@ -239,6 +239,15 @@ def test_what_was_signed_before_an_interruption_is_written(
     assert len(names(folder)) == 5
 
 
+def test_a_file_that_is_not_there_is_refused(run: Run, folder: Path) -> None:
+    before = names(folder)
+    outcome = run("sign", "sopimus.pdf", "missing.pdf", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    [refused] = outcome.result["error"]["files"]
+    assert refused == {"file": "missing.pdf", "reason": "unreadable"}
+    assert names(folder) == before
+
+
 class _Refusing(BaseHTTPRequestHandler):
     """A time-stamping service that refuses, or during which the person cancels."""
 
@@ -285,7 +294,6 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
     "arguments",
     [
         "",
-        "missing.pdf",
         "sopimus.pdf --level t",
         "sopimus.pdf --level b --tsa https://tsa.example",
         "sopimus.pdf --level lt --tsa https://tsa.example",

@@ -84,15 +84,13 @@ def store(
     }
 
 
-async def _filled(
-    maker: Maker, signed: Objects, later: Text, *, by: str, filled: Text | None = None
-) -> bytes:
-    """Define object 70 later, or replace it, ``by`` a store, a mark or nothing.
+async def _filled(maker: Maker, signed: Objects, later: Text, *, by: str) -> bytes:
+    """Define object 70 later, ``by`` a store, a mark or nothing.
 
     A free object is null, as one that does not exist (ISO 32000-2 §7.3.10).
     """
     objects = {**_PLAIN, **signed}
-    one = await sealed(maker, written({**objects, 70: filled}))
+    one = await sealed(maker, written({**objects, 70: None}))
     more = {70: later, 71: stream(VELKA, COVER)}
     if later != _STAMP:
         del more[71]
@@ -124,16 +122,6 @@ FILLED: dict[str, Make] = {
         for name, (signed, later) in _HOLES.items()
         for by in ("a store", "a mark", "nothing")
     },
-    **{
-        f"{name}, replaced by a store": partial(
-            _filled,
-            signed=_HOLES[name][0],
-            later=_HOLES[name][1],
-            by="a store",
-            filled=stream("", COVER),
-        )
-        for name in [*_HOLES][:3]
-    },
     # One object more, of 39 kB, takes minutes to draw.
     "a part that is long to draw, defined by a store": partial(
         _filled,
@@ -154,9 +142,6 @@ FILLED: dict[str, Make] = {
     "a store that the catalog does not name": lambda maker: _changed(
         maker, {70: stream(""), 69: "<</Type/DSS/Certs[70 0 R]>>"}
     ),
-    "a store with an archive in an object that nothing uses": lambda maker: _changed(
-        maker, {**store(), 71: stream(b"PK\5\6" + bytes(18))}
-    ),
     "a field with a script that nobody sees": lambda maker: _changed(
         maker,
         {
@@ -175,9 +160,6 @@ FILLED: dict[str, Make] = {
             "without a place": "/Subtype/Widget",
         }.items()
     },
-    "a further signature with a script": lambda maker: _marked(
-        maker, entries="/AA<</K<</S/JavaScript/JS(1)>>>>"
-    ),
 }
 
 
@@ -186,14 +168,13 @@ PRICED = contract(content=stream("BT /F 24 Tf 72 720 Td (Hinta 10 e) Tj ET"))
 PRICE = (140, 712, 240, 742)
 
 
-async def _marked(maker: Maker, looks: str = "", entries: str = "") -> bytes:
+async def _marked(maker: Maker, looks: str = "") -> bytes:
     """Sign ``PRICED`` twice, the second time with a mark over the price."""
     return await signed_again(
         maker,
         await sealed(maker, written(PRICED)),
         PRICED,
         mark=(PRICE, looks) if looks else None,
-        entries=entries,
     )
 
 

@@ -20,7 +20,6 @@ from tests.corpus.building import (
     table,
     written,
 )
-from tests.corpus.zip_files import stored, zipped
 
 _LOOKS = "/Type/XObject/Subtype/Form/BBox[0 0 328 40]/Resources<</Font<</F 5 0 R>>>>"
 HIDDEN = {13: stream(VELKA)}
@@ -142,15 +141,6 @@ def _layers(config: str, *, viewed: str = "OFF") -> bytes:
 
 
 _PAGE = str(contract()[4])
-#: The letters of it are far below the page for programs that read two numbers in one.
-_BAD_NUMBER = VELKA.replace("720", "720-9000")
-
-
-def _drawing(use: str, resources: str, objects: Objects) -> bytes:
-    """Return a PDF that uses something to draw besides its text."""
-    page = _PAGE.replace("/Resources<<", f"/Resources<<{resources}")
-    page = page.replace("/F 5 0 R", "/F 5 0 R/G 8 0 R" if "/G" in use else "/F 5 0 R")
-    return _with({3: stream(f"{SOPIMUS} {use}"), 4: page, **objects})
 
 
 def _noted(flags: int, content: str = VELKA) -> bytes:
@@ -158,23 +148,6 @@ def _noted(flags: int, content: str = VELKA) -> bytes:
     stamp = f"<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/F {flags}/AP<</N 9 0 R>>>>"
     page = _PAGE.replace("/Annots[6 0 R]", "/Annots[6 0 R 8 0 R]")
     return _with({4: page, 8: stamp, 9: stream(content, COVER)})
-
-
-def _script(more: str = "") -> str:
-    return f"<</S/JavaScript/JS(this.getField\\('Summa'\\).value=9){more}>>"
-
-
-def _form(entries: str = "", *, catalog: str = "") -> bytes:
-    """Return a PDF with a field that is filled in."""
-    fields = "/AcroForm<</Fields[6 0 R 8 0 R]/SigFlags 3>>"
-    page = _PAGE.replace("/Annots[6 0 R]", "/Annots[6 0 R 8 0 R]")
-    field = (
-        "<</Type/Annot/Subtype/Widget/FT/Tx/T(Summa)/V(500)/F 4/P 4 0 R"
-        f"/Rect[72 600 400 640]/DA(/F 24 Tf 0 g)/AP<</N 9 0 R>>{entries}>>"
-    )
-    looks = stream("/Tx BMC BT /F 24 Tf 2 9 Td (500) Tj ET EMC", _LOOKS)
-    pages = f"/Type/Catalog/Pages 2 0 R{fields}{catalog}"
-    return _with({1: f"<<{pages}>>", 4: page, 8: field, 9: looks})
 
 
 USUAL = {
@@ -365,98 +338,15 @@ TWO_VIEWS = {
     ),
     "a linearized file whose first page is another": linearized(first=14),
     # What is shown of a page.
-    "contents that are split within a word": _with(
-        {
-            4: str(contract()[4]).replace("/Contents 3 0 R", "/Contents[3 0 R 8 0 R]"),
-            3: stream("BT /F 24 Tf 72 72"),
-            8: stream("0 Td (Sopimus) Tj ET"),
-        }
-    ),
     "contents in an array of an array": _with(
         {4: str(contract()[4]).replace("/Contents 3 0 R", "/Contents[[3 0 R] 13 0 R]")}
-    ),
-    "resources that are missing": _with(
-        {4: str(contract()[4]).replace("/Resources<</Font<</F 5 0 R>>>>", "")}
     ),
     "a filter that is not known": _with(content=stream(SOPIMUS, "/Filter/Sopimus")),
     "a stream in another file": _with(
         content=stream(SOPIMUS, "/F(velka.txt)/FFilter/FlateDecode")
     ),
-    **{
-        f"contents with {name}": _with(content=stream(f"{SOPIMUS} {content}"))
-        for name, content in {
-            "a sign within a number": _BAD_NUMBER,
-            "two signs before a number": VELKA.replace("72 720", "72 --720"),
-            "two points in a number": VELKA.replace("720", "7.2.0"),
-            "an exponent in a number": VELKA.replace("720", "7.2e2"),
-            "an operator that is unknown": f"{VELKA} velka",
-            "a text that does not end": "BT /F 24 Tf 72 720 Td (VELKA",
-            "a text object within a text object": f"BT {VELKA} ET",
-            "a text object that ends only": f"ET {VELKA}",
-            "a state that is restored only": f"Q {VELKA}",
-        }.items()
-    },
-    "a number with a sign in a form": _drawing(
-        "/X Do", "/XObject<</X 8 0 R>>", {8: stream(_BAD_NUMBER, COVER)}
-    ),
-    "a number with a sign in a pattern": _drawing(
-        "/Pattern cs /P scn 0 0 595 842 re f",
-        "/Pattern<</P 8 0 R>>",
-        {
-            8: stream(
-                _BAD_NUMBER,
-                "/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/XStep 595"
-                "/YStep 842/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>",
-            )
-        },
-    ),
-    "a number with a sign in a glyph": _drawing(
-        "BT /G 1 Tf (a) Tj ET",
-        "",
-        {
-            8: "<</Type/Font/Subtype/Type3/FontBBox[0 0 595 842]/FontMatrix"
-            "[1 0 0 1 0 0]/CharProcs<</a 9 0 R>>/Encoding<</Differences[97/a]>>"
-            "/FirstChar 97/LastChar 97/Widths[595]/Resources<</Font<</F 5 0 R>>>>>>",
-            9: stream(f"595 0 d0 {_BAD_NUMBER}"),
-        },
-    ),
-    "a number with a sign in the looks of a note": _noted(4, _BAD_NUMBER),
-    "a note that only paper shows": _noted(36),
-    "a note that only a screen shows": _noted(0),
-    "a note that a screen shows at times": _noted(260),
-    "a script when it is opened": _form(catalog=f"/OpenAction{_script()}"),
-    "a script of the document": _form(
-        catalog=f"/Names<</JavaScript<</Names[(a){_script()}]>>>>"
-    ),
-    "a script when it is printed": _form(catalog=f"/AA<</WP{_script()}>>"),
-    "a script of a field": _form(f"/AA<</F{_script()}>>"),
-    "an action after another": _form(
-        f"/A<</S/URI/URI(https://service.example/)/Next{_script()}>>"
-    ),
-    "an action that hides a field": _form(
-        catalog="/OpenAction<</S/Hide/T(Summa)/H true>>"
-    ),
-    "a form in xfa": _form().replace(b"/SigFlags 3", b"/XFA(<a/>)/SigFlags 3", 1),
-    "an archive in an object that nothing uses": _with(
-        {14: stream(zipped([stored(b"velka.txt", b"VELKA")]))}
-    ),
     "a layer for viewing": _layers(
         "/ON[30 0 R]/AS[<</Event/View/OCGs[30 0 R]/Category[/View]>>]"
-    ),
-    "a layer for printing": _layers(
-        "/OFF[30 0 R]/AS[<</Event/Print/OCGs[30 0 R]/Category[/Print]>>]"
-    ),
-    "a hidden layer": _layers("/OFF[30 0 R]"),
-    "a layer that is hidden by default": _layers("/BaseState/OFF"),
-    "a layer that is both shown and hidden": _layers("/ON[30 0 R]/OFF[30 0 R]"),
-    "a layer of no group": _layers("").replace(b"/OCGs[30 0 R]", b"/OCGs[]      "),
-    "a note without an appearance": written(
-        contract()
-        | {
-            4: str(contract()[4]).replace("/Annots[6 0 R]", "/Annots[6 0 R 8 0 R]"),
-            8: "<</Type/Annot/Subtype/FreeText/Rect[72 600 400 700]/DA(/Helv 24 Tf)"
-            "/Contents(VELKA 100000)/F 4>>",
-        }
     ),
     "a field whose value is not what it shows": written(
         contract(

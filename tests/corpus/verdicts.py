@@ -86,11 +86,6 @@ ZIP: Verdicts = {
         "sizes after stored data",
         "a type with blanks",
     },
-    _N: {
-        "a file that is not signed",
-        "a file that is missing",
-        "another content",
-    },
 }
 #: Usually can't say.
 XML: Verdicts = {

@@ -201,10 +201,6 @@ _COPY = stored(_NAME, VELKA)
 _HIDDEN = stored(_NAME, VELKA, is_listed=False)
 
 
-def _longer(entry: Entry) -> Entry:
-    return replace(entry, data=entry.data + VELKA, packed=entry.packed + len(VELKA))
-
-
 def _bare(entry: Entry) -> bytes:
     """Return only a file and its header."""
     return zipped([replace(entry, is_listed=False)])[:-22]
@@ -231,10 +227,6 @@ GOOD: dict[str, Change] = {
         lambda x: _following(deflated(x.name, x.data), wide=True)
     ),
     "sizes of zip64 in a header": _one(_with_zip64),
-    "times of a file": _one(
-        lambda x: replace(x, extra=_field(0x5455, b"\1" + bytes(4)))
-    ),
-    "a comment of the container": lambda entries: zipped(entries, comment=b"Sopimus"),
     "comments of the files": _one(lambda x: replace(x, comment=b"Sopimus")),
     "rights of a file": _one(lambda x: replace(x, attributes=0o100644 << 16)),
     "a folder": lambda entries: zipped(
@@ -297,7 +289,6 @@ FORGED: dict[str, Change] = {
     "a header with another name": _one(
         lambda x: replace(x, local={"name": b"velkaaa.txt"})
     ),
-    "a header with the signed name": _with(replace(_OTHER, local={"name": _NAME})),
     "a header of another method": _one(
         lambda x: replace(deflated(x.name, x.data), local={"method": 0})
     ),
@@ -326,12 +317,6 @@ FORGED: dict[str, Change] = {
     # Extra fields.
     "another name in a field of unicode": _with(
         replace(_OTHER, extra=_unicode(_OTHER.name, _NAME))
-    ),
-    "another name in a field of unicode, of the header": _with(
-        replace(_OTHER, local={"extra": _unicode(_OTHER.name, _NAME)})
-    ),
-    "another name in a field of unicode, of the directory": _with(
-        replace(_OTHER, listed={"extra": _unicode(_OTHER.name, _NAME)})
     ),
     "a field of unicode with a wrong checksum": _with(
         replace(_OTHER, extra=_unicode(b"x", _NAME))
@@ -365,7 +350,6 @@ FORGED: dict[str, Change] = {
         lambda x: replace(x, extra=_field(0x000D, bytes(12) + b"/etc/passwd"))
     ),
     # Kinds.
-    "a link": _one(lambda x: replace(x, attributes=0o120777 << 16)),
     "a device": _one(lambda x: replace(x, attributes=0o020666 << 16)),
     "a folder by its attributes": _one(lambda x: replace(x, attributes=0x10)),
     "a folder with content": _with(stored(b"velka/", VELKA)),
@@ -379,7 +363,6 @@ FORGED: dict[str, Change] = {
     "no sizes after packed data": _one(
         lambda x: replace(_following(deflated(x.name, x.data)), after=b"")
     ),
-    "octets after packed data": _one(lambda x: _longer(deflated(x.name, x.data))),
     "octets between the files": _one(lambda x: replace(x, before=VELKA)),
     "a file between the files": _one(lambda x: replace(x, before=_bare(_COPY))),
     "a file before the directory": lambda e: zipped(e, middle=_bare(_COPY)),
@@ -396,9 +379,6 @@ FORGED: dict[str, Change] = {
     ),
     # Around the container.
     "octets before it": lambda e: zipped(e, before=b"#!/bin/sh\n"),
-    "octets before it, with their places": lambda e: zipped(e, before=b"x" * 9),
-    "octets before it that nothing counts": lambda e: b"x" * 9 + zipped(e),
-    "a pdf before it": lambda e: zipped(e, before=b"%PDF-1.7\n"),
     "octets after it": lambda e: zipped(e, after=b"\0"),
     "another container after it": lambda e: zipped(e) + zipped([e[0], _COPY]),
     "another container before it": lambda e: zipped([e[0], _COPY]) + zipped(e),
@@ -433,16 +413,6 @@ FORGED: dict[str, Change] = {
     ),
     "a manifest that is no xml": _manifest(b"VELKA"),
     "a manifest in another namespace": _manifest(b"<manifest/>"),
-    "a file that is not signed": lambda e: zipped(
-        [
-            *(x for x in e if x.name != b"META-INF/manifest.xml"),
-            stored(b"velka.txt", VELKA),
-        ]
-    ),
-    "a file that is missing": lambda e: zipped(
-        [x for x in e if x.name not in {_NAME, b"META-INF/manifest.xml"}]
-    ),
-    "another content": _one(lambda x: stored(x.name, VELKA)),
     "a signature of cades beside": _with(stored(b"META-INF/signature.p7s", b"0")),
     "a signature in small letters": _with(stored(b"META-INF/SIGNATURES1.XML", b"<a/>")),
     "a signature elsewhere": lambda e: zipped(

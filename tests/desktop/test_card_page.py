@@ -11,14 +11,12 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
 from native_host.desktop.pages.card import Page
 from native_host.desktop.window import Window
 from native_host.gui.labels import TriesLabel
-from native_host.languages import SPOKEN
-from native_host.pin_prompt.model import Problem
-from native_host.pin_prompt.texts import load
+from native_host.operations.card_words import readers_words
+from native_host.texts.card import CardTexts
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -36,9 +34,9 @@ from tests.desktop.conftest import (
 from tests.support import cards
 from tests.support.card_statuses import (
     NEW,
-    READABLE,
+    NOW,
     READER,
-    UNREADABLE,
+    STATES,
     a_card,
     failed,
     status_of,
@@ -69,7 +67,7 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     shown = words(page)
     assert "SPECIMEN-POHJALAINEN Aino" in shown
     assert "Electronic client identifier (SATU): 99902038C" in shown
-    assert "The card is ready to use" in shown
+    assert "The card is ready to use." in shown
     assert headings(page) == ["Card", "SPECIMEN-POHJALAINEN Aino", "PINs and PUK"]
     assert [
         each.text(QAccessible.Text.Name)
@@ -86,63 +84,35 @@ def test_a_ready_card_has_its_holder_its_codes_and_their_buttons(page: Page) -> 
     assert unnamed(page.window()) == []
 
 
-@pytest.mark.parametrize("language", SPOKEN)
-def test_each_state_has_words_in_each_language(
-    open_window: Open, monkeypatch: pytest.MonkeyPatch, language: str
-) -> None:
-    monkeypatch.setattr(Page, "_start_following", lambda self: None)
-    page = page_of(open_window(language), Page)
-    for status in (
-        status_of(a_card(**tries(0, 1, 0))),
-        status_of(a_card(**tries(None, 0, 3))),
-        status_of(a_card(holder=None, certificates=[], activation="unknown")),
-        status_of(a_card(**NEW)),
-        failed("CARD_MUTE"),
-        failed("CARD_BUSY"),
-        failed("SOMETHING_NEW"),
-        *(failed("UNSUPPORTED_CARD", kind.name) for kind in CardKind),
-        failed("UNSUPPORTED_CARD", "NO_SUCH_KIND"),
-        None,
-    ):
-        show(page, cards_of(status))
-        said = words(page)
-        assert len(said) >= 2, status
-        assert all(text.strip() for text in said), status
-        assert unnamed(page) == [], status
+def test_each_state_is_said_as_the_host_words_it(page: Page) -> None:
+    """``tests/operations`` has the judgement, and the other faces."""
+    texts = CardTexts("en")
+    for name, state in STATES.items():
+        readers = state.readers
+        used = state.kind not in ("no_card", "no_reader")
+        show(page, Cards(tuple(ReaderContent(READER, used, each) for each in readers)))
+        words_now = readers_words(readers, NOW, texts)
+        said = next(filter(None, words_now["cards"]), None) or words_now["state"]
+        assert said is not None
+        shown = words(page)
+        assert said["title"] in shown, name
+        assert said["more"] in [*shown, ""], name
+        assert unnamed(page) == [], name
+        card = words_now["cards"][0] if words_now["cards"] else None
+        offered = {*buttons(page)} - {"Read the card again", "Check Kortilla"}
+        acts = card["actions"] if card else []
+        codes = card["codes"] if card else []
+        pins = [each for code in codes for each in code["actions"]]
+        assert offered == {each["name"] for each in [*acts, *pins]}, name
+    show(page, cards_of(None))
+    assert "Reading the card…" in words(page)
 
 
-def test_a_new_card_is_activated_by_the_one_primary_button(page: Page) -> None:
-    show(page, cards_of(status_of(a_card(**NEW))))
-    assert [*buttons(page)] == ["Read the card again", "Activate the card"]
-    assert words(page).count("Not set yet") == 2
-
-
-def test_without_reader_card_or_service_it_says_what_to_do(page: Page) -> None:
-    show(page, Cards())
-    assert "No card reader was found." in words(page)
+def test_without_card_or_service_it_says_what_to_do(page: Page) -> None:
     show(page, Cards((ReaderContent("Example", False, None),)))
-    assert "There is no card in the reader." in words(page)
     assert "Card reader: Example" in words(page)
     show(page, Cards(problem="PCSC_UNAVAILABLE"))
-    assert "Card readers can't be used now" in words(page)
-
-
-def test_an_unusable_card_is_told_of_in_the_words_of_the_pin_window(page: Page) -> None:
-    unreadable = [{**UNREADABLE, "error": {"code": "CARD_ERROR", "message": "…"}}]
-    expired = [{**READABLE, "notAfter": READABLE["notBefore"]}]
-    for changes, code in (
-        ({"certificates": unreadable, "holder": None}, "CARD_ERROR"),
-        ({"certificates": [], "holder": None}, "UNSUPPORTED_CARD"),
-        ({"certificates": expired}, "CARD_EXPIRED"),
-        (tries(None), "PIN_TRIES_UNREADABLE"),
-    ):
-        show(page, cards_of(status_of(a_card(**changes))))
-        said = words(page)
-        for text in load("en", "change-pin").problem(Problem(code)):
-            assert text in said
-        assert "The card is ready to use" not in said
-    show(page, cards_of(status_of(a_card(certificates=[], **NEW))))
-    assert [*buttons(page)] == ["Read the card again", "Check Kortilla"]
+    assert "Card readers can't be used now." in words(page)
 
 
 def test_a_test_card_is_marked(page: Page) -> None:
@@ -318,7 +288,7 @@ def test_a_page_that_is_left_follows_no_card(
     assert new is not old
     until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
     old._show(Cards())
-    assert "Kortet är klart att användas" in words(new)
+    assert "Kortet är klart att användas." in words(new)
 
 
 def test_a_card_on_a_contactless_reader_is_no_fault_and_offers_everything(

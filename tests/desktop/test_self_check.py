@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from native_host.desktop.pages.self_check import Page
 from native_host.desktop.window import Window
 from native_host.doctor import examination
+from native_host.doctor.card import findings_in_readers
 from native_host.doctor.examination import CommandFailedError
 from native_host.doctor.findings import (
     Finding,
@@ -19,7 +20,6 @@ from native_host.doctor.findings import (
     error,
     info,
     kortilla,
-    person,
     warning,
 )
 from tests.desktop.conftest import (
@@ -33,12 +33,18 @@ from tests.desktop.conftest import (
     until,
     words,
 )
+from tests.support.card_statuses import NOW, a_card, status_of, tries
 
+[BLOCKED] = (
+    each
+    for each in findings_in_readers([status_of(a_card(**tries(0)))], NOW)
+    if each.is_fault
+)
 FOUND = [
     info("READER", reader="Example Reader"),
     warning("AGENT_NOT_INSTALLED", kortilla("install")),
     error("PCSCD_STOPPED", administrator("systemctl", "start", "pcscd.socket")),
-    error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1"),
+    BLOCKED,
 ]
 MISSING = "The background program that notices a new card does not start"
 
@@ -100,18 +106,20 @@ def test_faults_come_first_each_with_what_fixes_it(
 def test_of_several_cards_it_says_whose_is_meant_and_opens_the_window_for_that_one(
     open_window: Open, computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocked = error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1")
     computer.found = [
         replace(
-            blocked,
-            details={**blocked.details, "reader": f"Reader {each}"},
+            BLOCKED,
+            details={"reader": f"Reader {each}"},
             reader=f"Reader {each} (1)",
             holder=f"SPECIMEN-{each}",
         )
         for each in "AB"
     ]
     page = shown(open_window())
-    assert any(text.startswith("Reader B: The PIN is locked") for text in words(page))
+    assert any(
+        text.startswith("Reader B: The basic PIN (PIN1) is locked")
+        for text in words(page)
+    )
     assert "SPECIMEN-B" in words(page)
     opened: list[tuple[str, ...]] = []
 

@@ -29,9 +29,8 @@ from native_host.desktop.prompts import Command
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
-from native_host.files.process import request
 from native_host.files.sign import sign_own_files
-from native_host.files.sources import MAX_FILES, Wish
+from native_host.files.sources import FILES_FROM_INPUT, MAX_FILES, Wish, given_files
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from native_host.signing_extra import SigningMissingError
@@ -50,7 +49,6 @@ from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
 from tests.support.card_statuses import a_card, failed, status_of
-from tests.support.patience import patience
 
 
 @pytest.fixture
@@ -63,10 +61,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Commands:
-    """The wishes that the page had signed, in place of their windows."""
+    """The words and files that the page had signed, in place of their windows."""
 
     def __init__(self) -> None:
-        self.given: list[dict[str, Any]] = []
+        self.given: list[tuple[list[str], list[str]]] = []
         self.result: dict[str, Any] = {}
 
 
@@ -75,7 +73,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     commands = Commands()
 
     def run(command: Command) -> dict[str, Any]:
-        commands.given.append(json.loads(command.given)["wish"])
+        files, _ = command.given.splitlines()
+        commands.given.append((command.words, json.loads(files)))
         return commands.result
 
     monkeypatch.setattr(Command, "run", run)
@@ -121,8 +120,7 @@ def answer_by_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Command.run
 
     def run(command: Command) -> dict[str, Any]:
-        assert b'"prompt": "window"' in command.given
-        command.given = command.given.replace(b'"window"', b'"automatic"')
+        command.words[command.words.index("window")] = "automatic"
         return real(command)
 
     monkeypatch.setattr(Command, "run", run)
@@ -165,23 +163,25 @@ def test_wishes_are_what_is_signed(
 
     def given() -> tuple[Any, ...]:
         sign(page)
-        wish = commands.given[-1]
-        assert wish["files"] == [str(folder / "a.pdf"), str(folder / "b.txt")]
-        assert (wish["level"], wish["language"]) == ("B-B", "en")
-        return wish["mark"], wish["out"], wish["container"]
+        words, files = commands.given[-1]
+        assert files == [str(folder / "a.pdf"), str(folder / "b.txt")]
+        assert words[:2] == ["sign", "--progress"]
+        options = words.index("--prompt")
+        assert {"--lang", "en", "window"} <= {*words[options:]}
+        return tuple(words[2:options])
 
     commands.result = {"error": {"code": "USER_CANCELLED"}}
-    assert given() == (None, None, False)
+    assert given() == ()
     assert "You cancelled. Nothing was signed." in headings(page)
     [box] = visible(page, QCheckBox)
     box.click()
     choose(page, "On the first page")
     choose(page, "Bottom right")
     page.wishes.put_into(tmp_path)
-    assert given() == ({"page": 0, "box": "bottom-right"}, str(tmp_path), False)
+    assert given() == ("--visible", "1:bottom-right", "--out", str(tmp_path))
     choose(page, "One package")
     buttons(page)["Next to the originals"].click()
-    assert given() == (None, None, True)
+    assert given() == ("--container",)
     buttons(page)["Remove a.pdf from the list"].click()
     assert "Where is the signature saved?" not in headings(page)
 
@@ -307,9 +307,14 @@ def signing(
     files: list[Path], progressed: Callable[[dict[str, int]], object]
 ) -> Command:
     """Return the process that signs files without a window."""
-    wish = Wish(files=tuple(files), language="en")
-    given = request(wish, card="mock", prompt="automatic")
-    return Command("native_host.files", given=given, progressed=progressed)
+    given = given_files(files)
+    return Command(
+        ("sign", "--progress", *_BY_ITSELF), given=given, progressed=progressed
+    )
+
+
+_SIGN = [sys.executable, "-I", "-m", "native_host.cli", "sign", "--progress"]
+_BY_ITSELF = ("--card", "mock", "--prompt", "automatic", "--json", FILES_FROM_INPUT)
 
 
 def test_a_batch_shows_its_number_and_what_was_signed_before_the_end(
@@ -402,21 +407,32 @@ def test_a_signing_goes_on_when_nobody_reads_of_it(
     files: list[Path], home: Path
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
-    wish = Wish(files=tuple(files[:3]), language="en")
     with subprocess.Popen(
-        [sys.executable, "-I", "-m", "native_host.files"],
+        [*_SIGN, *_BY_ITSELF],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdout.close()
-        process.stdin.write(request(wish, card="mock", prompt="automatic"))
+        process.stdin.write(given_files(files[:3]))
         process.stdin.close()
-        said = process.stderr.read()
-        assert process.wait(patience()) == 0
-    assert b"Error" not in said
+        assert process.stderr.read() == b""
     assert len([*files[0].parent.glob("*-signed.pdf")]) == 3
+
+
+@pytest.mark.parametrize("most", [0, 20])
+def test_a_signing_ends_quietly_when_the_window_goes_while_it_asks(
+    most: int, files: list[Path]
+) -> None:
+    done = subprocess.run(
+        [*_SIGN, *_BY_ITSELF],
+        input=given_files(files[:1])[:most],
+        capture_output=True,
+        check=False,
+    )
+    assert json.loads(done.stdout)["error"]["code"] == "USER_CANCELLED"
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_process_that_is_ended_at_once_is_a_cancellation(

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
 import {
+  CARD,
+  CARDS,
   FakePort,
   HELLO,
   HOME,
@@ -44,7 +46,7 @@ const READ_CARDS = { command: "card-status" };
 function patientHost(port) {
   port.onSent = ({ id, command }) => {
     if (command !== "card-status") port.say({ id, progress: "window-open" });
-    else port.say({ id, result: { readers: [READER] } });
+    else port.say({ id, result: CARDS });
   };
   queueMicrotask(() => port.say(HELLO));
 }
@@ -54,7 +56,7 @@ test("no host is started before an extension page asks", async () => {
   await settle();
   assert.equal(fake.hosts.length, 0);
   assert.equal(popup.sent.length, 1);
-  assert.equal(popup.sent[0].readers, null);
+  assert.equal(popup.sent[0].cards, null);
 });
 
 test("reading the cards asks the host once, for the extension page, and closes it", async () => {
@@ -62,33 +64,23 @@ test("reading the cards asks the host once, for the extension page, and closes i
   const [host, ...more] = fake.hosts;
   assert.deepEqual(more, []);
   assert.deepEqual(host?.sent, [
-    { id: "1", command: "card-status", arguments: { page: HOME.slice(0, -1) } },
+    { id: "1", command: "card-status", arguments: { page: HOME.slice(0, -1), lang: "fi" } },
   ]);
   assert.ok(host?.disconnected);
   assert.equal(state.isReading, false);
   assert.equal(state.host.kortilla, "0.1.0");
-  const [reader] = state.readers;
-  assert.equal(reader.name, "SPECIMEN reader");
-  assert.equal(reader.testCard, true);
-  assert.deepEqual(reader.card.holder, READER.card.holder);
-  assert.deepEqual(reader.card.pins, {
-    PIN1: { tries: 5, isSet: true },
-    PIN2: { tries: null, isSet: null },
-    PUK: { tries: 0, isSet: true },
-  });
-  assert.deepEqual(
-    reader.card.certificates.map((/** @type {any} */ each) => each.isReadable),
-    [true, false],
-  );
+  const { login, readers } = state.cards;
+  assert.deepEqual(readers, [{ ...READER, card: CARD }], "it is shown as the host says it");
+  assert.equal(login, CARDS.words.login);
 });
 
 /** @param {FakePort} popup @returns {Promise<any>} the host that waits for a card */
 async function waiting(popup) {
-  const empty = { reader: "SPECIMEN reader", testCard: true, card: null };
+  const empty = { readers: [READER], words: { ...CARDS.words, cards: [null] } };
   fake.onHost = (port) => {
     slowHost(port);
     port.onSent = ({ id, command }) => {
-      if (command === "card-status") port.say({ id, result: { readers: [empty] } });
+      if (command === "card-status") port.say({ id, result: empty });
     };
   };
   await press(popup, READ_CARDS);
@@ -107,7 +99,7 @@ test("a card that is put in while a page is open is read", async () => {
   host.say({ id: "1", result: {} });
   await settle();
   assert.ok(host.disconnected);
-  assert.ok(popup.sent.at(-1).readers[0].card);
+  assert.ok(popup.sent.at(-1).cards.readers[0].card);
   assert.deepEqual(
     fake.hosts.map(({ disconnected }) => disconnected),
     [true, true, true],
@@ -124,31 +116,20 @@ test("nobody waits for a card when no page is open, or when it is read again", a
   assert.ok(second.disconnected);
 });
 
-test("other fields of the host do not make the card unreadable", async () => {
-  const card = { ...READER.card, colour: "blue", tries: { PIN1: 9 } };
-  fake.onHost = answering({ result: { readers: [{ ...READER, card }], more: 1 } });
-  const state = await press(openView(), READ_CARDS);
-  assert.equal(state.readers[0].card.pins.PIN1.tries, null, "five are all there are");
-});
-
 for (const result of [
   null,
   [],
   {},
-  { readers: {} },
-  { readers: [null] },
-  { readers: [{ reader: 1 }] },
-  { readers: [{ ...READER, card: {} }] },
-  { readers: [{ ...READER, card: { ...READER.card, activation: "maybe" } }] },
-  { readers: [{ ...READER, card: { ...READER.card, certificates: [1] } }] },
-  { readers: [{ ...READER, card: { ...READER.card, holder: { name: 1 } } }] },
-  { readers: [{ ...READER, card: null, error: { code: 7 } }] },
-  { readers: Array(17).fill(READER) },
+  { ...CARDS, readers: {} },
+  { ...CARDS, readers: [null] },
+  { ...CARDS, words: null },
+  { ...CARDS, words: { cards: [1] } },
+  { ...CARDS, words: { cards: [{ ...CARD, codes: null }] } },
 ]) {
-  test(`no status is ${JSON.stringify(result).slice(0, 60)}`, async () => {
+  test(`no status is ${JSON.stringify(result)}`, async () => {
     fake.onHost = answering({ result });
     const state = await press(openView(), READ_CARDS);
-    assert.deepEqual([state.readers, state.problem], [null, "HOST_CRASHED"]);
+    assert.deepEqual([state.cards, state.problem.code], [null, "HOST_CRASHED"]);
     fake.onHost = goodHost;
     assert.equal((await press(openView(), READ_CARDS)).problem, null);
   });
@@ -159,7 +140,7 @@ test("a host that has gone is a problem, with its state", async () => {
   assert.equal((await press(popup, READ_CARDS)).host.problem, null);
   fake.onHost = missingHost;
   const state = await press(popup, READ_CARDS);
-  assert.equal(state.problem, "HOST_MISSING");
+  assert.deepEqual(state.problem, { code: "HOST_MISSING", words: null });
   assert.equal(state.host.problem, "HOST_MISSING");
 });
 
@@ -170,7 +151,7 @@ test("each management task is sent to the host as requested", async () => {
     [{ command: "activate" }, { page, lang: "fi" }],
     [{ command: "change-pin", pin: "PIN1" }, { page, lang: "fi", pin: "PIN1" }],
     [{ command: "unblock", pin: "PIN2" }, { page, lang: "fi", pin: "PIN2" }],
-    [{ command: "prepare-login" }, { page }],
+    [{ command: "prepare-login" }, { page, lang: "fi" }],
   ]) {
     fake.hosts.length = 0;
     await press(popup, /** @type {object} */ (wanted));
@@ -231,16 +212,19 @@ test("a change continues when the popup closes, and the next popup gets its outc
   host?.say({ id: "1", result: { pin1: "set", pin2: "set" } });
   await settle();
   assert.equal(fake.hosts.length, 1, "without a popup nothing is read");
-  const told = { command: "activate", pin: null, code: null, reason: null };
+  const told = { command: "activate", pin: null, code: null, reason: null, words: null };
   assert.deepEqual(openView().sent[0].outcome, told);
   assert.equal(openView().sent[0].outcome, null, "told once");
 });
 
-test("the outcome of a failed change has its code", async () => {
-  fake.onHost = answering({ error: { code: "PUK_BLOCKED", message: "Locked." } });
+test("the outcome of a failed change has its code and the host's words", async () => {
+  const words = { title: "Locked.", more: "", look: "error", code: "PUK_BLOCKED" };
+  fake.onHost = answering({ error: { code: "PUK_BLOCKED", message: "Locked.", words } });
   const popup = openView();
   await press(popup, { command: "unblock", pin: "PIN1" });
-  assert.equal(outcomeOf(popup).code, "PUK_BLOCKED");
+  const { code, words: told } = outcomeOf(popup);
+  assert.deepEqual([code, told], ["PUK_BLOCKED", words]);
+  assert.deepEqual((await press(popup, READ_CARDS)).problem, { code, words });
 });
 
 test("the outcome of a prepared login is sent as long as the PIN is kept", async () => {
@@ -338,7 +322,7 @@ test("while a page's operation runs, extension pages are busy", async () => {
   page.ask(authenticate());
   await settle();
   const popup = openView();
-  assert.equal((await press(popup, READ_CARDS)).problem, "BUSY");
+  assert.equal((await press(popup, READ_CARDS)).problem.code, "BUSY");
   await press(popup, { command: "activate" });
   assert.equal(outcomeOf(popup).code, "BUSY");
   assert.equal(fake.hosts.length, 1);
@@ -353,7 +337,7 @@ test("a page's request aborts the reading", async () => {
   const { signature } = await new Page().get(authenticate());
   assert.equal(signature, TOKEN.signature);
   assert.ok(fake.hosts[0]?.disconnected);
-  assert.equal(popup.sent.at(-1).problem, "BUSY");
+  assert.equal(popup.sent.at(-1).problem.code, "BUSY");
 });
 
 test("the reading ends with the popup, and its result is dropped", async () => {
@@ -366,9 +350,9 @@ test("the reading ends with the popup, and its result is dropped", async () => {
   assert.ok(fake.hosts[0]?.disconnected);
   fake.onHost = goodHost;
   const second = openView();
-  assert.equal((await press(second, READ_CARDS)).readers.length, 1);
+  assert.equal((await press(second, READ_CARDS)).cards.readers.length, 1);
   second.leave();
-  assert.equal(openView().sent[0].readers, null);
+  assert.equal(openView().sent[0].cards, null);
 });
 
 const ELSEWHERE = { origin: "https://service.example", tab: { id: 1 }, frameId: 0 };

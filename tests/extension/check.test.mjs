@@ -130,7 +130,7 @@ test("the card is read after the check, and a check that takes long ends", async
   mock.timers.tick(10_000);
   await settle();
   const state = /** @type {any} */ (view.sent.at(-1));
-  assert.equal(state.readers[0].name, READER.reader);
+  assert.equal(state.cards.readers[0].reader, READER.reader);
   assert.equal(state.check.problem, "BUSY");
 });
 

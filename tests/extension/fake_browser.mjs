@@ -184,31 +184,21 @@ export const signatureOf = (name) => ({
   signatureAlgorithm: ALGORITHM,
 });
 
-/** A reader with a card, as the host reports it. */
-export const READER = Object.freeze({
-  reader: "SPECIMEN reader",
-  atr: "3B7F",
-  testCard: true,
-  card: {
-    generation: "MULTIAPP_V5",
-    holder: { name: "SPECIMEN-MAIJA MEIKÄLÄINEN", satu: "99900001A" },
-    certificates: [
-      {
-        role: "authentication",
-        keyType: "ECC",
-        algorithm: "ES384",
-        forSigning: false,
-        test: true,
-        notBefore: "2025-06-02T00:00:00+00:00",
-        notAfter: "2030-06-01T00:00:00+00:00",
-      },
-      { role: "signature", error: { code: "CARD_ERROR", message: "It is odd." } },
-    ],
-    tries: { PIN1: 5, PIN2: null, PUK: 0 },
-    pinsSet: { PIN1: true, PIN2: null },
-    activation: "unknown",
-    activationProblem: "PIN_TRIES_UNREADABLE",
-  },
+/** What a host says of a card. */
+export const CARD = Object.freeze({
+  ...{ kind: "pin2_last", look: "warning", title: "One try is left.", more: "Careful." },
+  ...{ code: "", mark: "TEST CARD", holder: "SPECIMEN-MAIJA", satu: "SATU: 99900001A" },
+  valid: "Valid until 1.6.2030",
+  actions: [],
+  codes: [],
+  certificates: [{ title: "For signing", words: "valid until 1.6.2030" }],
+});
+
+/** A reader with a card, and what `card-status` says of it. */
+export const READER = Object.freeze({ reader: "SPECIMEN reader" });
+export const CARDS = Object.freeze({
+  readers: [READER],
+  words: { state: null, cards: [CARD], login: "Type it beforehand." },
 });
 
 /** A report of the self-check, as the host sends it. */
@@ -244,7 +234,7 @@ const RESULTS = {
   prepare: () => ({}),
   authenticate: () => TOKEN,
   "get-signing-certificate": () => SIGNING_CERTIFICATE,
-  "card-status": () => ({ readers: [READER] }),
+  "card-status": () => CARDS,
   activate: () => ({ pin1: "set", pin2: "was-set" }),
   "change-pin": onePin,
   unblock: onePin,

@@ -61,5 +61,5 @@ for (const [browser, desktop, asked, found] of /** @type {const} */ ([
 }
 
 test("the values of placeholders are put in", () => {
-  assert.equal(text("triesSome", "3"), "3 av fem försök återstår.");
+  assert.equal(text("checkFaults", "3"), "Att åtgärda: 3.");
 });

@@ -39,7 +39,7 @@ PROGRAMS: dict[str, Sequence[str]] = {
     "token": ("-m", "native_host.cli", "pkcs11"),
     "token on a socket": ("-m", "native_host.cli", "pkcs11", "--listen"),
     "agent": ("-m", "native_host.cli", "agent"),
-    "own files": ("-m", "native_host.files"),
+    "own files": ("-m", "native_host.cli", "sign", "--files-from-input"),
 }
 EACH_PROGRAM = [
     pytest.param(words, id=name, marks=[pytest.mark.window] * (name == "window"))
@@ -53,7 +53,6 @@ ENTRY_POINTS = (
     ("native_host.__main__", "main(['-c', 'quit', '{}'])"),
     ("native_host.cli.__main__", ""),
     ("native_host.commands", "kortilla()"),
-    ("native_host.files.__main__", "main()"),
     ("native_host.pin_prompt.__main__", "main()"),
 )
 #: Tells which modules were imported when the memory has just been closed.
@@ -72,7 +71,7 @@ hardening.harden = harden
 FEW = {
     "gc",
     *("native_host.platform", "native_host.platform.posix_protection"),
-    *("native_host.cli", "native_host.files", "native_host.pin_prompt"),
+    *("native_host.cli", "native_host.pin_prompt"),
     "native_host.languages",
 }
 

@@ -175,8 +175,8 @@ def test_no_web_page_gets_through_our_own_extension(
 
 #: The last field of each is wrong, or the only one is missing.
 WRONG_FIELDS: dict[str, list[dict[str, Any]]] = {
-    "card-status": [{"lang": "fi"}, {"pin": "PIN1"}],
-    "prepare-login": [{"lang": "fi"}],
+    "card-status": [{"lang": 1}, {"pin": "PIN1"}],
+    "prepare-login": [{"lang": 1}],
     "activate": [{"pin": "PIN1"}, {"code": "1234567"}, {"lang": "finnish please"}],
     "change-pin": [{}, {"pin": "PUK"}, {"pin": "pin1"}, {"pin": 1}],
     "unblock": [

@@ -38,10 +38,12 @@ def public_names(module: str) -> dict[str, object]:
 
 
 def test_each_system_has_the_same_names() -> None:
-    for part in ("", "_processes", "_protection"):
+    for part in ("", "_processes"):
         assert public_names(f"posix{part}") == public_names(f"windows{part}")
     assert {"Folder", "HANGUP"} <= public_names("posix").keys()
-    sockets, pipes = public_names("posix_sockets"), public_names("windows_pipes")
+    protection = public_names("posix_protection").items()
+    assert protection <= public_names("windows_protection").items()
+    sockets, pipes = public_names("posix_sockets"), public_names("windows_sockets")
     common = sockets.keys() & pipes.keys()
     assert common == {"answer_locally", "ask_locally"}
     assert all(sockets[each] == pipes[each] for each in common)

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from kortilla.signing import xades
-from kortilla.signing.trust_lists.list_xml import read_list
 from kortilla.signing.trust_lists.store import KeptList, ListOfLists, TrustLists
+from kortilla.signing.verification.trust_list_xml import read_list
 from kortilla.signing.xades import DS
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf

@@ -17,17 +17,17 @@ from kortilla.mock_card.state import MockCardState
 from native_host.agent.agent import _activation
 from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
-from native_host.cli.card import _reader_words
-from native_host.desktop.texts import Texts
+from native_host.cli import card as cli
 from native_host.doctor.card import findings_in_readers
+from native_host.doctor.findings import catalogue
+from native_host.languages import SPOKEN
 from native_host.operations import card_status
-from native_host.operations.card_state import (
-    can_change,
-    can_unlock,
-    card_state,
-    valid_until,
-)
+from native_host.operations.card_state import can_change, can_unlock, card_state
 from native_host.operations.card_status import reader_status
+from native_host.operations.card_words import error_words, readers_words
+from native_host.pin_prompt.model import Problem
+from native_host.pin_prompt.texts import load
+from native_host.texts.card import CardTexts, date
 from tests.operations.faulty_session import Operation, log_in
 from tests.operations.independent_card import (
     GRANTED_AFTER,
@@ -44,70 +44,163 @@ from tests.support.card_statuses import (
     LOST,
     NEW,
     NOW,
-    PARTLY,
-    READABLE,
+    STATES,
     UNDECIDED,
-    UNREADABLE,
     a_card,
+    failed,
+    status_of,
     tries,
 )
 
-SPENT = {"activationProblem": "PUK_BLOCKED"}
-UNREAD = {"activationProblem": "PIN_TRIES_UNREADABLE"}
 #: What is sent to a card that is only looked at.
 LOOKS = (CommandName.SELECT, CommandName.READ, CommandName.PIN_INFO)
 
 
+#: What the popup says, for each result of ``card-status`` on standard input.
+POPUP = """
+import { readFileSync } from "node:fs";
+import "./tests/extension/fake_browser.mjs";
+const { statusTask } = await import("./extension/background/card_tasks.js");
+const { wordsReport } = await import("./extension/popup/reports.js");
+const said = JSON.parse(readFileSync(0, "utf8")).map((result) => {
+  const { state, readers, login } = statusTask().readResult(result);
+  const words = readers[0]?.card ?? state;
+  return { ...wordsReport(words), acts: words.actions ?? [], login };
+});
+console.log(JSON.stringify(said));
+"""
+#: How the popup names what others call a look.
+POPUP_LOOKS = {
+    "good": "ready",
+    "note": "note",
+    "warning": "warning",
+    "error": "problem",
+}
+
+
+def words_of(readers: list[Any], language: str = "en") -> Any:
+    return readers_words(readers, NOW, CardTexts(language))
+
+
+def words_of_one(words: Any) -> Any:
+    """Return the words for the card in the one reader, or for a lack of them."""
+    return next(filter(None, words["cards"]), words["state"])
+
+
+def popup_of(results: Any) -> Any:
+    """Return what the popup says of each result."""
+    node = ["node", "--input-type=module", "-e", POPUP]
+    given, root = json.dumps(results).encode(), Path(__file__).parents[2]
+    return json.loads(subprocess.check_output(node, input=given, cwd=root))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_has_one_judgement_which_terminal_and_doctor_tell(name: str) -> None:
+    """The popup's test is below; that of the desktop's page is in ``tests/desktop``."""
+    readers, kind, look, code, acts = STATES[name]
+    words = words_of(readers)
+    said = words_of_one(words)
+    assert (said["kind"], said["look"]) == (kind, look)
+    actions = said.get("actions", [])
+    assert [_act(each) for each in actions] == acts
+    terminal = "\n".join(cli._words(words, readers))
+    assert said["title"] in terminal
+    assert said["more"] in terminal
+    for each in actions:
+        pin = f" {each['pin'].lower()}" if each["pin"] else ""
+        assert f"kortilla card {each['command']}{pin}" in terminal
+    sentences = catalogue("en")
+    [found] = [
+        each
+        for each in findings_in_readers(readers, NOW)
+        if each.code not in ("READER", "TEST_CARD")
+    ]
+    assert found.code == code
+    assert found.sentence(sentences) == f"{said['title']} {said['more']}".strip()
+    # What only looks like a choice elsewhere is what a person without PINs must do.
+    fault = look in ("error", "warning") or kind in ("new", "no_card", "no_reader")
+    assert found.is_fault == fault
+    if found.fix:
+        pin = acts[0].partition(" ")[2].lower()
+        command = "unblock" if pin else "activate"
+        assert found.fix.command == f"kortilla card {command} {pin}".strip()
+    assert (found.fix is not None) == (bool(acts) and fault and kind not in _NO_FIX)
+
+
+#: A person who may have PINs, or whose tries can't be read, is advised nothing.
+_NO_FIX = ("pin1_last", "pin_tries_unreadable")
+
+
+def _act(action: Any) -> str:
+    return f"{action['act']} {action['pin'] or ''}".strip()
+
+
+def test_the_popup_shows_what_the_host_says() -> None:
+    given = [words_of(each.readers) for each in STATES.values()]
+    results = [
+        {"readers": each.readers, "words": words}
+        for each, words in zip(STATES.values(), given, strict=True)
+    ]
+    for words, shown in zip(given, popup_of(results), strict=True):
+        said = words_of_one(words)
+        assert (shown["heading"], shown["explanation"]) == (said["title"], said["more"])
+        assert (shown["state"], shown["code"]) == (
+            *(POPUP_LOOKS[said["look"]], said["code"]),
+        )
+        assert shown["acts"] == said.get("actions", [])
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_each_state_has_words_in_each_language(language: str) -> None:
+    for name, state in STATES.items():
+        words = words_of(state.readers, language)
+        assert words_of_one(words)["title"].endswith("."), name
+        assert "{" not in json.dumps([*_texts(words)]), name
+
+
+def _texts(words: Any) -> Iterator[str]:
+    values = words.values() if isinstance(words, dict) else words
+    for each in values:
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict | list):
+            yield from _texts(each)
+
+
+def test_a_card_says_what_each_of_its_codes_and_certificates_can_do() -> None:
+    [card] = words_of([status_of(a_card(**tries(5, 1, 4)))])["cards"]
+    assert card["holder"] == "SPECIMEN-POHJALAINEN Aino"
+    end = date(NOW + timedelta(days=900))
+    assert card["valid"] == f"Valid until {end}"
+    told = [(each["code"], each["tries"], each["words"]) for each in card["codes"]]
+    assert told == [
+        ("PIN1", 5, "5 tries left"),
+        ("PIN2", 1, "1 try left"),
+        ("PUK", 4, "4 tries left"),
+    ]
+    acts = [[_act(act) for act in each["actions"]] for each in card["codes"]]
+    assert acts == [
+        ["change PIN1", "forgotten PIN1"],
+        ["change PIN2", "forgotten PIN2"],
+        [],
+    ]
+    assert card["certificates"] == [
+        {"title": "For identifying yourself", "words": f"valid until {end}"},
+        {"title": "For signing", "words": f"valid until {end}"},
+    ]
+
+
 @pytest.mark.parametrize(
-    ("changes", "key", "kind"),
+    ("name", "code"),
     [
-        ({}, "ready", "good"),
-        (tries(0), "pin1_locked", "error"),
-        (tries(5, 0), "pin2_locked", "error"),
-        (tries(0, 0), "pins_locked", "error"),
-        (tries(1), "pin1_last", "warning"),
-        (tries(5, 1), "pin2_last", "warning"),
-        (tries(1, 1), "pins_last", "warning"),
-        (tries(0, 5, 0), "lost", "error"),
-        (tries(5, 5, 0), "puk_locked", "warning"),
-        (tries(5, 5, None), "ready", "good"),
-        (tries(None), "PIN_TRIES_UNREADABLE", "warning"),
-        (tries(None, 0), "pin2_locked", "error"),
-        (UNDECIDED, "undecided", "note"),
-        ({**UNDECIDED, **tries(1)}, "pin1_last", "warning"),
-        ({**UNDECIDED, **tries(5, 5, 0), **SPENT}, "puk_locked", "warning"),
-        ({"activation": "unknown", **UNREAD}, "unknown", "warning"),
-        ({"certificates": [UNREADABLE] * 2}, "CARD_MUTE", "error"),
-        ({"certificates": []}, "UNSUPPORTED_CARD", "error"),
-        ({**NEW, "certificates": []}, "UNSUPPORTED_CARD", "error"),
-        ({"certificates": [READABLE, UNREADABLE]}, "lacks_certificate", "warning"),
-        (NEW, "new", "note"),
-        (PARTLY, "partly", "warning"),
-        (BLOCKED, "activation_blocked", "error"),
-        (LOST, "activation_lost", "error"),
-        ({**PARTLY, **tries(5, 0, 0), **SPENT}, "activation_lost", "error"),
-        ({**NEW, **tries(0, 0, None), **UNREAD}, "PIN_TRIES_UNREADABLE", "warning"),
-        # The PUK, which such a card's code is, sets a PIN without tries too.
-        ({**NEW, **tries(0, 0)}, "new", "note"),
+        ("new, activation code at 1", "activation code"),
+        ("new, PUK at 1", "PUK code"),
+        ("PIN1 at 0, PUK at 1", "PUK code"),
     ],
 )
-def test_a_card_has_one_state(changes: dict[str, Any], key: str, kind: str) -> None:
-    state = card_state(a_card(**changes), NOW)
-    assert (state.key.removeprefix("card.") or state.problem, state.kind) == (key, kind)
-    undecided = changes.get("pinsSet") == UNDECIDED["pinsSet"]
-    can_activate = key in ("new", "partly") or (undecided and key != "puk_locked")
-    assert state.can_activate == can_activate
-
-
-@pytest.mark.parametrize("days", [-30, 1000])
-def test_a_card_that_is_not_valid_today_says_so_before_all_else(days: int) -> None:
-    card = a_card(**tries(0))
-    day = NOW + timedelta(days=days)
-    assert card_state(card, day).problem == "CARD_EXPIRED"
-    card["certificates"][0] = {"role": "authentication", "error": {"code": "X"}}
-    assert card_state(card, day).problem == "CARD_EXPIRED"
-    assert valid_until(card) is not None
-    assert valid_until(a_card(certificates=[])) is None
+def test_a_last_try_of_what_is_needed_next_is_told(name: str, code: str) -> None:
+    said = words_of_one(words_of(STATES[name].readers))
+    assert f"Only one try of the {code} is left." in said["more"]
 
 
 @pytest.mark.parametrize(
@@ -130,21 +223,41 @@ def test_a_button_is_there_if_it_can_do_something(
     assert (can_change(card, "PIN1"), can_unlock(card, "PIN1")) == (change, unlock)
 
 
-# -- All faces of a card in all states ------------------------------------------------
+def test_several_cards_have_a_word_of_their_own_and_each_its_state() -> None:
+    readers = [status_of(a_card()), failed("CARD_MUTE"), status_of(a_card(**NEW))]
+    words = words_of(readers)
+    assert words["state"]["kind"] == "several_cards"
+    kinds = [each["kind"] for each in words["cards"]]
+    assert kinds == ["ready", "card_mute", "new"]
 
-#: What the popup says, for each reader of the host's answer on standard input.
-POPUP = """
-import { readFileSync } from "node:fs";
-import "./tests/extension/fake_browser.mjs";
-const { statusTask } = await import("./extension/background/card_tasks.js");
-const { cardReport, loginAdvice } = await import("./extension/popup/reports.js");
-const given = JSON.parse(readFileSync(0, "utf8"));
-const said = given.map((reader) => {
-  const readers = statusTask().readResult({ readers: [reader] });
-  return [cardReport(readers[0].card).canActivate, loginAdvice(readers) !== null];
-});
-console.log(JSON.stringify(said));
-"""
+
+def test_a_login_is_prepared_with_a_usable_card_and_with_one_that_is_unread() -> None:
+    for name, wanted in (
+        ("ready", "login.ready"),
+        ("contactless", "login.contactless"),
+        *((each, None) for each in ("PIN1 at 0", "new", "bank card", "no card")),
+        ("identification expired", None),
+        ("PIN1 unreadable", None),
+    ):
+        login = words_of(STATES[name].readers)["login"]
+        assert login == (CardTexts("en")(wanted) if wanted else None), name
+
+
+def test_an_error_of_a_command_has_the_words_of_the_window() -> None:
+    texts = CardTexts("en")
+    for code in ("PCSC_UNAVAILABLE", "PCSC_DENIED", "OTHER_CARD", "WRONG_PUK"):
+        words = error_words(code, texts)
+        assert words is not None
+        heading, body = load("en", "change-pin").problem(Problem(code))
+        assert (words["title"], words["more"]) == (f"{heading}.", body)
+    for code in ("USER_CANCELLED", "BUSY", "CONFIG_BROKEN"):
+        assert error_words(code, texts) is None
+    lost = error_words("PUK_BLOCKED", texts, command="activate")
+    assert lost is not None
+    assert lost["title"] == texts("activation_lost.title")
+
+
+# -- All faces of a card in all states of its codes -----------------------------------
 
 
 def all_states() -> Iterator[IndependentCard]:
@@ -165,36 +278,19 @@ async def test_all_that_tells_of_a_card_agrees_on_what_can_be_done_with_it() -> 
     cards = list(all_states())
     [reader] = await OneCard(cards[0]).readers()
     statuses = [await reader_status(OneCard(card), reader) for card in cards]
-    for card, status, said in zip(cards, statuses, popup_of(statuses), strict=True):
-        told = status["card"]
-        assert told is not None
+    for card, status in zip(cards, statuses, strict=True):
         about = (card.granted, card.pin1, card.pin2, card.puk)
-        faces = {
-            "the window": card_state(told, NOW).can_activate,
-            "the terminal": "kortilla card activate" in " ".join(words_of(status)),
-            "the popup": said[0],
-            "the command": await asks(card, activating),
-        }
-        if told["activation"] == "active":  # the command unlocks a PIN of such a card
-            del faces["the command"]
-        assert len(set(faces.values())) == 1, (faces, about)
-        can_activate = faces["the window"]
+        told, words = status["card"], words_of([status])
+        assert told is not None
+        acts = [each["act"] for each in words_of_one(words)["actions"]]
+        can_activate = "activate" in acts
+        if told["activation"] != "active":  # the command unlocks a PIN of an active one
+            assert await asks(card, activating) == can_activate, about
         # These advise it where it is needed, and not to a person who may have PINs.
         needed = can_activate and told["activation"] != "unknown"
         assert advises(status) == needed, about
         assert (_activation(card) in ("new", "partly")) == needed, about
-        assert said[1] == await asks(card, log_in), about
-
-
-def popup_of(statuses: Any) -> Any:
-    """Return whether the popup offers activation, and a login, for each reader."""
-    node = ["node", "--input-type=module", "-e", POPUP]
-    given, root = json.dumps(statuses).encode(), Path(__file__).parents[2]
-    return json.loads(subprocess.check_output(node, input=given, cwd=root))
-
-
-def words_of(status: Any) -> Iterator[str]:
-    return _reader_words(status, Texts("en"))
+        assert (words["login"] is not None) == await asks(card, log_in), about
 
 
 def advises(status: Any) -> bool:
@@ -242,7 +338,7 @@ async def problem_of_look(source: MockCardSource) -> str:
     assert status["card"] is not None
     state = card_state(status["card"], datetime.now(UTC))
     # A login does without knowing whether the card was activated.
-    assert state.problem or state.key in ("card.ready", "card.unknown")
+    assert state.problem or state.kind in ("ready", "unknown")
     return state.problem
 
 

@@ -31,7 +31,7 @@ resist host '/usr/lib/kortilla/kortilla-host chrome-extension://specimen/'
 resist window "$python -I -m native_host.pin_prompt"
 resist token "$python -I -m native_host.cli pkcs11"
 resist agent 'kortilla agent'
-resist 'own files' "$python -I -m native_host.files"
+resist 'own files' "$python -I -m native_host.cli sign --files-from-input"
 as_person 'rm -r .config/kortilla'
 
 as_person 'mkdir -p .config/chromium'

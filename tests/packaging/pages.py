@@ -24,8 +24,7 @@ _real = Command.run
 
 
 def _run(self: Command) -> dict[str, Any]:
-    assert b'"prompt": "window"' in self.given
-    self.given = self.given.replace(b'"window"', b'"automatic"')
+    self.words[self.words.index("window")] = "automatic"
     return _real(self)
 
 

@@ -252,7 +252,9 @@ def test_words_in_bold_are_those_of_windows_and_popup(
     window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
     desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
+    card = json.loads(texts[f"native_host/texts/card/{language}.json"])
     shown = {
+        *card.values(),
         *window.values(),
         *desktop.values(),
         *(entry["message"] for entry in popup.values()),
@@ -309,3 +311,28 @@ def test_the_commands_that_the_terminal_names_exist(
     assert ("card", "activate") in named
     for words in named:
         assert main([*words, "--help"]) == 0, words
+
+
+def test_each_test_that_the_threat_model_names_is_there(
+    files: set[str], texts: dict[str, str]
+) -> None:
+    """A test is a function's name, or the path of a file or folder below `tests/`."""
+    functions = {
+        name
+        for file, text in texts.items()
+        if file.startswith("tests/") and file.endswith(".py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE)
+    }
+    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in texts["THREAT_MODEL.md"].splitlines()
+        if re.match(r"\| [A-Z]\d+ \|", line)
+    ]
+    ids = [row[0] for row in rows]
+    assert len(ids) == len(set(ids)) > 100
+    for number, *_, named in rows:
+        tests = re.findall(r"`([^`]+)`", named)
+        assert tests or named == "–", number
+        for test in tests:
+            assert test in functions | files | folders, f"{number}: {test}"

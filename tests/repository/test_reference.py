@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""The reference matches the code, and says how sure its facts are."""
+"""The reference and the schema of reports match the code."""
 
 import importlib
 import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import pytest
+from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
 
+from kortilla.signing.verification import (
+    CODES,
+    Problem,
+    SignatureReport,
+    Verdict,
+)
 from native_host.config import Config
+from native_host.doctor.card import _CODES
 from native_host.doctor.findings import catalogue
+from native_host.files import words
+from native_host.files.report_fields import Report
 from tests.repository.test_documentation import prose
 
 _SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
@@ -48,7 +60,7 @@ def options(command: click.Command) -> set[str]:
     return {
         name
         for parameter in command.params
-        if isinstance(parameter, click.Option)
+        if isinstance(parameter, click.Option) and not parameter.hidden
         for name in parameter.opts
         if name.startswith("--")
     } - _HELP
@@ -92,7 +104,8 @@ def test_the_findings_of_the_doctor_are_described(
 ) -> None:
     rows = re.findall(r"^\| (`[A-Z].*?) \|", command_line["kortilla doctor"], re.M)
     told = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
-    assert sorted(told) == sorted(key for key in catalogue("en") if key.isupper())
+    sentences = {key for key in catalogue("en") if key.isupper()}
+    assert sorted(told) == sorted(sentences | {*_CODES.values(), "CARD_UNREADABLE"})
 
 
 def test_facts_say_how_sure_they_are_in_the_words_that_are_explained(
@@ -109,3 +122,34 @@ def test_facts_say_how_sure_they_are_in_the_words_that_are_explained(
         mark for text in pages.values() for mark in re.findall(r"`\[[a-z ]+\]`", text)
     }
     assert used == explained
+
+
+SCHEMA = "docs/reference/verification-report.schema.json"
+
+
+def test_each_code_has_a_sub_indication_that_the_standard_allows() -> None:
+    """pyHanko has the same tables. Beside TOTAL-FAILED its release lacks EXPIRED."""
+    allowed: dict[Verdict, set[str | None]] = {
+        Verdict.VALID: {None},
+        Verdict.NOT_VALID: {*AdESFailure.__members__, "EXPIRED"},
+        Verdict.CANT_SAY: {*AdESIndeterminate.__members__},
+    }
+    for code in CODES:
+        problem = Problem(code)
+        assert problem.sub_indication in allowed[problem.verdict], code
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_each_code_and_each_value_has_a_sentence(language: str) -> None:
+    texts = set(words.load(language))
+    assert set(CODES) <= texts
+    for verdict in Verdict:
+        assert {f"verdict.{verdict}", f"signature.{verdict}"} <= texts
+    hints = get_type_hints(SignatureReport)
+    assert {f"time.{each}" for each in get_args(hints["time_source"])} <= texts
+
+
+def test_the_schema_is_that_of_what_is_written(root: Path) -> None:
+    # python -c 'from native_host.files.report_fields import Report as R
+    # print(R.schema_text(), end="")' >docs/reference/verification-report.schema.json
+    assert (root / SCHEMA).read_text(encoding="utf-8") == Report.schema_text()

@@ -42,6 +42,7 @@ IN_THIS_WINDOW = {
 PLACES = {
     "window": "native_host/pin_prompt/texts/{}.json",
     "desktop": "native_host/desktop/texts/{}.json",
+    "card": "native_host/texts/card/{}.json",
     "extension": "extension/_locales/{}/messages.json",
     "server": "kortilla/web/texts/{}.json",
     "provider": "kortilla/openid/login/texts/{}.json",
@@ -111,7 +112,7 @@ def everything(texts: dict[str, str], language: str) -> dict[str, str]:
     """Each text that people see, by its place: catalogues, pages, menus, guides."""
     found = {}
     for path, text in texts.items():
-        if re.search(rf"/texts/{language}\.json$|_locales/{language}/", path):
+        if re.search(rf"/texts/(?:\w+/)?{language}\.json$|_locales/{language}/", path):
             for key, value in json.loads(text).items():
                 shown = value["message"] if isinstance(value, dict) else value
                 found[f"{path} {key}"] = re.sub(r"\$\w+\$", "", shown)
@@ -178,7 +179,8 @@ def test_no_finnish_sentence_begins_with_the_bare_name(texts: dict[str, str]) ->
         (path, text)
         for path, page in texts.items()
         if re.search(
-            r"(?:_locales/fi/|texts/fi|labels/fi|help/fi|citizens/.*\bfi\.md)", path
+            r"(?:_locales/fi/|texts/(?:\w+/)?fi|labels/fi|help/fi|citizens/.*\bfi\.md)",
+            path,
         )
         for text in re.findall(r'"(?:[^"\\]|\\.)*"', page)
         + _TAG.sub("\n", page).split("\n\n")
@@ -218,11 +220,11 @@ def test_a_locked_pin_and_a_new_card_lead_to_a_button(
 ) -> None:
     window, client = catalogues["window"], catalogues["client"]
     for button, in_window, in_page in (
-        ("unlockPin1", "problem.PIN_BLOCKED.body", "PIN_BLOCKED"),
-        ("unlockPin2", "sign.problem.PIN_BLOCKED.body", "sign.PIN_BLOCKED"),
-        ("activateCard", "problem.CARD_NOT_ACTIVATED.body", "CARD_NOT_ACTIVATED"),
+        ("unlock.pin1", "problem.PIN_BLOCKED.body", "PIN_BLOCKED"),
+        ("unlock.pin2", "sign.problem.PIN_BLOCKED.body", "sign.PIN_BLOCKED"),
+        ("activate", "problem.CARD_NOT_ACTIVATED.body", "CARD_NOT_ACTIVATED"),
     ):
-        label = catalogues["extension"][button]
+        label = catalogues["card"][button]
         for text in (window[in_window], client[in_page]):
             assert f" {label}." in text or IN_THIS_WINDOW[language] in text, button
 
@@ -233,7 +235,7 @@ ADVICE: list[tuple[dict[str, str], dict[str, list[str]]]] = [
         POLICE,
         {
             "window": ["problem.PUK_BLOCKED.body", "problem.CARD_EXPIRED.body"],
-            "extension": ["cardLostMore", "expiredMore", "kindOldMore"],
+            "card": ["lost.more", "activation_lost.more", "ends_soon.more"],
             "client": ["PUK_BLOCKED", "CARD_EXPIRED"],
             "server": [
                 "CERTIFICATE_EXPIRED",
@@ -249,7 +251,6 @@ ADVICE: list[tuple[dict[str, str], dict[str, list[str]]]] = [
                 "problem.PCSC_UNAVAILABLE.body",
                 "manage.problem.PCSC_UNAVAILABLE.body",
             ],
-            "extension": ["pcscDeniedMore", "pcscUnavailableMore"],
             "client": ["PCSC_DENIED", "PCSC_UNAVAILABLE"],
         },
     ),

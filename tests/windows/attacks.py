@@ -28,7 +28,7 @@ from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.paths import runtime_folder
 from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
-from native_host.platform import protection, windows_pipes, windows_security
+from native_host.platform import protection, windows_protection, windows_sockets
 from native_host.platform.hardening import harden
 from native_host.processes import parent_program
 
@@ -188,7 +188,7 @@ def _ask(message: bytes) -> str:
     end = time.monotonic() + _SECONDS
     while True:
         try:
-            return windows_pipes.ask_locally(
+            return windows_sockets.ask_locally(
                 _PIPE, message, most=10, seconds=_SECONDS
             ).decode()
         except FileNotFoundError:
@@ -213,9 +213,9 @@ async def _pipe() -> dict[str, object]:
     async def ask(message: bytes) -> str:
         return await asyncio.to_thread(_ask, message)
 
-    address = windows_pipes._address(_PIPE)
+    address = windows_sockets._address(_PIPE)
     serving = asyncio.create_task(
-        windows_pipes.answer_locally(_PIPE, answer, most=1000, seconds=0.5)
+        windows_sockets.answer_locally(_PIPE, answer, most=1000, seconds=0.5)
     )
     await asyncio.sleep(0)
     found: dict[str, object] = {
@@ -230,7 +230,7 @@ async def _pipe() -> dict[str, object]:
         await asyncio.sleep(0.05)
     found["rights"] = _rights(silent)
     try:
-        windows_pipes._create(address)
+        windows_sockets._create(address)
         found["taken"] = True
     except OSError:
         found["taken"] = False
@@ -242,8 +242,8 @@ async def _pipe() -> dict[str, object]:
     await asyncio.to_thread(_wait_for_end)
     found["got"] = [each.decode() for each in got]
     # Another one's pipe of that name, which all may use.
-    windows_pipes._OWN = "O:BAD:P(A;;GA;;;WD)"
-    windows_pipes._create(address)
+    windows_sockets._OWN = "O:BAD:P(A;;GA;;;WD)"
+    windows_sockets._create(address)
     found["another owner"] = await ask(b"secret")
     return found
 
@@ -263,7 +263,7 @@ def _rights(pipe: int) -> str:
     _advapi.ConvertSecurityDescriptorToStringSecurityDescriptorW(
         descriptor, 1, 5, ctypes.byref(text), None
     )
-    return str(text.value).replace(windows_security.user_sid(), "USER")
+    return str(text.value).replace(windows_protection.user_sid(), "USER")
 
 
 def pipe() -> dict[str, object]:
@@ -329,7 +329,7 @@ def capture() -> list[bool]:
 
     application = QApplication(["kortilla"])
     hidden: list[int] = []
-    vars(windows_security)["hide_from_capture"] = hidden.append
+    vars(windows_protection)["hide_from_capture"] = hidden.append
     desktop = Window(load_config(), "en", Background())
     desktop.show_page("settings")
     words = desktop.services.texts("settings.capture.switch")

@@ -6,16 +6,17 @@ from one of them to the certificate is verified as RFC 5280 says, at a given tim
 """
 
 import base64
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from asn1crypto import x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.certificates import Subject
+from kortilla.revocation.interface import NoAnswerError, Reason
 from kortilla.signing.trust_lists.entries import Service, subject_key
 from kortilla.signing.trust_lists.qualified import (
     Facts,
@@ -24,9 +25,9 @@ from kortilla.signing.trust_lists.qualified import (
     qualification,
 )
 from kortilla.signing.trust_lists.store import TrustLists
-from kortilla.signing.verification.proofs.evidence import read_trusted
 from kortilla.validation.leaf import ExactCertificate
 
+_MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
 #: Services may share a name and a certificate; a list that has more of one is odd.
 _MOST_CANDIDATES = 50
 
@@ -49,7 +50,7 @@ class Authority:
     current: bool
     path: tuple[x509.Certificate, ...]
 
-    @cached_property
+    @functools.cached_property
     def chain(self) -> tuple[Subject, ...]:
         """The certificates of the path, the one that was judged first."""
         return tuple(
@@ -202,3 +203,16 @@ async def _path(
             return ()
         path = path or tuple(found.iter_certs(include_root=True))
     return path
+
+
+def read_subject(certificate: bytes) -> Subject:
+    """Read a certificate (DER) as it was received. Raises ``NoAnswerError``."""
+    if len(certificate) > _MAX_OCTETS:
+        raise NoAnswerError(Reason.TOO_LARGE, "the certificate is too long.")
+    return Subject.of(ExactCertificate.load(certificate), certificate)
+
+
+@functools.lru_cache(maxsize=4096)
+def read_trusted(certificate: bytes) -> Subject:
+    """Read a certificate that is trusted, once: the trusted lists have a thousand."""
+    return read_subject(certificate)

@@ -14,7 +14,12 @@ from kortilla.common.imports import lazy_names
 
 if TYPE_CHECKING:
     from kortilla.signing.verification.codes import CODES, Verdict
-    from kortilla.signing.verification.document import verify_document, verify_path
+    from kortilla.signing.verification.document import (
+        signed_files,
+        signed_revision,
+        verify_document,
+        verify_path,
+    )
     from kortilla.signing.verification.findings import Change
     from kortilla.signing.verification.report import (
         CertificateFacts,
@@ -25,7 +30,6 @@ if TYPE_CHECKING:
         Signer,
         TimestampReport,
     )
-    from kortilla.signing.verification.shown import signed_files, signed_revision
     from kortilla.signing.verification.trusted import (
         TimestampAuthority,
         TrustedCAs,
@@ -35,11 +39,11 @@ else:
         __name__,
         {
             f"{__name__}.codes": "CODES Verdict",
-            f"{__name__}.document": "verify_document verify_path",
+            f"{__name__}.document": "signed_files signed_revision "
+            "verify_document verify_path",
             f"{__name__}.findings": "Change",
             f"{__name__}.report": "CertificateFacts DocumentReport "
             "ListedAuthority Problem SignatureReport Signer TimestampReport",
-            f"{__name__}.shown": "signed_files signed_revision",
             f"{__name__}.trusted": "TimestampAuthority TrustedCAs",
         },
     )

@@ -28,14 +28,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.revocation.certificates import Subject
-from kortilla.signing.trust_lists.authorities import Authority
-from kortilla.signing.trust_lists.judgement import (
-    check_listed,
-    foreign_signer,
-    judge_listed,
-    listed_authority,
-    listed_time_stampers,
-)
+from kortilla.signing.trust_lists.authorities import Authority, read_trusted
 from kortilla.signing.verification.codes import (
     CODES,
     NOT_YET_VALID,
@@ -50,11 +43,17 @@ from kortilla.signing.verification.findings import (
     Stamp,
     printable,
 )
+from kortilla.signing.verification.listed import (
+    check_listed,
+    foreign_signer,
+    judge_listed,
+    listed_authority,
+    listed_time_stampers,
+)
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     Reading,
     level_of,
-    read_trusted,
 )
 from kortilla.signing.verification.proofs.times import Timestamps
 from kortilla.signing.verification.report import (

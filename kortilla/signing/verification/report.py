@@ -25,13 +25,15 @@ from pydantic.dataclasses import dataclass
 from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_name, printable
 from kortilla.signing.trust_lists.qualified import Qualification
-from kortilla.signing.verification.codes import CODES, Verdict, worst
-from kortilla.signing.verification.findings import Change, Covers, Kind
-from kortilla.signing.verification.indications import (
+from kortilla.signing.verification.codes import (
+    CODES,
     Indication,
+    Verdict,
     indication,
     sub_indication,
+    worst,
 )
+from kortilla.signing.verification.findings import Change, Covers, Kind
 
 #: Names in JSON are in camelCase.
 CONFIG = ConfigDict(

@@ -14,11 +14,11 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from kortilla.common.escaping import printable
-from native_host.card.errors import CardKind
 from native_host.desktop.card_watch import Cards, ReaderContent
-from native_host.desktop.pages.outcome import Outcomes, as_sentence
-from native_host.desktop.pages.page import PageBase, Services
+from native_host.desktop.pages.outcome import Outcomes
+from native_host.desktop.pages.page import PageBase, Services, button
 from native_host.desktop.prompts import Prompts
+from native_host.gui.buttons import Button
 from native_host.gui.drawings import CardDrawing
 from native_host.gui.labels import (
     MockCardMark,
@@ -31,19 +31,18 @@ from native_host.gui.labels import (
 from native_host.gui.panels import ButtonLine, Kind, Notice, Panel, Row, RowsPanel, Sign
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import Act
-from native_host.operations.card_state import (
-    PINS,
-    CardState,
-    can_change,
-    can_unlock,
-    card_state,
-    readable,
-    valid_until,
+from native_host.operations.card_state import CardState, failure_state
+from native_host.operations.card_words import (
+    Action,
+    CardWords,
+    CodeWords,
+    StateWords,
+    card_words,
+    state_words,
 )
 
 if TYPE_CHECKING:
     from native_host.desktop.card_watch import CardWatch
-    from native_host.operations.card_status import CardStatus
 
 #: Opens the window with a command of ``kortilla card`` for one card.
 _Start = Callable[..., object]
@@ -118,7 +117,7 @@ class Page(PageBase):
 
     def _announce(self) -> None:
         """Say what has become of the cards, and again what the person has asked for."""
-        words = " ".join(map(as_sentence, self._titles()))
+        words = " ".join(self._titles())
         if not (words and self.isVisible() and self.isActiveWindow()):
             return
         if self._asked or words != self._said:
@@ -128,33 +127,41 @@ class Page(PageBase):
     def _titles(self) -> Iterator[str]:
         """Yield the title of each card's state; of one that is being read, nothing."""
         if problem := self._cards.problem:
-            yield self.texts.problem(problem)[0]
+            yield self._failure_words(problem)["title"]
         elif not _used(self._cards):
-            key = "no_card" if self._cards.readers else "no_reader"
-            yield self.texts(f"card.{key}.title")
-        for status in filter(None, (each.status for each in self._cards.readers)):
-            if "error" in status:
-                yield self.texts.failure(status["error"])[0]
-            elif card := status["card"]:
-                holder = card["holder"]
-                name = f"{printable(holder['name'])}: " if holder else ""
-                title, _ = self.texts.state(card_state(card, datetime.now(UTC)))
-                yield f"{name}{title}"
+            yield self._waiting_words()["title"]
+        for each in self._cards.readers:
+            if words := self._words(each):
+                name = f"{words['holder']}: " if words["satu"] else ""
+                yield f"{name}{words['title']}"
+
+    def _words(self, reader: ReaderContent) -> CardWords | None:
+        if reader.status is None:
+            return None
+        return card_words(reader.status, datetime.now(UTC), self.texts.card)
+
+    def _failure_words(self, code: str) -> StateWords:
+        state = failure_state({"code": code, "message": ""})
+        return state_words(state, self.texts.card)
+
+    def _waiting_words(self) -> StateWords:
+        """Return the words where no reader has a card."""
+        kind = "no_card" if self._cards.readers else "no_reader"
+        return state_words(CardState(kind, "note"), self.texts.card)
 
     def _build(self) -> None:
         parts = self._outcomes.parts
         readers = self._cards.readers
         used = [each for each in readers if each.has_card]
         if problem := self._cards.problem:
-            why = self.texts.problem(problem)
-            parts.append(self.kept(problem, lambda: self._problem(*why)))
+            why = self._failure_words(problem)
+            parts.append(self.kept(problem, lambda: self._problem(why)))
         elif not used:
-            key = "no_card" if readers else "no_reader"
             names = tuple(each.name for each in readers)
-            parts.append(self.kept(names, lambda: self._waiting(key, names)))
+            parts.append(self.kept(names, lambda: self._waiting(names)))
         if any(each.status and each.status["testCard"] for each in used):
             mark = self.kept(
-                "mark", partial(MockCardMark, *self.texts.test_card, low=False)
+                "mark", partial(MockCardMark, *self.texts.card.test_card, low=False)
             )
             parts.insert(0, mark)
         today = datetime.now(UTC).date()
@@ -163,135 +170,114 @@ class Page(PageBase):
             parts += self.kept(key, partial(self._reader, each, whose))
         self.fill(parts)
 
-    def _waiting(self, key: str, readers: tuple[str, ...]) -> QWidget:
-        title, more = self.texts(f"card.{key}.title"), self.texts(f"card.{key}.more")
-        names = [
-            muted(self.texts("card.reader", reader=printable(name))) for name in readers
-        ]
+    def _waiting(self, readers: tuple[str, ...]) -> QWidget:
+        words = self._waiting_words()
         icon = "waiting-for-card" if readers else "waiting-for-reader"
-        words = [label(title, 17 / 15, bold=True), label(more), *names]
-        return RowsPanel(rows=[Row(Sign(icon, "identify", 64), words, ())])
+        lines = [label(words["title"], 17 / 15, bold=True), label(words["more"])]
+        return RowsPanel(
+            rows=[
+                Row(
+                    Sign(icon, "identify", 64),
+                    [*lines, *(self._where(name) for name in readers)],
+                    (),
+                )
+            ]
+        )
 
-    def _problem(self, title: str, text: str) -> QWidget:
-        notice = Notice(text, title=title, kind="error")
+    def _where(self, reader: str) -> QWidget:
+        return muted(self.texts.card("reader", reader=printable(reader)))
+
+    def _problem(self, words: StateWords) -> QWidget:
+        notice = Notice(words["more"], title=words["title"], kind="error")
         go = partial(self.services.show_page, "self_check")
         notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
         return notice
 
     def _reader(self, reader: ReaderContent, mark: str) -> list[QWidget]:
         """Return the parts for a reader. ``mark`` tells its card from others."""
-        status = reader.status
-        if status is None:
+        if reader.status is None:
             return [self.note("card.reading")]
-        if "error" in status:
-            if status["error"].get("kind") == CardKind.CONTACTLESS.name:
-                return [self._contactless(reader.name)]
-            return self._unusable(reader, self.texts.failure(status["error"]))
-        if status["card"] is None:
+        if (words := self._words(reader)) is None:
             return []
-        card, now = status["card"], datetime.now(UTC)
-        state = card_state(card, now)
-        if not readable(card):
-            return self._unusable(reader, self.texts.state(state))
-        parts: list[QWidget] = [_Hero(self._facts(card, state, now, reader.name))]
         start = partial(self._start, reader.name)
-        if state.kind != "good":
-            parts.append(self._notice(state, start, mark))
+        if words["kind"] == "contactless":
+            return [self._contactless(words, reader.name, start)]
+        if not words["codes"]:
+            return [self._where(reader.name), self._problem(words)]
+        parts: list[QWidget] = [_Hero(self._facts(words, reader.name))]
+        if words["look"] != "good":
+            parts.append(self._notice(words, start, mark))
         codes = "card.codes.of" if mark else "card.codes"
         parts.append(WrappingHeading(self.texts(codes, holder=mark), 17 / 15))
-        buttons = {pin: self._buttons(card, pin, start, mark) for pin in _SIGNS}
-        width = max(each.sizeHint().width() for each in buttons.values())
-        for each in buttons.values():
-            each.setMinimumWidth(width)  # equally wide in each row
-        rows = RowsPanel(rows=[self._row(card, pin, buttons[pin]) for pin in _SIGNS])
-        return [*parts, rows, muted(self.texts("card.advice"))]
-
-    def _contactless(self, reader: str) -> QWidget:
-        """Offer everything for a card that was not read, since nobody typed its CAN."""
-        title = self.texts("card.contactless.title")
-        notice = Notice(self.texts("card.contactless.more"), title=title)
-        notice.rows.addWidget(
-            muted(self.texts("card.reader", reader=printable(reader)))
-        )
-        start = partial(self._start, reader)
-        first = self.button("card.activate", partial(start, "activate"))
-        notice.rows.addWidget(ButtonLine(first))
-        for command, key in (("change-pin", "change"), ("unblock", "unlock")):
-            buttons = [
-                self.button(f"card.{key}.{pin}", partial(start, command, pin))
-                for pin in ("pin1", "pin2")
-            ]
-            notice.rows.addWidget(ButtonLine(*buttons))
-        return notice
-
-    def _unusable(self, reader: ReaderContent, why: tuple[str, str]) -> list[QWidget]:
-        where = muted(self.texts("card.reader", reader=printable(reader.name)))
-        return [where, self._problem(*why)]
-
-    def _facts(
-        self, card: CardStatus, state: CardState, now: datetime, reader: str
-    ) -> list[QWidget]:
-        holder = card["holder"]
-        name = holder["name"] if holder else self.texts("card.holder_unknown")
-        lines: list[QWidget] = [WrappingHeading(printable(name), 20 / 15)]
-        if holder:
-            satu = printable(holder["satu"])
-            lines.append(muted(self.texts("card.satu", satu=satu)))
-        if state.kind == "good":
-            ready, _ = self.texts.state(state)
-            lines.append(StateLabel(ready, "good", "tick"))
-        if (end := valid_until(card)) and end > now:
-            lines.append(label(self.texts.valid(end), 14 / 15))
-        lines.append(muted(self.texts("card.reader", reader=printable(reader))))
-        return lines
-
-    def _notice(self, state: CardState, start: _Start, mark: str) -> QWidget:
-        title, text = self.texts.state(state)
-        kind: Kind = "error" if state.kind == "error" else "warning"
-        notice = Notice(text, title=title, kind=kind)
-        if state.can_activate:
-            activate = partial(start, "activate")
-            button = self.button("card.activate", activate, "manage", height=44)
-            if mark:
-                button.setAccessibleName(f"{button.text()}, {mark}")
-            notice.rows.addWidget(ButtonLine(button))
-        return notice
-
-    def _row(self, card: CardStatus, pin: str, buttons: QWidget) -> Row:
-        key = f"card.{pin.lower()}"
-        words: list[QWidget] = [
-            label(self.texts(key), bold=True),
-            muted(self.texts(f"{key}.use")),
+        buttons = [
+            self._buttons(each["actions"], start, mark) for each in words["codes"]
         ]
-        return Row(Sign(*_SIGNS[pin]), words, [self._tries(card, pin), buttons])
+        width = max(each.sizeHint().width() for each in buttons)
+        for each in buttons:
+            each.setMinimumWidth(width)  # equally wide in each row
+        rows = map(self._row, words["codes"], buttons)
+        return [*parts, RowsPanel(rows=[*rows]), muted(self.texts("card.advice"))]
 
-    def _tries(self, card: CardStatus, pin: str) -> QWidget:
-        left = card["tries"][pin]
-        is_set = pin not in PINS or card["pinsSet"].get(pin) is not False
-        words = self.texts.tries(left, is_set=is_set)
-        shown = muted(words) if left is None or not is_set else TriesLabel(left, words)
+    def _contactless(self, words: CardWords, reader: str, start: _Start) -> QWidget:
+        """Offer everything for a card that was not read, since nobody typed its CAN."""
+        notice = Notice(words["more"], title=words["title"])
+        notice.rows.addWidget(self._where(reader))
+        acts = zip(*(each["actions"] for each in words["codes"]), strict=True)
+        rows = [words["actions"], *acts]
+        for row in rows:
+            made = [self._action(each, start, each["name"]) for each in row]
+            notice.rows.addWidget(ButtonLine(*made))
+        return notice
+
+    def _facts(self, words: CardWords, reader: str) -> list[QWidget]:
+        lines: list[QWidget] = [WrappingHeading(words["holder"], 20 / 15)]
+        if words["satu"]:
+            lines.append(muted(words["satu"]))
+        if words["look"] == "good":
+            lines.append(StateLabel(words["title"], "good", "tick"))
+        if words["valid"]:
+            lines.append(label(words["valid"], 14 / 15))
+        return [*lines, self._where(reader)]
+
+    def _notice(self, words: CardWords, start: _Start, mark: str) -> QWidget:
+        kind: Kind = "error" if words["look"] == "error" else "warning"
+        notice = Notice(words["more"], title=words["title"], kind=kind)
+        if words["help"]:
+            notice.rows.addWidget(label(words["help"]["more"]))
+        # That of a PIN is in its row.
+        for action in words["actions"]:
+            if action["pin"] is None:
+                press = partial(start, action["command"])
+                made = button(action["label"], press, "manage", height=44)
+                if mark:
+                    made.setAccessibleName(f"{action['name']}, {mark}")
+                notice.rows.addWidget(ButtonLine(made))
+        return notice
+
+    def _row(self, code: CodeWords, buttons: QWidget) -> Row:
+        left, words = code["tries"], code["words"]
+        lines: list[QWidget] = [label(code["title"], bold=True), muted(code["use"])]
+        shown = muted(words) if left is None else TriesLabel(left, words)
         shown.setMinimumWidth(dp(120))
-        return shown
+        return Row(Sign(*_SIGNS[code["code"]]), lines, [shown, buttons])
 
-    def _buttons(self, card: CardStatus, pin: str, start: _Start, mark: str) -> QWidget:
+    def _buttons(self, actions: list[Action], start: _Start, mark: str) -> QWidget:
         holder = QWidget()
         buttons = QHBoxLayout(holder)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(dp(14))
-        found = []
-        if pin in PINS and can_change(card, pin):
-            found.append(("change", "change-pin"))
-        if pin in PINS and can_unlock(card, pin):
-            key = "forgotten" if can_change(card, pin) else "unlock"
-            found.append((key, "unblock"))
-        for key, command in found:
-            press = partial(start, command, pin.lower())
-            button = self.button(f"card.{key}", press)
-            name = self.texts(f"card.{key}.{pin.lower()}")
-            button.setAccessibleName(f"{name}, {mark}" if mark else name)
-            buttons.addWidget(button)
+        for action in actions:
+            made = self._action(action, start, action["label"])
+            made.setAccessibleName(
+                f"{action['name']}, {mark}" if mark else action["name"]
+            )
+            buttons.addWidget(made)
         buttons.addStretch(1)
         return holder
+
+    def _action(self, action: Action, start: _Start, words: str) -> Button:
+        which = [action["pin"].lower()] if action["pin"] else []
+        return button(words, partial(start, action["command"], *which))
 
     def _start(self, reader: str, *words: str) -> None:
         """Open the window for the card in a reader."""
@@ -309,7 +295,7 @@ class Page(PageBase):
         tell = self._outcomes.tell
         if not code:
             done = self.texts(f"card.done.{command}")
-            tell(done, more=[self.texts(f"card.{each}") for each in pins])
+            tell(done, more=[self.texts.card(each) for each in pins])
         elif code == "USER_CANCELLED":
             tell(self.texts("card.cancelled"), "note")
         else:

@@ -357,7 +357,7 @@ class Page(FilesPage):
         report = checked.report
         mark: list[QWidget] = []
         if report and any(each.issuer == "test" for each in report.signatures):
-            mark.append(MockCardMark(*self.texts.test_card, low=False))
+            mark.append(MockCardMark(*self.texts.card.test_card, low=False))
         verdict = words.verdict_words(checked, sentences)
         more = words.describe(checked, sentences)
         if report and report.signatures:

@@ -62,7 +62,6 @@ class Page(FilesPage):
     def quit(self) -> None:
         """End what runs here, at the end of the program."""
         self.stop()
-        self._opening.end_here()
 
     def shown(self) -> None:
         self.recipients.look()

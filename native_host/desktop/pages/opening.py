@@ -7,7 +7,6 @@ PIN1 is typed in a window of its own, never here. A recovery password is no PIN.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,14 +20,12 @@ from native_host.desktop.pages.files import FilesPage
 from native_host.desktop.pages.page import PageFoot
 from native_host.desktop.pages.recipients import Recipients, sentence
 from native_host.desktop.prompts import Prompts
-from native_host.errors import KortillaError
 from native_host.gui.labels import WrappingLabel, label, muted
 from native_host.gui.panels import ButtonLine, Row, RowsPanel, Sign
 from native_host.gui.text_field import TextField, framed
 
 #: Errors of the whole that the page has a sentence for.
 CODES = {"PROMPT_FAILED", "USER_CANCELLED"}
-_STOPPED = "STOPPED"
 _LONGEST = 200  # characters of a recovery password
 _MOST_NAMED = 3
 
@@ -48,7 +45,8 @@ class Opening:
         #: Whom a file is for, and whether a password opens it, as far as is known.
         self._about: dict[Path, tuple[str, bool]] = {}
         self.is_busy = False
-        self._stop = threading.Event()
+        #: Whether a password opens them, so that nothing is asked.
+        self._by_itself = False
         #: The files that were made, and whether each was protected against changes.
         self._opened: dict[Path, bool] = {}
         texts = page.texts
@@ -85,11 +83,6 @@ class Opening:
     def stop(self) -> None:
         """End the opening. Nothing is left of the file that is being made."""
         self._prompts.cancel()
-        self.end_here()
-
-    def end_here(self) -> None:
-        """End what runs in this process. The window for PIN1 goes on."""
-        self._stop.set()
 
     def _leave_off(self) -> None:
         self.forget()
@@ -121,36 +114,23 @@ class Opening:
 
     def _by_card(self) -> None:
         self._forget_last()
-        if self._prompts.decrypt(self.files, self._ended):
+        if self._prompts.work_on(self.files, ("decrypt",), self._ended):
+            self._by_itself = False
             # An Enter that was meant for the window with PIN1 presses nothing there.
             self._show_busy("decrypt.busy")
         self._changed()
 
     def _by_password(self) -> None:
-        from native_host.files.decrypt import decrypt_with_password
-        from native_host.files.encrypt import StoppedError, typed_password
-
         self._forget_last()
-        password = typed_password(self.field.text().strip())
+        password = self.field.text().strip()
         if not password:
             self._page.goal = self.field
             self._page.outcomes.note(self._page.texts("decrypt.no_password"))
             return
-        stop = self._stop = threading.Event()
-        files = [*self.files]
-
-        async def work() -> JsonObject:
-            open_all = partial(decrypt_with_password, files, password, stop=stop)
-            try:
-                return (await asyncio.to_thread(open_all)).fields()
-            except StoppedError:
-                return {"error": {"code": _STOPPED}}
-
-        def failed(error: KortillaError) -> None:
-            self._ended({"error": {"code": error.code}})
-
-        self._page.services.background.start(work, self._ended, failed)
-        self._show_busy("decrypt.opening")
+        words = ("decrypt", "--recovery-password")
+        if self._prompts.work_on(self.files, words, self._ended, password=password):
+            self._by_itself = True
+            self._show_busy("decrypt.opening")
         self._changed()
 
     def _show_busy(self, key: str) -> None:
@@ -173,7 +153,7 @@ class Opening:
             for path, good in self._opened.items()
             if not good
         ]
-        if code == _STOPPED:
+        if code == "USER_CANCELLED" and self._by_itself:
             more = [texts("decrypt.stopped.more")]
             outcomes.tell(texts("decrypt.stopped"), "note", more)
         elif code == "USER_CANCELLED" and not made and not failed:

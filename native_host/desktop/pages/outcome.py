@@ -27,6 +27,7 @@ from native_host.gui.panels import (
     column,
 )
 from native_host.gui.sizes import dp
+from native_host.texts import as_sentence
 
 if TYPE_CHECKING:
     from native_host.desktop.pages.page import PageBase
@@ -152,11 +153,6 @@ class Outcomes:
         self._notice = self._page.notice(words, kind) if words else None
         self._changed()
         self._page.say(words)
-
-
-def as_sentence(words: str) -> str:
-    """Return words with a full stop, if they end with no mark."""
-    return words if words.endswith((".", "?", "!")) else f"{words}."
 
 
 def _named(files: Sequence[Path]) -> list[str]:

@@ -23,12 +23,12 @@ from native_host.desktop.file_dialogs import choose_files, choose_target
 from native_host.desktop.pages.files import fetch_authority
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase
-from native_host.desktop.texts import date
 from native_host.errors import KortillaError
 from native_host.gui.buttons import WrappingCheckBox, explained
 from native_host.gui.labels import Heading, label
 from native_host.gui.panels import ButtonLine, Kind, Notice, Row, RowsPanel
 from native_host.gui.text_field import TextField, framed
+from native_host.texts.card import date
 
 if TYPE_CHECKING:
     from kortilla.encryption import Recipient

@@ -20,10 +20,11 @@ from PySide6.QtGui import (
 
 from kortilla.common.escaping import escape_name
 from native_host.desktop.pages.page import PageBase
-from native_host.desktop.texts import Texts, date
+from native_host.desktop.texts import Texts
 from native_host.gui.labels import Heading, WrappingLabel, label
 from native_host.gui.panels import ButtonLine, Panel
 from native_host.gui.sizes import dp
+from native_host.texts.card import date
 
 _LARGE = 22 / 15
 #: Asks programs that write down what is copied to leave it out.

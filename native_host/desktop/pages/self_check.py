@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,14 @@ from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
 from native_host.desktop.pages.outcome import Outcomes
-from native_host.desktop.pages.page import PageBase, PageFoot, Services
+from native_host.desktop.pages.page import PageBase, PageFoot, Services, button
 from native_host.desktop.prompts import Prompts
 from native_host.errors import KortillaError
 from native_host.gui.labels import label, muted
 from native_host.gui.panels import Kind, Row, RowsPanel, Sign
 
 if TYPE_CHECKING:
-    from native_host.doctor.findings import Finding, Place
+    from native_host.doctor.findings import Finding, Place, Sentences
     from native_host.gui.tokens import Look
 
 NAME = "self_check"
@@ -116,7 +116,7 @@ class Page(PageBase):
                 parts.append(panel)
         self.fill(parts, self._foot())
 
-    def _row(self, finding: Finding, place: Place, sentences: Mapping[str, str]) -> Row:
+    def _row(self, finding: Finding, place: Place, sentences: Sentences) -> Row:
         key = _key(finding)
         state = (self._said.get(key), key in self._confirmable)
         return self.kept(
@@ -124,9 +124,7 @@ class Page(PageBase):
             lambda: self._make_row(finding, place, sentences),
         )
 
-    def _make_row(
-        self, finding: Finding, place: Place, sentences: Mapping[str, str]
-    ) -> Row:
+    def _make_row(self, finding: Finding, place: Place, sentences: Sentences) -> Row:
         kind, icon = _look(finding)
         words: list[QWidget] = [label(finding.sentence(sentences), bold=True)]
         if finding.holder:
@@ -139,20 +137,21 @@ class Page(PageBase):
         return Row(Sign(icon, kind, 34), words, controls)
 
     def _controls(
-        self, finding: Finding, place: Place, sentences: Mapping[str, str]
+        self, finding: Finding, place: Place, sentences: Sentences
     ) -> list[QWidget]:
         fix = finding.fix
         if not finding.is_fault or fix is None or fix.by == "root":
             return []
         if fix.by == "doctor":
             confirmed = _key(finding) in self._confirmable
-            key = "self_check.go_on" if confirmed else "self_check.fix"
+            words = self.texts(f"self_check.{'go_on' if confirmed else 'fix'}")
             press = partial(self._fix, _key(finding), place, confirmed)
         else:
-            key = "card.activate" if "activate" in fix.words else "card.unlock"
+            act = "activate" if "activate" in fix.words else "unlock"
+            words = self.texts.card(act)
             which = (f"--reader={finding.reader}",) if finding.reader else ()
             press = partial(self._prompt, _key(finding), (*fix.words[2:], *which))
-        made = self.button(key, press)
+        made = button(words, press)
         made.setAccessibleDescription(finding.sentence(sentences))
         return [made]
 

@@ -113,8 +113,11 @@ class Page(FilesPage):
         elif not self._files:
             self.goal = self.choose_button
             self.outcomes.note(self.texts("sign.none"))
-        elif self._prompts.sign(
-            self.wishes.wish(self._files), self._ended, self._progressed
+        elif self._prompts.work_on(
+            self._files,
+            ("sign", "--progress", *self.wishes.options(self._files)),
+            self._ended,
+            progressed=self._progressed,
         ):
             self._busy, self._signing = True, [*self._files]
             self._progress.begin()

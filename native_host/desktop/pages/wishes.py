@@ -8,6 +8,7 @@ number is checked.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from kortilla.common.escaping import escape_name
 from native_host.desktop.file_dialogs import choose_folder
 from native_host.desktop.page_picture import HEAD, LONGEST
 from native_host.desktop.pages.page import Kept, Services, button
-from native_host.files.sources import Mark, Wish, shown_path
+from native_host.files.sources import shown_path
 from native_host.gui.buttons import (
     Choice,
     WrappingCheckBox,
@@ -38,7 +39,7 @@ from native_host.gui.panels import Beside, Row, RowsPanel, arrange, column
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import LIGHT, tokens_for
 
-_PAGES = {"last": -1, "first": 0}
+_PAGES = {"last": "last", "first": "1"}
 _PREVIEW = 260  # height in pixels where body text has 15
 _PROGRAM = own_python("-m", "native_host.desktop.page_picture")
 #: Milliseconds until it is killed. Its own limit counts processor time.
@@ -164,15 +165,14 @@ class Wishes:
         self._pictured: tuple[Path, str] | None = None
         self._picture: PagePicture | None = None
 
-    def wish(self, files: Sequence[Path]) -> Wish:
-        marked = self._marked and not self.container and any(map(is_pdf, files))
-        return Wish(
-            files=tuple(files),
-            language=self._texts.language,
-            out=self._out,
-            container=self.container,
-            mark=Mark(_PAGES[self._page], self._corner) if marked else None,
-        )
+    def options(self, files: Sequence[Path]) -> tuple[str, ...]:
+        """Return the options of ``kortilla sign``."""
+        words = ["--container"] if self.container else []
+        if self._marked and not self.container and any(map(is_pdf, files)):
+            words += ["--visible", f"{_PAGES[self._page]}:{self._corner}"]
+        if self._out is not None:
+            words += ["--out", os.fspath(self._out)]
+        return tuple(words)
 
     def put_into(self, folder: Path | None) -> None:
         """Choose the folder of the signed files; None is beside the originals."""

@@ -320,6 +320,7 @@ REFUSED = {
         "a script at the begin": page(catalog=f"/OpenAction{ALERT}"),
         "a script with an escape": page(catalog="/OpenAction<</S/J#61vaScript>>"),
         "a script of the page": page(page=f"/AA<</O{ALERT}>>"),
+        "a script when it is printed": page(catalog=f"/AA<</WP{ALERT}>>"),
         "a script of a field": field(f"/FT/Tx/AA<</C{ALERT}>>"),
         "a script of an invisible field": field(f"/FT/Tx/F 2/AA<</F{ALERT}>>"),
         "a script of a link": note("Link", f"/A{ALERT}"),
@@ -355,6 +356,9 @@ REFUSED = {
         "a mark of a printer": note("PrinterMark", "/F 4" + LOOKS),
         "a layer for paper": layer("/Usage<</Print<</PrintState/ON>>>>", "/OFF[5 0 R]"),
         "a layer for the screen": layer("/Usage<</Print<</PrintState/OFF>>>>"),
+        "a layer that is hidden by default": layer(
+            "/Usage<</Print<</PrintState/ON>>>>", "/BaseState/OFF"
+        ),
         "a layer for a size": layer("/Usage<</Zoom<</max 1>>>>"),
         "a layer for a person": layer("", "/AS[<</Event/View/Category[/User]>>]"),
         "a picture for paper": page(
@@ -436,6 +440,11 @@ REFUSED = {
             page="/Annots[5 0 R]",
         ),
         "layers by an expression": member("/VE[/Not 6 0 R]"),
+        "a layer that the list lacks": layer().replace(
+            b"/OCGs[5 0 R]", b"/OCGs[]     "
+        ),
+        "a layer that is both shown and hidden": layer("", "/ON[5 0 R]/OFF[5 0 R]"),
+        "a note without looks": note("FreeText", "/F 4/DA(/F 9 Tf)/Contents(VELKA)"),
         "layers of layers": member("/OCGs[5 0 R]"),
         "a layer that is not there": member("/OCGs[null]"),
         "a color": page("/C cs 1 0 scn", resources=COLOR),

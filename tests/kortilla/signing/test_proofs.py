@@ -18,6 +18,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import ocsp
 from kortilla.revocation.certificates import Subject
+from kortilla.signing.trust_lists.authorities import read_subject
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     TrustedCAs,
@@ -30,7 +31,6 @@ from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     chain_of,
     read_authorities,
-    read_subject,
 )
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.responder import DIGITAL_SIGNATURE, NO_CHECK, OCSP_SIGNING, List

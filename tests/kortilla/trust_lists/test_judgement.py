@@ -12,7 +12,6 @@ from asn1crypto import x509
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation.ocsp import build_request
 from kortilla.signing.trust_lists import authorities
-from kortilla.signing.trust_lists.judgement import check_listed, judge_listed
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification import (
     DocumentReport,
@@ -22,6 +21,7 @@ from kortilla.signing.verification import (
     verify_document,
 )
 from kortilla.signing.verification.findings import Kept
+from kortilla.signing.verification.listed import check_listed, judge_listed
 from kortilla.signing.verification.proofs.evidence import Evidence
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import PRODUCTION_POLICIES

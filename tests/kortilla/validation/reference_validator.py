@@ -37,8 +37,6 @@ LOGIN: Use = "digital_signature"
 SIGNING: Use = "non_repudiation"
 
 KEY_ID = b"k" * 20
-#: ecdsa-with-SHA384 as FINEID has it, the second defect.
-NULL_PARAMETERS = bytes.fromhex("300C06082A8648CE3D0403030500")
 CPS = {
     "policy_qualifier_id": "certification_practice_statement",
     "qualifier": core.IA5String("http://cps.example/"),

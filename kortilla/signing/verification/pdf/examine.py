@@ -2,8 +2,8 @@
 """Examines the signatures in a PDF (ISO 32000-2, ETSI EN 319 142-1).
 
 What was signed is a revision: the octets up to the end of a signature's range. What
-came later is judged by ``later``. All of that is read strictly. Of a file that can't be
-read so, pyHanko says who signed it, and the file is called irregular.
+came later is judged by ``further``. All of that is read strictly. Of a file that can't
+be read so, pyHanko says who signed it, and the file is called irregular.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ from kortilla.signing.verification.pdf.fields import (
     signature_fields,
     text_of,
 )
+from kortilla.signing.verification.pdf.further import Later, judge_later
 from kortilla.signing.verification.pdf.irregular import examine_irregular
-from kortilla.signing.verification.pdf.later import Later, judge_later
 from kortilla.signing.verification.pdf.lexical import (
     Reference,
     Text,
@@ -47,7 +47,7 @@ from kortilla.signing.verification.pdf.lexical import (
 )
 from kortilla.signing.verification.pdf.objects import Reading
 from kortilla.signing.verification.pdf.pages import check_shown
-from kortilla.signing.verification.proofs.kept import kept_in_pdf
+from kortilla.signing.verification.pdf.store import kept_in_pdf
 
 _FILTERS = {"adbe.pkcs7.detached", "ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100

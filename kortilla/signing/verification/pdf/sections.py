@@ -35,7 +35,6 @@ _LINE = 20  # octets
 _AFTER_LINES = re.compile(rb"[\t\n\f\r ]*+trailer\b")
 #: What a section names that has no ``startxref``.
 NOWHERE = -1
-_LINEAR = 2  # the sections of a linearized file
 
 
 class Place(NamedTuple):

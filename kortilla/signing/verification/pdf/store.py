@@ -5,8 +5,10 @@ It has certificates, OCSP responses and CRLs, and no other program shows anythin
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from kortilla.signing.verification.findings import RefusedError
+from kortilla.signing.verification.findings import Kept, RefusedError
 from kortilla.signing.verification.pdf.lexical import (
     Name,
     Reference,
@@ -15,6 +17,7 @@ from kortilla.signing.verification.pdf.lexical import (
     Value,
 )
 from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.proofs.kept import MAX_ITEMS, keep
 
 _ARRAYS = {"Certs", "OCSPs", "CRLs"}
 _ARRAYS_OF_ONE = {"Cert", "OCSP", "CRL"}
@@ -67,6 +70,50 @@ def loose_data(view: View, numbers: set[int]) -> set[int]:
         if fits and all(isinstance(each, Reference | Name | list) for each in parts):
             found.add(number)
     return found
+
+
+def kept_in_pdf(views: Iterable[View]) -> list[Kept]:
+    """Gather the security store of a PDF (ISO 32000-2 §12.8.4.3).
+
+    ``views`` are of the revisions of its timestamps, and of the last one.
+    """
+    every, seen = [*views], set[bytes]()
+    found = []
+    for number, view in enumerate(every):
+        names = (("Certs", "Cert"), ("OCSPs", "OCSP"), ("CRLs", "CRL"))
+        new = [
+            [each for each in _stored(view, *both) if each not in seen]
+            for both in names
+        ]
+        seen.update(*new)
+        if any(new):
+            last = number == len(every) - 1
+            found.append(keep(*new, stamped_by=None if last else number))
+    return found
+
+
+def _stored(view: View, name: str, name_in_vri: str) -> list[bytes]:
+    """Return the contents of streams. An odd store counts as none."""
+    found: list[bytes] = []
+    store = view.value(view.root.get("DSS"))
+    if not isinstance(store, dict):
+        return found
+    found += _streams(view, store.get(name))
+    entries = view.value(store.get("VRI"))
+    for key, each in entries.items() if isinstance(entries, dict) else ():
+        entry = view.value(each)
+        if key != "Type" and isinstance(entry, dict):
+            found += _streams(view, entry.get(name_in_vri))
+    return found
+
+
+def _streams(view: View, value: Value) -> Iterator[bytes]:
+    array = view.value(value)
+    for each in array[:MAX_ITEMS] if isinstance(array, list) else ():
+        stream = view.value(each)
+        if isinstance(stream, Stream):
+            with suppress(RefusedError):
+                yield view.data(stream)
 
 
 class _Walk:

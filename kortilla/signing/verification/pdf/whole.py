@@ -2,6 +2,7 @@
 """Explains what a later revision may change of a whole PDF, and validation data."""
 
 import re
+from typing import Any
 
 from kortilla.signing.verification.pdf.changes import Changes, dictionary, refuse
 from kortilla.signing.verification.pdf.lexical import (
@@ -12,8 +13,8 @@ from kortilla.signing.verification.pdf.lexical import (
     references,
     same,
 )
-from kortilla.signing.verification.pdf.metadata import OF_INFO, same_xmp
 from kortilla.signing.verification.pdf.store import store_of
+from kortilla.signing.xades import parse
 
 #: What a trailer may have anew, and a stream of references of its own.
 _OF_TRAILER = {
@@ -25,6 +26,14 @@ _OF_CATALOG = {"AcroForm", "DSS", "Extensions", "Metadata", "Version"}
 _OF_EXTENSION = {"Type", "BaseVersion", "ExtensionLevel", "ExtensionRevision", "URL"}
 _OF_METADATA = {"Type", "Subtype", "Length", "Filter", "DecodeParms"}
 _VERSION = re.compile(r"[12]\.[0-7]")
+#: What a program writes anew when it adds a signature: in the information dictionary
+#: (§14.3.3) and in XMP (§14.3.2), which others show in a title and in lists of files.
+_OF_INFO = {"ModDate", "Producer"}
+_OF_XMP = {
+    *("CreatorTool", "DocumentID", "InstanceID", "MetadataDate", "ModifyDate"),
+    *("PDFVersion", "Producer", "VersionID", "about", "format", "xmptk"),
+}
+_MAX_XMP = 2_000_000  # octets
 
 
 class Whole(Changes):
@@ -64,7 +73,7 @@ class Whole(Changes):
         now = self.new.value(info)
         if self.own(info, "the information", 0) or not same(before.get("Info"), info):
             before, after = (dictionary(x, "the information") for x in (was, now))
-            self.differing(before, after, OF_INFO, "the information")
+            self.differing(before, after, _OF_INFO, "the information")
             self.has_dates = True
 
     # ----------------------------------------------------------------- the catalogue
@@ -99,7 +108,7 @@ class Whole(Changes):
         if not new.entries.keys() <= _OF_METADATA:
             raise refuse("the metadata with more")
         before = self.old.data(old) if old is not None else b""
-        if not same_xmp(before, self.new.data(new)):
+        if not _same_xmp(before, self.new.data(new)):
             raise refuse("the metadata")
         self.has_dates = True
 
@@ -154,3 +163,43 @@ class Whole(Changes):
             if catalog in holders and number in elsewhere:
                 raise refuse(f"the object {number}, which the catalog refers to")
             self.left.discard(number)
+
+
+def _same_xmp(old: bytes, new: bytes) -> bool:
+    """Return whether XMP says the same, but for what a program writes anew.
+
+    Nothing is no octets. What can't be read is not the same.
+    """
+    try:
+        return _texts(old) == _texts(new)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _texts(data: bytes) -> dict[str, list[str]]:
+    """Return the texts of properties by their names. Raises ``ValueError``."""
+    if len(data) > _MAX_XMP:
+        raise ValueError("the metadata are too long")
+    found: dict[str, list[str]] = {}
+
+    def collect(element: Any, name: str) -> None:
+        own = element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+        # A property is a child of a description; inside are lists and their items.
+        inside = name or own not in {"xmpmeta", "RDF", "Description"}
+        name = name or (own if inside else "")
+        if name in _OF_XMP:
+            return
+        values = [(name, element.text)] if name else []
+        for key, value in element.attrib.items():
+            attribute = str(key).rpartition("}")[2]
+            if attribute not in _OF_XMP and not name:
+                values.append((attribute, str(value)))
+        for key, value in values:
+            if text := (value or "").strip():
+                found.setdefault(key, []).append(text)
+        for child in element:
+            collect(child, name)
+
+    if data:
+        collect(parse(data.strip(b"\0 \r\n\t")), "")
+    return found

@@ -21,16 +21,16 @@ from kortilla.revocation import crl, ocsp
 from kortilla.revocation.certificates import MOST_NAME_OCTETS, Subject, crl_addresses
 from kortilla.revocation.interface import NoAnswerError, Reason, Revoked
 from kortilla.revocation.signatures import is_issued_by
+from kortilla.signing.trust_lists.authorities import read_subject
 from kortilla.signing.verification.findings import Finding, Kept, Stamp
 from kortilla.signing.verification.report import Level
-from kortilla.validation.leaf import ExactCertificate, read_leaf
+from kortilla.validation.leaf import read_leaf
 from kortilla.validation.trust import Trust
 
 _RULES = ocsp.Rules(require_nonce=False)
 _SKEW_SECONDS = _RULES.skew.total_seconds()
 #: The most certificates of a file, and the longest chain, that are looked at.
 _MAX_CERTIFICATES, _MAX_CHAIN = 50, 6
-_MAX_OCTETS = 64 * 1024  # of a certificate; some are kept in caches
 _LEVELS: tuple[Level, ...] = ("B-B", "B-T", "B-LT", "B-LTA")
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -271,19 +271,6 @@ def read_authorities(certificates: Iterable[bytes]) -> list[Subject]:
         if subject.is_ca:
             found.append(subject)
     return found
-
-
-def read_subject(certificate: bytes) -> Subject:
-    """Read a certificate (DER) as it was received. Raises ``NoAnswerError``."""
-    if len(certificate) > _MAX_OCTETS:
-        raise NoAnswerError(Reason.TOO_LARGE, "the certificate is too long.")
-    return Subject.of(ExactCertificate.load(certificate), certificate)
-
-
-@functools.lru_cache(maxsize=4096)
-def read_trusted(certificate: bytes) -> Subject:
-    """Read a certificate that is trusted, once: the trusted lists have a thousand."""
-    return read_subject(certificate)
 
 
 @functools.lru_cache(maxsize=4096)

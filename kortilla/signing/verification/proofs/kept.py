@@ -5,18 +5,15 @@ They are copied byte for byte. Nothing of them is judged here: ``evidence`` does
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 
 from asn1crypto import cms, parser
 from lxml.etree import _Element as Element
 
-from kortilla.signing.verification.findings import Kept, RefusedError
-from kortilla.signing.verification.pdf.lexical import Stream, Value
-from kortilla.signing.verification.pdf.objects import View
+from kortilla.signing.verification.findings import Kept
 from kortilla.signing.xades import ARCHIVE_TIMESTAMP, XADES
 
 #: What is left out: what is longer, and what comes after as many or as much.
-_MAX_OCTETS, _MAX_ITEMS, _MAX_TOTAL = 4 << 20, 200, 16 << 20
+_MAX_OCTETS, MAX_ITEMS, _MAX_TOTAL = 4 << 20, 200, 16 << 20
 _VALIDATION_DATA = ARCHIVE_TIMESTAMP.replace("Archive", "") + "ValidationData"
 _VALUES = {XADES + "CertificateValues", XADES + "RevocationValues"}
 #: ETSI EN 319 122-1 §A.1.1.1, §A.1.1.2, and RFC 5940 §2.1.
@@ -35,7 +32,7 @@ def keep(
     stamped_by: int | None = None,
 ) -> Kept:
     """Return what is kept, within the limits."""
-    left = [_MAX_ITEMS, _MAX_TOTAL]
+    left = [MAX_ITEMS, _MAX_TOTAL]
 
     def bounded(items: Iterable[bytes]) -> Iterator[bytes]:
         for each in dict.fromkeys(items):
@@ -50,50 +47,6 @@ def keep(
         tuple(bounded(crls)),
         stamped_by,
     )
-
-
-def kept_in_pdf(views: Iterable[View]) -> list[Kept]:
-    """Gather the security store of a PDF (ISO 32000-2 §12.8.4.3).
-
-    ``views`` are of the revisions of its timestamps, and of the last one.
-    """
-    every, seen = [*views], set[bytes]()
-    found = []
-    for number, view in enumerate(every):
-        names = (("Certs", "Cert"), ("OCSPs", "OCSP"), ("CRLs", "CRL"))
-        new = [
-            [each for each in _stored(view, *both) if each not in seen]
-            for both in names
-        ]
-        seen.update(*new)
-        if any(new):
-            last = number == len(every) - 1
-            found.append(keep(*new, stamped_by=None if last else number))
-    return found
-
-
-def _stored(view: View, name: str, name_in_vri: str) -> list[bytes]:
-    """Return the contents of streams. An odd store counts as none."""
-    found: list[bytes] = []
-    store = view.value(view.root.get("DSS"))
-    if not isinstance(store, dict):
-        return found
-    found += _streams(view, store.get(name))
-    entries = view.value(store.get("VRI"))
-    for key, each in entries.items() if isinstance(entries, dict) else ():
-        entry = view.value(each)
-        if key != "Type" and isinstance(entry, dict):
-            found += _streams(view, entry.get(name_in_vri))
-    return found
-
-
-def _streams(view: View, value: Value) -> Iterator[bytes]:
-    array = view.value(value)
-    for each in array[:_MAX_ITEMS] if isinstance(array, list) else ():
-        stream = view.value(each)
-        if isinstance(stream, Stream):
-            with suppress(RefusedError):
-                yield view.data(stream)
 
 
 def kept_in_xml(

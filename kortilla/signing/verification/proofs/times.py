@@ -18,14 +18,13 @@ from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from kortilla.errors import RevocationCheckFailedError, UserCertificateRevokedError
 from kortilla.revocation import CertificatePath, RevocationChecker
 from kortilla.revocation.certificates import Subject
+from kortilla.signing.trust_lists.authorities import read_subject, read_trusted
 from kortilla.signing.verification.findings import Stamp, printable
 from kortilla.signing.verification.proofs.evidence import (
     Evidence,
     chain_of,
     is_same_authority,
     read_authorities,
-    read_subject,
-    read_trusted,
 )
 from kortilla.signing.verification.report import Problem, TimestampReport
 from kortilla.signing.verification.trusted import TimestampAuthority

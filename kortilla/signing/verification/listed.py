@@ -19,12 +19,12 @@ from kortilla.revocation.interface import NoAnswerError
 from kortilla.signing.trust_lists.authorities import (
     Authority,
     find_issuer,
+    read_trusted,
     time_stampers,
 )
 from kortilla.signing.trust_lists.store import TrustLists
 from kortilla.signing.verification.codes import NOT_YET_VALID
 from kortilla.signing.verification.findings import Findings, printable
-from kortilla.signing.verification.proofs.evidence import read_trusted
 from kortilla.signing.verification.report import ListedAuthority, Problem, Signer
 from kortilla.signing.verification.trusted import TimestampAuthority
 from kortilla.validation.signature import load_public_key
