@@ -42,6 +42,9 @@ _reader_option = click.option(
     "--reader", default="", help="The reader of the card, where several have one."
 )
 
+#: Lets a small window break a long word, and is of no use in a terminal.
+_SOFT_HYPHEN = "\u00ad"
+
 
 class _Options(PromptOptions):
     """The options of a command that sets a PIN."""
@@ -141,7 +144,10 @@ def _manage(
     texts = CardTexts(language)
     print_result(
         done,
-        [texts(f"done.{how}", pin=texts(f"{pin}")) for pin, how in done.items()],
+        [
+            texts(f"done.{how}", pin=texts(pin).replace(_SOFT_HYPHEN, ""))
+            for pin, how in done.items()
+        ],
     )
 
 
@@ -202,7 +208,8 @@ def _card_lines(card: CardWords) -> Iterator[str]:
     yield from _sentences(card)
     yield from filter(None, [card["valid"]])
     for each in card["codes"]:
-        yield f"{each['title']}: {each['words']}".removesuffix(": ")
+        title = each["title"].replace(_SOFT_HYPHEN, "")
+        yield f"{title}: {each['words']}".removesuffix(": ")
     for found in card["certificates"]:
         yield f"{found['title']}: {found['words']}"
     for action in card["actions"]:

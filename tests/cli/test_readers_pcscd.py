@@ -136,7 +136,8 @@ async def test_readers_without_a_card_and_no_reader_are_no_failure(
     pcscd.stop_service()
     pcscd.start_service(drivers=0)
     assert status() == []
-    assert commands.run("card", "status").stdout == "No card reader was found.\n"
+    told = commands.run("card", "status").stdout
+    assert told.startswith("No card reader was found.\n")
     assert "NO_READER" in doctor()
     # The HOME must stay unchanged. A fixture of this folder uses another.
     assert [each.name for each in pcscd.folder.iterdir()] == ["home"]

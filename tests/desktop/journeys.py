@@ -193,9 +193,9 @@ def login(person: Person) -> Steps:
 def activation(person: Person) -> Steps:
     cards.new_card(person.card_folder, "v5-2026", "new")
     with person.program():
-        person.sees(person.text("card.new.title"))
+        person.sees(person.text.card("new.title"))
         yield "the window opens", [person.text("card.title")]
-        person.choose(person.text("card.activate"))
+        person.choose(person.text.card("activate"))
         text = person.prompt("activate")
         person.ready(text("next"))
         yield "Activate", [text("codes.activation")]
@@ -218,9 +218,9 @@ def activation(person: Person) -> Steps:
 def unlock(person: Person) -> Steps:
     cards.new_card(person.card_folder, state="pin1-blocked")
     with person.program():
-        person.sees(person.text("card.pin1_locked.title"))
+        person.sees(person.text.card("pin1_locked.title"))
         yield "the window opens", [person.text("card.title")]
-        person.choose(person.text("card.unlock.pin1"))
+        person.choose(person.text.card("unlock.pin1"))
         text = person.prompt("unblock", "PIN1")
         person.ready(text("confirm"))
         yield "Unlock", [text("codes.PUK")]
@@ -238,9 +238,9 @@ def unlock(person: Person) -> Steps:
 def change(person: Person) -> Steps:
     cards.new_card(person.card_folder)
     with person.program():
-        person.sees(person.text("card.ready.title"))
+        person.sees(f"{person.text.card('ready.title')}.")
         yield "the window opens", [person.text("card.title")]
-        person.choose(person.text("card.change.pin2"))
+        person.choose(person.text.card("change.pin2"))
         text = person.prompt("change-pin", "PIN2")
         person.ready(text("confirm"))
         yield "Change PIN2", [text("heading"), HOLDER, text("codes.old.PIN2")]
@@ -365,7 +365,7 @@ def self_check(person: Person) -> Steps:
     """All pages in the side bar, in order, and the end of the self-check."""
     cards.new_card(person.card_folder)
     with person.program():
-        person.sees(person.text("card.ready.title"))
+        person.sees(f"{person.text.card('ready.title')}.")
         for number, name in enumerate(PAGES, 1):
             title = person.text(f"{name}.title")
             person.press(f"ctrl+{number}")
