@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card``: what is in the readers, and the PINs of the card in one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NotRequired, Unpack
+from typing import NotRequired, Unpack
 
 import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from kortilla.common.escaping import printable
+from native_host import unused_pads
+from native_host.card.atr import is_contactless
+from native_host.card.keys import PinRole
 from native_host.cli.options import (
     Card,
-    CommandGroup,
     PromptKind,
     PromptOptions,
     card_option,
@@ -26,13 +26,18 @@ from native_host.cli.options import (
     prompt_options,
     spoken_language,
 )
+from native_host.cli.spoken import CommandGroup
 from native_host.config import Config
-
-if TYPE_CHECKING:
-    from native_host.desktop.texts import Texts
-    from native_host.environment import OpenPrompt
-    from native_host.operations.card_status import CardStatus, ReaderStatus
-    from native_host.operations.set_pin import ManageRequest, PinsSet
+from native_host.desktop.texts import Texts
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
+from native_host.operations import activate as activation
+from native_host.operations import set_pin
+from native_host.operations.card_access.card_session import SILENT_AFTER
+from native_host.operations.card_state import PINS, can_unlock, card_state, valid_until
+from native_host.operations.card_status import CardStatus, ReaderStatus, reader_status
+from native_host.operations.request import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet
+from native_host.pin_prompt.prompt import PromptError
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
@@ -60,7 +65,6 @@ def card() -> None:
 @lang_option
 def status(card: Card | None, lang: str | None) -> None:
     """Show readers, cards and the tries left."""
-    from native_host.desktop.texts import Texts
 
     config = configured(card=card)
     texts = Texts(spoken_language(config, lang))
@@ -74,9 +78,8 @@ def status(card: Card | None, lang: str | None) -> None:
 @click.option("--unasked", is_flag=True, help="Offer it first, as the agent does.")
 def activate(**options: Unpack[_Options]) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
-    from native_host.operations.activate import activate as operation
 
-    _manage(operation, **options)
+    _manage(activation.activate, **options)
 
 
 @card.command()
@@ -85,10 +88,8 @@ def activate(**options: Unpack[_Options]) -> None:
 @_reader_option
 def change_pin(pin: str, **options: Unpack[_Options]) -> None:
     """Change PIN1 or PIN2."""
-    from native_host.card.keys import PinRole
-    from native_host.operations.set_pin import change_pin as operation
 
-    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
+    _manage(partial(set_pin.change_pin, role=PinRole[pin.upper()]), **options)
 
 
 @card.command()
@@ -97,10 +98,8 @@ def change_pin(pin: str, **options: Unpack[_Options]) -> None:
 @_reader_option
 def unblock(pin: str, **options: Unpack[_Options]) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
-    from native_host.card.keys import PinRole
-    from native_host.operations.set_pin import unblock as operation
 
-    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
+    _manage(partial(set_pin.unblock, role=PinRole[pin.upper()]), **options)
 
 
 @card.command()
@@ -108,8 +107,6 @@ def unblock(pin: str, **options: Unpack[_Options]) -> None:
 @lang_option
 def use_keypad(lang: str | None) -> None:
     """Type PINs on readers again that have refused it."""
-    from native_host import unused_pads
-    from native_host.desktop.texts import Texts
 
     texts = Texts(spoken_language(configured(), lang))
     products = unused_pads.products()
@@ -128,9 +125,6 @@ def _manage(
     unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
-    from native_host.desktop.texts import Texts
-    from native_host.environment import run_with_prompt
-    from native_host.operations.set_pin import ManageRequest
 
     language = spoken_language(config, lang)
     request = ManageRequest(language=language, reader=reader, unasked=unasked)
@@ -151,9 +145,6 @@ async def _managed(
     request: ManageRequest,
     open_prompt: OpenPrompt,
 ) -> JsonObject:
-    from native_host.environment import open_source
-    from native_host.operations.request import Context
-    from native_host.pin_prompt.prompt import PromptError
 
     prompt = open_prompt()
     async with open_source(config) as source:
@@ -166,10 +157,6 @@ async def _managed(
 
 
 async def _status(config: Config, texts: Texts) -> list[ReaderStatus]:
-    from native_host.card.atr import is_contactless
-    from native_host.environment import open_source
-    from native_host.operations.card_access.card_session import SILENT_AFTER
-    from native_host.operations.card_status import reader_status
 
     problem = "CARD_SILENT"
 
@@ -208,12 +195,6 @@ def _reader_words(status: ReaderStatus, texts: Texts) -> Iterator[str]:
 
 
 def _card_words(card: CardStatus, texts: Texts) -> Iterator[str]:
-    from native_host.operations.card_state import (
-        PINS,
-        can_unlock,
-        card_state,
-        valid_until,
-    )
 
     if holder := card["holder"]:
         yield printable(holder["name"])

@@ -200,7 +200,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
         found.append(await real(place))
         return found[-1]
 
-    monkeypatch.setattr(examination, "examine", examine)
+    monkeypatch.setattr("native_host.cli.doctor.examine", examine)
     return found
 
 
