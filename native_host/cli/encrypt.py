@@ -27,6 +27,7 @@ from native_host.cli.options import (
     configured,
     files_argument,
     lang_option,
+    out_option,
     prompt_options,
     spoken_language,
 )
@@ -74,7 +75,7 @@ _trust_option = click.option(
     is_flag=True,
     help="Also to a new password, which is shown once.",
 )
-@click.option("-o", "--out", type=PATH, help="The folder for the encrypted files.")
+@out_option
 @_trust_option
 @click.option(
     "--unchecked",
@@ -129,7 +130,7 @@ def encrypt(
     if password is not None and not for_scripts():
         # Before the files: after Ctrl+C some of them may be encrypted.
         click.echo(f"{texts['encrypt.password']}\n\n    {password}\n")
-    outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
+    outcome = encrypt_files(files, recipients, out=out, authenticated=not for_mail)
     fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
     words = [
         texts["encrypt.made"].format(path=shown_path(each.path))
@@ -233,7 +234,7 @@ async def _found(config: Config, whom: str) -> Person:
 
 @click.command()
 @files_argument()
-@click.option("-o", "--out", type=PATH, help="The folder for the decrypted files.")
+@out_option
 @click.option(
     "--recovery-password",
     is_flag=True,

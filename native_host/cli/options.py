@@ -76,6 +76,12 @@ card_option = click.option(
     help="A card in a reader, or the testers' mock card.",
 )
 lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
+out_option = click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    help="The new file; for several files, the folder for the new ones.",
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Only say what would be done."
 )

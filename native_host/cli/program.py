@@ -147,11 +147,13 @@ def run(arguments: Sequence[str]) -> int:
                 args=arguments, prog_name="kortilla", standalone_mode=False
             )
     except click.UsageError as error:
-        shown = io.StringIO()
+        shown, message = io.StringIO(), error.format_message()
         with click_speaks(True):
             error.show(shown)
-        say(shown.getvalue().removesuffix("\n"))
-        print_result(error_result(InvalidArgumentError.code, error.format_message()))
+            told = error.format_message()
+        words = shown.getvalue().removesuffix("\n")
+        say(words.replace(told, translate(told)) if told else words)
+        print_result(error_result(InvalidArgumentError.code, message))
         return 2
     except KortillaError as error:
         return _fail(error.code, str(error), error.reason)

@@ -19,6 +19,7 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     files_argument,
+    out_option,
     prompt_options,
     spoken_language,
 )
@@ -53,12 +54,7 @@ _VISIBLE = re.compile(
 
 @click.command()
 @files_argument(required=False)
-@click.option(
-    "-o",
-    "--out",
-    type=PATH,
-    help="The folder for the signed files, or the path of the only one.",
-)
+@out_option
 @click.option(
     "--container", is_flag=True, help="Put all files into one ASiC-E container."
 )

@@ -34,7 +34,7 @@ _language = ContextVar("language", default="en")
 def choose(arguments: Sequence[str]) -> None:
     """Choose the language: of ``--lang``, of the configuration, or of the system."""
     asked = ""
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         name, _, value = word.partition("=")
         asked = (value or following) if name == "--lang" else asked
     configured = ""

@@ -130,7 +130,7 @@ def configure(home: Path) -> Callable[[str], Path]:
 
     def configure(text: str) -> Path:
         path = home / ".config/kortilla/config.toml"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
