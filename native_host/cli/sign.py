@@ -2,6 +2,7 @@
 """``kortilla sign``: signed files of the user's own files, or as a service asks."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from native_host.cli.options import (
 )
 from native_host.cli.service import sign_for_service
 from native_host.config import Config
+from native_host.desktop.texts import Texts
 from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.files.batches import count_batches, fits_container
@@ -212,10 +214,25 @@ def _sign_wish(config: Config, wish: Wish, *, progress: bool) -> int:
     try:
         return _report(run_with_prompt(config, work))
     except RefusedFilesError as error:
-        say(str(error))
+        for line in _refusals(error, wish.language):
+            say(line)
         _advise(error)
         print_result(error.fields())
         return 1
+
+
+def _refusals(error: RefusedFilesError, language: str) -> Iterator[str]:
+    """Yield why files are refused: in other languages than English as the window."""
+    if language == "en":
+        yield str(error)
+        return
+    texts = Texts(language)
+    for each in error.files:
+        name = shown_path(each.path)
+        try:
+            yield texts(f"sign.reason.{each.reason}", name=name)
+        except KeyError:
+            yield texts("sign.reason.other", name=name)
 
 
 def _advise(error: KortillaError) -> None:

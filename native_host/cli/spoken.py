@@ -38,7 +38,8 @@ def choose(arguments: Sequence[str]) -> None:
         name, _, value = word.partition("=")
         asked = (value or following) if name == "--lang" else asked
     configured = ""
-    with suppress(ConfigBrokenError):
+    # Without the extra host, there is no folder of it.
+    with suppress(ConfigBrokenError, ModuleNotFoundError):
         configured = load_config().language
     _language.set(choose_language(asked, configured))
 

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from native_host.cli import program, spoken
+from native_host.desktop.texts import Texts
 from native_host.languages import SPOKEN
 from tests.cli.conftest import Run
 
@@ -68,7 +69,7 @@ def messages() -> set[str]:
                 unsaid |= {id(each) for each in node.values}
         for node in ast.walk(tree):
             text = "" if id(node) in unsaid else template(node)
-            if re.search(r"[a-z] [a-z]|^--", text) and not UNSAID.search(text):
+            if re.search(r"[a-z] [a-z]|^--\S+ ", text) and not UNSAID.search(text):
                 found.add(text.strip())
     return found
 
@@ -93,9 +94,10 @@ def test_each_help_is_known_in_each_language_and_all_that_is_known_is_whole() ->
         assert wanted <= {*known}, wanted - {*known}
         assert list(known) == list(spoken.catalogue(OTHERS[0]))
         for english, text in known.items():
-            fields = sorted(re.findall(r"{\w+}", english.replace("!r", "")))
+            fields = re.findall(r"{\w+}", english.replace("!r", ""))
             if not english.startswith("error."):
-                assert sorted(re.findall(r"{\w+}", text.replace("!r", ""))) == fields
+                said = {*re.findall(r"{\w+}", text.replace("!r", ""))}
+                assert said == {*fields} - {"{number_type}"}, english
 
 
 def test_each_message_of_a_command_is_known_in_the_language(language: str) -> None:
@@ -150,3 +152,15 @@ def test_words_are_finnish_and_json_is_not(
     outcome = run(*["identify", "--origin", "http://service.example", "--nonce", "x"])
     assert (outcome.status, outcome.error) == (1, "ORIGIN_REFUSED")
     assert "Tämän osoitteen palvelu ei saa pyytää." in outcome.words
+
+
+def test_a_file_that_is_refused_is_told_as_in_the_window(
+    run: Run, configure: Callable[[str], Path], tmp_path: Path
+) -> None:
+    configure("language = 'sv'")
+    (tmp_path / "a.pdf").mkdir()
+    words = ("sign", "a.pdf", "--card", "mock", "--prompt", "automatic")
+    outcome = run(*words)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    assert outcome.result["error"]["message"].startswith("a.pdf: This is not a file")
+    assert Texts("sv")("sign.reason.kind", name="a.pdf") in outcome.words
