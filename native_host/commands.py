@@ -12,7 +12,11 @@ from native_host.cli import main
 
 _OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, if it is not ``host``.
-_EXTRAS = {"mock-card": "testing"}
+_EXTRAS = {
+    "mock-card": "testing",
+    "trust": "host,signing",
+    "verify": "host,signing",
+}
 
 
 def kortilla() -> int:

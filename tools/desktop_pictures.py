@@ -182,7 +182,7 @@ def _signature(
         time=then,
         time_source="claimed" if stamp is None else "timestamp",
         timestamp=stamp,
-        covers="whole",  # type: ignore[arg-type] # as above
+        covers="whole-file",
         files=(),
         changes=(),
         revocation=revocation,  # type: ignore[arg-type] # as above

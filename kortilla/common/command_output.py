@@ -2,7 +2,7 @@
 """The output of commands: words for people, or JSON for scripts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
 
@@ -12,6 +12,7 @@ from kortilla.common import JsonObject
 from kortilla.common.escaping import escape_text
 
 _json_wanted = ContextVar("json_wanted", default=False)
+_translate: ContextVar[Callable[[str], str]] = ContextVar("translate", default=str)
 
 #: Accepts ``--json``. ``choose_output`` has read it by then.
 json_option = click.option(
@@ -34,12 +35,13 @@ class CommandError(Exception):
         self.result = result
 
 
-def choose_output(*, for_scripts: bool) -> None:
-    """Choose between words and JSON, before a command runs.
+def choose_output(*, for_scripts: bool, translate: Callable[[str], str] = str) -> None:
+    """Choose between words and JSON, and the language of words, before a command runs.
 
     Errors of the command line itself follow the choice too.
     """
     _json_wanted.set(for_scripts)
+    _translate.set(translate)
 
 
 def for_scripts() -> bool:
@@ -68,7 +70,7 @@ def print_words(words: Iterable[str]) -> None:
     """Print lines for people on standard output, unless scripts get JSON."""
     if not _json_wanted.get():
         for line in words:
-            click.echo(escape_text(line))
+            click.echo(escape_text(_translate.get()(line)))
 
 
 def print_error(
@@ -100,4 +102,4 @@ def say(words: str) -> None:
     The work goes on if nobody reads it any more.
     """
     with suppress(OSError):
-        click.echo(escape_text(words), err=True)
+        click.echo(escape_text(_translate.get()(words)), err=True)

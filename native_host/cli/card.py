@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card``: what is in the readers, and the PINs of the card in one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, NotRequired, Unpack
+from typing import NotRequired, Unpack
 
 import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from kortilla.common.escaping import printable
+from native_host import unused_pads
+from native_host.card.atr import is_contactless
+from native_host.card.keys import PinRole
 from native_host.cli.options import (
     Card,
-    CommandGroup,
     PromptKind,
     PromptOptions,
     card_option,
@@ -26,14 +26,23 @@ from native_host.cli.options import (
     prompt_options,
     spoken_language,
 )
+from native_host.cli.spoken import CommandGroup
 from native_host.config import Config
-
-if TYPE_CHECKING:
-    from native_host.environment import OpenPrompt
-    from native_host.operations.card_status import ReaderStatus
-    from native_host.operations.card_words import CardWords, ReadersWords, StateWords
-    from native_host.operations.set_pin import ManageRequest, PinsSet
-    from native_host.texts.card import CardTexts
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
+from native_host.operations import activate as activation
+from native_host.operations import set_pin
+from native_host.operations.card_access.card_session import SILENT_AFTER
+from native_host.operations.card_status import ReaderStatus, reader_status
+from native_host.operations.card_words import (
+    CardWords,
+    ReadersWords,
+    StateWords,
+    readers_words,
+)
+from native_host.operations.request import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet
+from native_host.pin_prompt.prompt import PromptError
+from native_host.texts.card import CardTexts
 
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
@@ -64,9 +73,6 @@ def card() -> None:
 @lang_option
 def status(card: Card | None, lang: str | None) -> None:
     """Show readers, cards and the tries left."""
-    from native_host.operations.card_words import readers_words
-    from native_host.texts.card import CardTexts
-
     config = configured(card=card)
     texts = CardTexts(spoken_language(config, lang))
     readers = asyncio.run(_status(config, texts))
@@ -80,9 +86,7 @@ def status(card: Card | None, lang: str | None) -> None:
 @click.option("--unasked", is_flag=True, help="Offer it first, as the agent does.")
 def activate(**options: Unpack[_Options]) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
-    from native_host.operations.activate import activate as operation
-
-    _manage(operation, **options)
+    _manage(activation.activate, **options)
 
 
 @card.command()
@@ -91,10 +95,7 @@ def activate(**options: Unpack[_Options]) -> None:
 @_reader_option
 def change_pin(pin: str, **options: Unpack[_Options]) -> None:
     """Change PIN1 or PIN2."""
-    from native_host.card.keys import PinRole
-    from native_host.operations.set_pin import change_pin as operation
-
-    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
+    _manage(partial(set_pin.change_pin, role=PinRole[pin.upper()]), **options)
 
 
 @card.command()
@@ -103,10 +104,7 @@ def change_pin(pin: str, **options: Unpack[_Options]) -> None:
 @_reader_option
 def unblock(pin: str, **options: Unpack[_Options]) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
-    from native_host.card.keys import PinRole
-    from native_host.operations.set_pin import unblock as operation
-
-    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
+    _manage(partial(set_pin.unblock, role=PinRole[pin.upper()]), **options)
 
 
 @card.command()
@@ -114,9 +112,6 @@ def unblock(pin: str, **options: Unpack[_Options]) -> None:
 @lang_option
 def use_keypad(lang: str | None) -> None:
     """Type PINs on readers again that have refused it."""
-    from native_host import unused_pads
-    from native_host.texts.card import CardTexts
-
     texts = CardTexts(spoken_language(configured(), lang))
     products = unused_pads.products()
     unused_pads.forget()
@@ -134,10 +129,6 @@ def _manage(
     unasked: bool = False,
 ) -> None:
     config = configured(card=card, prompt=prompt)
-    from native_host.environment import run_with_prompt
-    from native_host.operations.set_pin import ManageRequest
-    from native_host.texts.card import CardTexts
-
     language = spoken_language(config, lang)
     request = ManageRequest(language=language, reader=reader, unasked=unasked)
     done = run_with_prompt(config, partial(_managed, operation, config, request))
@@ -157,10 +148,6 @@ async def _managed(
     request: ManageRequest,
     open_prompt: OpenPrompt,
 ) -> JsonObject:
-    from native_host.environment import open_source
-    from native_host.operations.request import Context
-    from native_host.pin_prompt.prompt import PromptError
-
     prompt = open_prompt()
     async with open_source(config) as source:
         done = await operation(Context(source, prompt), request)
@@ -172,11 +159,6 @@ async def _managed(
 
 
 async def _status(config: Config, texts: CardTexts) -> list[ReaderStatus]:
-    from native_host.card.atr import is_contactless
-    from native_host.environment import open_source
-    from native_host.operations.card_access.card_session import SILENT_AFTER
-    from native_host.operations.card_status import reader_status
-
     problem = "CARD_SILENT"
 
     def say_silent() -> None:

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
 """``kortilla doctor``: what works here, what does not, and what fixes it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +14,9 @@ from kortilla.common.command_output import (
     print_result,
     say,
 )
+from native_host.card.errors import CardError, CardRemovedError
+from native_host.card_report import report as card_report
+from native_host.card_report.reading import CardReportError, read_the_one_card
 from native_host.cli.options import (
     PATH,
     Card,
@@ -26,12 +26,25 @@ from native_host.cli.options import (
     run_until_signal,
     spoken_language,
 )
-
-if TYPE_CHECKING:
-    from native_host.card.errors import CardError
-    from native_host.card_report.reading import CardReportError
-    from native_host.config import Config
-    from native_host.doctor.findings import Finding, Place, Sentences
+from native_host.config import Config
+from native_host.doctor.card import finding_of
+from native_host.doctor.examination import (
+    configured_place,
+    examine,
+    report,
+    run_command,
+)
+from native_host.doctor.findings import (
+    Finding,
+    FixBy,
+    Place,
+    Sentences,
+    Severity,
+    catalogue,
+)
+from native_host.environment import open_source
+from native_host.pin_prompt.model import CanQuestion, Conversation
+from native_host.pin_prompt.terminal import TerminalPrompt
 
 
 @click.command()
@@ -59,8 +72,6 @@ def doctor(
     The report holds no name, no number of the card and no path: it may be handed to
     somebody who helps. The exit status is 1 when there is something to fix.
     """
-    from native_host.doctor.examination import configured_place, report
-    from native_host.doctor.findings import catalogue
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix.")
@@ -87,13 +98,11 @@ def doctor(
 
 def _examine(place: Place) -> list[Finding]:
     """Run the checks; a signal ends them, and with them the programs they started."""
-    from native_host.doctor.examination import examine
 
     return run_until_signal(lambda: examine(place))
 
 
 def _words(findings: list[Finding], texts: Sentences) -> Iterator[str]:
-    from native_host.doctor.findings import Severity
 
     for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
         yield f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}"
@@ -106,8 +115,6 @@ def _words(findings: list[Finding], texts: Sentences) -> Iterator[str]:
 
 def _fix(findings: list[Finding], texts: Sentences, *, yes: bool) -> list[JsonObject]:
     """Run the commands that fix faults, each once and after asking."""
-    from native_host.doctor.examination import run_command
-    from native_host.doctor.findings import FixBy
 
     commands = {
         each.fix.words: each.fix.command
@@ -130,20 +137,17 @@ def _fix(findings: list[Finding], texts: Sentences, *, yes: bool) -> list[JsonOb
 
 def _report_card(path: Path, config: Config, lang: str | None) -> int:
     """Write a report of the card, and print what it is. Return 0 if it is complete."""
-    from native_host.card.errors import CardError
-    from native_host.card_report.reading import CardReportError
-    from native_host.card_report.report import catalogue, write_new_file, write_text
 
     language = spoken_language(config, lang)
-    texts = catalogue(language)
+    texts = card_report.catalogue(language)
     report: JsonObject = {}
 
     def make() -> str:
         report.update(_read_card(config, texts, language))
-        return write_text(report)
+        return card_report.write_text(report)
 
     try:
-        write_new_file(path, make)
+        card_report.write_new_file(path, make)
     except (CardReportError, CardError) as error:
         print_error(_why_not(error, texts, language), error.code)
         return 1
@@ -164,11 +168,6 @@ def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObje
     The CAN of a card on a contactless reader is asked for in the terminal. Raises
     ``PromptError`` without one, and ``UserCancelledError``.
     """
-    from native_host.card_report.reading import read_the_one_card
-    from native_host.card_report.report import make_report
-    from native_host.environment import open_source
-    from native_host.pin_prompt.model import CanQuestion, Conversation
-    from native_host.pin_prompt.terminal import TerminalPrompt
 
     async def make() -> JsonObject:
         prompt = TerminalPrompt()
@@ -187,7 +186,7 @@ def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObje
                 content = await read_the_one_card(source, ask_can)
             finally:
                 await prompt.close()
-            return make_report(content, texts, mock_card=test_card)
+            return card_report.make_report(content, texts, mock_card=test_card)
 
     return run_until_signal(make)
 
@@ -195,10 +194,6 @@ def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObje
 def _why_not(
     error: CardReportError | CardError, texts: dict[str, str], language: str
 ) -> str:
-    from native_host.card.errors import CardRemovedError
-    from native_host.card_report.reading import CardReportError
-    from native_host.doctor.card import finding_of
-    from native_host.doctor.findings import catalogue
 
     if isinstance(error, CardReportError):
         return texts[f"failed.{error.why}"]

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: MIT
 """``kortilla encrypt``, ``decrypt`` and ``recipients``: files that only cards open."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,25 +15,44 @@ from kortilla.common.command_output import (
     print_result,
     say,
 )
+from kortilla.common.escaping import escape_name
+from kortilla.encryption import PasswordRecipient, Recipient
+from kortilla.errors import TrustConfigurationError
+from native_host.asking import asking
 from native_host.cli.options import (
     PATH,
     Card,
-    CommandGroup,
     PromptKind,
     card_option,
     configured,
     files_argument,
     lang_option,
+    out_option,
     prompt_options,
     spoken_language,
 )
+from native_host.cli.spoken import CommandGroup
+from native_host.config import Config
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from native_host.config import Config
-    from native_host.files.decrypt import FileNotDecryptableError
-    from native_host.files.sources import RefusedFilesError
-    from native_host.recipients.person import Person, RecipientRefusedError
+from native_host.files.decrypt import (
+    DecryptOutcome,
+    DecryptWish,
+    FileNotDecryptableError,
+    decrypt_own_files,
+    decrypt_with_password,
+)
+from native_host.files.encrypt import (
+    encrypt_files,
+    new_recovery_password,
+    typed_password,
+)
+from native_host.files.sources import RefusedFilesError, shown_path
+from native_host.operations.request import Context
+from native_host.recipients import address_book, directory, load_texts, person
+from native_host.recipients import person as persons
+from native_host.recipients.address_book import known_names
+from native_host.recipients.person import Person, RecipientRefusedError, read_person
 
 _trust_option = click.option(
     "--trust",
@@ -59,7 +75,7 @@ _trust_option = click.option(
     is_flag=True,
     help="Also to a new password, which is shown once.",
 )
-@click.option("-o", "--out", type=PATH, help="The folder for the encrypted files.")
+@out_option
 @_trust_option
 @click.option(
     "--unchecked",
@@ -95,10 +111,6 @@ def encrypt(
         raise click.UsageError("Say to whom: --to, --own-card or --recovery-password.")
     if recovery_password and not (for_scripts() or sys.stdout.isatty()):
         raise click.UsageError("--recovery-password needs a terminal, or --json.")
-    from kortilla.encryption import PasswordRecipient, Recipient
-    from native_host.files.encrypt import encrypt_files, new_recovery_password
-    from native_host.files.sources import shown_path
-    from native_host.recipients.person import RecipientRefusedError
 
     config = configured(card=card)
     texts = _texts(config, lang)
@@ -118,7 +130,7 @@ def encrypt(
     if password is not None and not for_scripts():
         # Before the files: after Ctrl+C some of them may be encrypted.
         click.echo(f"{texts['encrypt.password']}\n\n    {password}\n")
-    outcome = encrypt_files(files, recipients, folder=out, authenticated=not for_mail)
+    outcome = encrypt_files(files, recipients, out=out, authenticated=not for_mail)
     fields = outcome.fields() | {"recipients": [each.fields() for each in people]}
     words = [
         texts["encrypt.made"].format(path=shown_path(each.path))
@@ -145,7 +157,6 @@ def _refuse(error: RecipientRefusedError, texts: Mapping[str, str]) -> int:
 
 def _remember(people: Sequence[Person]) -> None:
     """Add people to the address book. What was encrypted stays, even if that fails."""
-    from native_host.recipients import address_book
 
     try:
         address_book.remember([each for each in people if not each.own])
@@ -166,10 +177,6 @@ async def _recipients(
 
     Raises ``RecipientRefusedError``.
     """
-    from kortilla.errors import TrustConfigurationError
-    from native_host.asking import asking
-    from native_host.environment import open_source
-    from native_host.recipients import person as persons
 
     found = [await _found(config, whom) for whom in to]
     if own_card:
@@ -205,8 +212,6 @@ async def _found(config: Config, whom: str) -> Person:
 
     The configured directory is asked about a client identifier.
     """
-    from kortilla.common.escaping import escape_name
-    from native_host.recipients import address_book, directory, person
 
     path, shown = Path(whom), escape_name(whom)
     is_path = path.name != whom
@@ -229,7 +234,7 @@ async def _found(config: Config, whom: str) -> Person:
 
 @click.command()
 @files_argument()
-@click.option("-o", "--out", type=PATH, help="The folder for the decrypted files.")
+@out_option
 @click.option(
     "--recovery-password",
     is_flag=True,
@@ -250,17 +255,6 @@ def decrypt(
     a.pdf.p7m becomes a.pdf, which only you can read. A mail saved as letter.eml becomes
     letter-2.eml. No file is overwritten.
     """
-    from native_host.environment import OpenPrompt, open_source, run_with_prompt
-    from native_host.files.decrypt import (
-        DecryptOutcome,
-        DecryptWish,
-        FileNotDecryptableError,
-        decrypt_own_files,
-        decrypt_with_password,
-    )
-    from native_host.files.encrypt import typed_password
-    from native_host.files.sources import shown_path
-    from native_host.operations.request import Context
 
     config = configured(card=card, prompt=prompt)
     texts = _texts(config, lang)
@@ -290,7 +284,6 @@ def decrypt(
 
 
 def _say_refusal(error: RefusedFilesError, texts: Mapping[str, str]) -> None:
-    from native_host.files.sources import shown_path
 
     for file in error.files:
         say(f"{shown_path(file.path)}: {texts[f'decrypt.{file.reason}']}")
@@ -298,7 +291,6 @@ def _say_refusal(error: RefusedFilesError, texts: Mapping[str, str]) -> None:
 
 def _say_whom(error: FileNotDecryptableError, texts: Mapping[str, str]) -> None:
     """Say whom a file is for, by their names where they are known."""
-    from native_host.recipients.address_book import known_names
 
     for name in known_names(error.recipients):
         say(f"  {texts['decrypt.for'].format(name=name)}")
@@ -323,7 +315,6 @@ def recipients() -> None:
 @lang_option
 def list_(*, lang: str | None) -> None:
     """List them. Those whose certificates have expired are left out."""
-    from native_host.recipients import address_book
 
     texts = _texts(configured(), lang)
     people = address_book.people()
@@ -337,8 +328,6 @@ def list_(*, lang: str | None) -> None:
 @lang_option
 def add(*, files: tuple[Path, ...], lang: str | None) -> int:
     """Add the holders of certificate files. Each is checked when it is used."""
-    from native_host.recipients import address_book
-    from native_host.recipients.person import RecipientRefusedError, read_person
 
     texts = _texts(configured(), lang)
     try:
@@ -357,8 +346,6 @@ def add(*, files: tuple[Path, ...], lang: str | None) -> int:
 @lang_option
 def remove(*, name: str, lang: str | None) -> int:
     """Remove people by their name or client identifier."""
-    from native_host.recipients import address_book
-    from native_host.recipients.person import RecipientRefusedError
 
     texts = _texts(configured(), lang)
     try:
@@ -384,6 +371,5 @@ def _describe(person: Person, texts: Mapping[str, str]) -> str:
 
 
 def _texts(config: Config, lang: str | None) -> Mapping[str, str]:
-    from native_host.recipients import load_texts
 
     return load_texts(spoken_language(config, lang))

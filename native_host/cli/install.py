@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: MIT
 """``kortilla install`` and ``kortilla uninstall``: the browsers, and the agent."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 import native_host
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
+from kortilla.common.imports import is_packaged
+from native_host import traces
+from native_host.agent import presence
 from native_host.cli.options import dry_run_option
 from native_host.cli.pkcs11 import change_lines, change_words, confirm
 from native_host.config import load_config
-
-if TYPE_CHECKING:
-    from native_host.install.host import Report
-    from native_host.install.tables import Level
-    from native_host.install.token import Report as TokenReport
+from native_host.errors import InstallError
+from native_host.install import host
+from native_host.install import token as pkcs11
+from native_host.install.changes import Change, launcher_path
+from native_host.install.host import Report
+from native_host.install.tables import Level, browser_names, is_package_there, own_host
+from native_host.install.token import Report as TokenReport
 
 
 def _browser_choice(
     ctx: click.Context, parameter: click.Parameter, value: str
 ) -> list[str] | None:
-    from native_host.install.tables import browser_names
 
     if value == "all":
         return None
@@ -79,11 +80,6 @@ def install(
 
     The agent, which notices a new card, then starts with each login.
     """
-    from kortilla.common.imports import is_packaged
-    from native_host.agent import presence
-    from native_host.errors import InstallError
-    from native_host.install import host
-    from native_host.install.tables import is_package_there, own_host
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -144,12 +140,6 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 
     For all browsers, pkcs11 is disabled, and what is kept of the use deleted too.
     """
-    from kortilla.common.imports import is_packaged
-    from native_host import traces
-    from native_host.agent import presence
-    from native_host.install import host
-    from native_host.install import token as pkcs11
-    from native_host.install.changes import Change, launcher_path
 
     if system and is_packaged():
         _show(host.take_down_package(dry_run=dry_run))

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: MIT
 """``kortilla mock-card`` and ``kortilla demo``: what testers use."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
-from kortilla.mock_card.faults import CommandName, FaultName
+from kortilla.mock_card.apdu import Style
+from kortilla.mock_card.card import MockCard
+from kortilla.mock_card.contactless import ContactlessCard
+from kortilla.mock_card.errors import NoVirtualReaderError
+from kortilla.mock_card.faults import CommandName, Fault, FaultName, dump
 from kortilla.mock_card.profiles import PROFILES
-from native_host.cli.options import CommandGroup
+from kortilla.mock_card.state import MockCardState
+from kortilla.mock_card.vpcd import VirtualReader
+from native_host.cli.spoken import CommandGroup
 from native_host.errors import ToolMissingError
-
-if TYPE_CHECKING:
-    from kortilla.mock_card.state import MockCardState
 
 #: Those of ``CardState``, whose module is slow to import.
 _STATES = [
@@ -65,7 +66,6 @@ def new(
     force: bool,
 ) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
-    from kortilla.mock_card.state import MockCardState
 
     card = MockCardState.create(
         profile=profile, state=state, key_agreement=key_agreement, replace=force
@@ -96,7 +96,6 @@ def _codes(card: MockCardState) -> str:
 @json_option
 def show() -> None:
     """Show the mock card, and the faults to come."""
-    from kortilla.mock_card.state import MockCardState
 
     described = MockCardState.open().describe()
     print_result(described, _lines(described))
@@ -183,8 +182,6 @@ def fault(
     A host or a served card that runs already takes it. Faults are added to those that
     are to come; of several that are due the first one strikes.
     """
-    from kortilla.mock_card.faults import Fault, dump
-    from kortilla.mock_card.state import MockCardState
 
     if sum((name is not None, show_list, clear, pull, insert)) != 1:
         raise click.UsageError(
@@ -220,13 +217,6 @@ def fault(
 @json_option
 def serve(port: int, plain_reader: bool, contactless: bool) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
-    from kortilla.mock_card.apdu import Style
-    from kortilla.mock_card.card import MockCard
-    from kortilla.mock_card.contactless import ContactlessCard
-    from kortilla.mock_card.errors import NoVirtualReaderError
-    from kortilla.mock_card.state import MockCardState
-    from kortilla.mock_card.vpcd import VirtualReader
-
     if contactless and plain_reader:
         raise click.UsageError("A contactless reader is never plain.")
     card = MockCardState.open()

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, Literal, TypedDict, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 import click
 
@@ -17,6 +17,7 @@ from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 from native_host.files.sources import FILES_FROM_INPUT
 from native_host.languages import choose_language
+from native_host.platform import system
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -75,6 +76,12 @@ card_option = click.option(
     help="A card in a reader, or the testers' mock card.",
 )
 lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
+out_option = click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    help="The new file; for several files, the folder for the new ones.",
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Only say what would be done."
 )
@@ -115,28 +122,8 @@ def configured(*, card: Card | None = None, prompt: PromptKind | None = None) ->
     return config
 
 
-class CommandGroup(click.Group):
-    """A group for which a missing command is wrong usage.
-
-    click 8.2 raises its own error for that; earlier releases exit with 0.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raise ``click.UsageError``, which shows the help, if a command is missing."""
-        if not args and self.no_args_is_help and not ctx.resilient_parsing:
-            raise _CommandMissingError("A command is missing.", ctx)
-        return super().parse_args(ctx, args)
-
-
-class _CommandMissingError(click.UsageError):
-    def show(self, file: IO[str] | None = None) -> None:
-        if self.ctx is not None:
-            click.echo(self.ctx.get_help(), file=file)
-
-
 def run_until_signal(work: Callable[[], Awaitable[T]]) -> T:
     """Run ``work`` until a signal cancels it. Raises ``KeyboardInterrupt`` then."""
-    from native_host.platform import system
 
     async def main() -> T:
         task = asyncio.current_task()

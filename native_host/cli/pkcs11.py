@@ -5,13 +5,10 @@ Without a subcommand, standard output is the connection to the program that star
 Nothing else is ever printed there. Every error goes to standard error.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
@@ -19,20 +16,24 @@ import click
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from native_host.cli.options import dry_run_option
+from native_host.cli.spoken import CommandGroup, translate
 from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
+    BrowserRunningError,
     InvalidArgumentError,
     KortillaError,
     ProgramNotRunningError,
 )
+from native_host.install import token, token_state
+from native_host.install.changes import Change
+from native_host.install.tables import TOKEN_FAMILIES, Family, browsers
+from native_host.install.token import Report, TokenPlan
 from native_host.log import log_unexpected
-
-if TYPE_CHECKING:
-    from native_host.install.changes import Change
-    from native_host.install.tables import Family
-    from native_host.install.token import Report, TokenPlan
-    from native_host.pkcs11.control import RunningServer
+from native_host.paths import runtime_folder
+from native_host.pkcs11 import control
+from native_host.pkcs11.control import RunningServer
+from native_host.pkcs11.service import serve_socket, serve_stdio
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ _DATABASES = {
 }
 
 
-@click.group(invoke_without_command=True, hidden=sys.platform == "win32")
+@click.group(
+    cls=CommandGroup, invoke_without_command=True, hidden=sys.platform == "win32"
+)
 @click.option(
     "--listen",
     is_flag=True,
@@ -134,7 +137,6 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 
     Thunderbird is shown it for encrypted mail, if --browser names it.
     """
-    from native_host.install import token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -146,7 +148,6 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @json_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
-    from native_host.install import token
 
     _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -156,7 +157,6 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @json_option
 def status(browser: str) -> None:
     """Say which programs see the card."""
-    from native_host.install import token_state
 
     result = token_state.status()
     result["browsers"] = [
@@ -180,8 +180,6 @@ def prepare(browser: Family | None) -> None:
 
 
 async def _prepare(family: Family | None) -> JsonObject:
-    from native_host.install.tables import browsers
-    from native_host.pkcs11 import control
 
     servers = await control.running_servers()
     if family is not None:
@@ -208,7 +206,9 @@ def _choice(servers: list[RunningServer]) -> RunningServer:
     for number, name in enumerate(names, 1):
         say(f"{number}. {name}")
     numbers = click.IntRange(1, len(names))
-    chosen = click.prompt("For which of them", type=numbers, default=1, err=True)
+    chosen = click.prompt(
+        translate("For which of them"), type=numbers, default=1, err=True
+    )
     return servers[int(chosen) - 1]
 
 
@@ -217,7 +217,6 @@ def _serve() -> int:
     try:
         if sys.stdin.isatty():
             say("Programs start this. People want kortilla pkcs11 --help.")
-        from native_host.pkcs11.service import serve_stdio
 
         return serve_stdio(load_config())
     except KortillaError as error:
@@ -233,8 +232,6 @@ def _serve() -> int:
 
 
 def _listen() -> int:
-    from native_host.paths import runtime_folder
-    from native_host.pkcs11.service import serve_socket
 
     config = load_config()
     folder = runtime_folder()
@@ -257,14 +254,13 @@ def confirm(plan: TokenPlan) -> None:
 
     Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
     """
-    from native_host.errors import BrowserRunningError
 
     if not plan.report.running:
         return
     words = f"{' and '.join(plan.report.running)}: still open, with what is to change."
     if sys.stdin.isatty():
         say(f"{words} It is safer to close it first.")
-        if click.confirm("Go on anyway?", err=True):
+        if click.confirm(translate("Go on anyway?"), err=True):
             return
     raise BrowserRunningError(
         f"{words} Close it first, or use kortilla pkcs11 with --yes."
@@ -283,7 +279,6 @@ def _carry_out(plan: TokenPlan, *, yes: bool, dry_run: bool) -> None:
 
 
 def _families(browser: str) -> list[Family] | None:
-    from native_host.install.tables import TOKEN_FAMILIES
 
     return [each for each in TOKEN_FAMILIES if each == browser] or None
 

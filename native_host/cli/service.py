@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 """``kortilla identify`` and ``kortilla sign --origin``: as for a page of a service."""
 
-from __future__ import annotations
-
 import base64
 import mimetypes
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import print_result, say
+from kortilla.validation.trust import read_certificate
+from native_host.asking_program import program_in_place_of_browser
+from native_host.card.signature import KeyType, Padding
 from native_host.cli.options import (
     Card,
     PromptKind,
@@ -23,17 +23,31 @@ from native_host.cli.options import (
     spoken_language,
 )
 from native_host.config import Config
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from native_host.environment import OpenPrompt
-    from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import (
-        HashToSign,
-        Signature,
-        Signatures,
-        SignRequest,
-    )
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.documents import (
+    MAX_CHUNK,
+    DocumentHeader,
+    DocumentInbox,
+    names_of,
+)
+from native_host.operations.request import Context, check_origin
+from native_host.operations.sign import (
+    HashToSign,
+    Signature,
+    Signatures,
+    SigningInterruptedError,
+    SignRequest,
+)
+from native_host.operations.sign import sign as sign_with_card
+from native_host.processes import parent_program
+from native_host.results import (
+    error_fields,
+    signature_fields,
+    signatures_fields,
+    token_fields,
+)
 
 
 @click.command()
@@ -48,7 +62,6 @@ def identify(
     card: Card | None,
 ) -> None:
     """Identify to a service and print the Web eID token."""
-    from native_host.environment import run_with_prompt
 
     config = configured(card=card, prompt=prompt)
     print_result(
@@ -59,12 +72,6 @@ def identify(
 async def _identify(
     config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
 ) -> JsonObject:
-    from native_host.asking_program import program_in_place_of_browser
-    from native_host.environment import open_source
-    from native_host.operations.authenticate import AuthenticateRequest, authenticate
-    from native_host.operations.request import Context, check_origin
-    from native_host.processes import parent_program
-    from native_host.results import token_fields
 
     request = AuthenticateRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
@@ -92,11 +99,6 @@ def sign_for_service(
     certificate: Path | None,
 ) -> int:
     """Sign files or hashes, print the signatures and return the exit status."""
-    from native_host.asking_program import program_in_place_of_browser
-    from native_host.card.signature import KeyType, Padding
-    from native_host.operations.request import check_origin
-    from native_host.operations.sign import SignRequest
-    from native_host.processes import parent_program
 
     request = SignRequest(
         origin=check_origin(origin, allow_localhost=config.allow_localhost),
@@ -108,7 +110,6 @@ def sign_for_service(
         padding=None if padding is None else Padding(padding),
         caller=program_in_place_of_browser(parent_program()),
     )
-    from native_host.environment import run_with_prompt
 
     return run_with_prompt(config, partial(_sign, config, request, files))
 
@@ -119,16 +120,6 @@ async def _sign(
     files: Sequence[Path],
     open_prompt: OpenPrompt,
 ) -> int:
-    from native_host.environment import open_source
-    from native_host.operations.documents import (
-        DocumentHeader,
-        DocumentInbox,
-        names_of,
-    )
-    from native_host.operations.request import Context
-    from native_host.operations.sign import SigningInterruptedError
-    from native_host.operations.sign import sign as sign_with_card
-    from native_host.results import error_fields
 
     inbox: DocumentInbox | None = None
     try:
@@ -164,7 +155,6 @@ async def _sign(
 def _hashes(
     hashes: Sequence[str], names: Sequence[str], hash_function: str | None
 ) -> tuple[HashToSign, ...]:
-    from native_host.operations.sign import HashToSign
 
     names = names or [f"hash {number}" for number in range(1, len(hashes) + 1)]
     try:
@@ -178,7 +168,6 @@ def _hashes(
 
 def _fields(made: Signatures) -> JsonObject:
     """Return the protocol's fields, and the JWA name of each signature's algorithm."""
-    from native_host.results import signature_fields, signatures_fields
 
     def with_name(signature: Signature) -> JsonObject:
         fields = signature_fields(signature)
@@ -189,7 +178,6 @@ def _fields(made: Signatures) -> JsonObject:
 
 
 def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
-    from native_host.operations.documents import MAX_CHUNK
 
     size = 0
     try:
@@ -216,7 +204,6 @@ def _size(file: Path) -> int:
 
 
 def _der(file: Path) -> bytes:
-    from kortilla.validation.trust import read_certificate
 
     try:
         return read_certificate(file)

@@ -13,6 +13,11 @@ from pathlib import Path
 import click
 
 from kortilla.common.command_output import json_option, print_result, say
+from kortilla.common.imports import is_packaged
+from native_host import traces
+from native_host.agent import package_watch, presence
+from native_host.agent.agent import Agent
+from native_host.card.pcsc import PcscSource
 from native_host.cli.options import (
     PATH,
     Card,
@@ -21,6 +26,15 @@ from native_host.cli.options import (
     lang_option,
     spoken_language,
 )
+from native_host.desktop.texts import Texts
+from native_host.doctor.examination import configured_place
+from native_host.doctor.findings import catalogue
+from native_host.errors import KortillaError
+from native_host.files import ENCRYPTED
+from native_host.install import token
+from native_host.pin_prompt.prompt import PromptError
+from native_host.pin_prompt.spawn import has_screen
+from native_host.platform import system
 
 
 @click.command("open")
@@ -49,9 +63,6 @@ def open_(
         Handover,
         SingleWindow,
     )
-    from native_host.files import ENCRYPTED
-    from native_host.pin_prompt.prompt import PromptError
-    from native_host.pin_prompt.spawn import has_screen
 
     if check + sign + encrypt > 1:
         raise click.UsageError("Give one of --check, --sign and --encrypt.")
@@ -89,7 +100,6 @@ def open_(
 @lang_option
 def agent(wish: str | None, lang: str | None) -> None:
     """Wait for new cards, and offer to activate them."""
-    from native_host.agent import presence
 
     if wish is None:
         print_result({"agent": serve(lang=lang)})
@@ -111,7 +121,6 @@ def serve(window: Sequence[str] | None = None, lang: str | None = None) -> str:
     When its package is upgraded it becomes the new version's agent in the same process.
     ``window`` replaces the command of the activation window.
     """
-    from native_host.agent import presence
 
     if not presence.is_enabled():
         for line in _words(lang, enabled=False, running=False):
@@ -135,9 +144,6 @@ def _take_back() -> None:
     and each switch that could. What can't be taken back stays. The package's script
     leaves the program in place until this ends.
     """
-    from native_host import traces
-    from native_host.errors import KortillaError
-    from native_host.install import token
 
     asyncio.run(traces.remove())
     with contextlib.suppress(KortillaError):
@@ -145,11 +151,6 @@ def _take_back() -> None:
 
 
 async def _serve(window: Sequence[str] | None, language: str) -> str:
-    from kortilla.common.imports import is_packaged
-    from native_host.agent import presence
-    from native_host.agent.agent import Agent
-    from native_host.card.pcsc import PcscSource
-    from native_host.platform import system
 
     async with PcscSource() as source:
         command = () if window is None else (window,)
@@ -159,8 +160,6 @@ async def _serve(window: Sequence[str] | None, language: str) -> str:
         system.on_signals(run.cancel, signal.SIGINT, signal.SIGTERM)
         awaited: set[asyncio.Task[object]] = {run}
         if is_packaged():
-            from native_host.agent import package_watch
-
             change = asyncio.create_task(package_watch.change())
             awaited.add(change)
         with presence.only_one() as only:
@@ -179,15 +178,12 @@ async def _serve(window: Sequence[str] | None, language: str) -> str:
 
 def _language(lang: str | None) -> str:
     """Return the language of the agent, also with a configuration that is broken."""
-    from native_host.doctor.examination import configured_place
 
     return spoken_language(configured_place()[1], lang)
 
 
 def _words(lang: str | None, *, enabled: bool, running: bool) -> list[str]:
     """Return what the self-check says of the agent, and what switches it on."""
-    from native_host.desktop.texts import Texts
-    from native_host.doctor.findings import catalogue
 
     language = _language(lang)
     texts = catalogue(language)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 """``kortilla sign``: signed files of the user's own files, or as a service asks."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from kortilla.common.command_output import print_progress, print_result, say
+from kortilla.common.corners import CORNERS
+from kortilla.errors import TrustConfigurationError
+from kortilla.validation.trust import certificate_files, load_ca, read_certificate
 from native_host.cli.options import (
     FILE,
     PATH,
@@ -18,17 +20,22 @@ from native_host.cli.options import (
     PromptKind,
     configured,
     files_argument,
+    out_option,
     prompt_options,
     spoken_language,
 )
+from native_host.cli.service import sign_for_service
 from native_host.config import Config
+from native_host.desktop.texts import Texts
+from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.files.batches import count_batches, fits_container
+from native_host.files.sign import Outcome, sign_own_files
+from native_host.files.sources import Mark, RefusedFilesError, Wish, shown_path
+from native_host.languages import LANGUAGE_TAG
+from native_host.operations.request import Context
+from native_host.pin_prompt.model import Progress
 from native_host.signing_extra import check_library
-
-if TYPE_CHECKING:
-    from native_host.files.sign import Outcome
-    from native_host.files.sources import Mark, Wish
-    from native_host.pin_prompt.model import Progress
 
 #: Options that go only with --origin, and those that go only without.
 _OF_SERVICES = ("hashes", "names", "hash_function", "key", "padding", "certificate")
@@ -49,12 +56,7 @@ _VISIBLE = re.compile(
 
 @click.command()
 @files_argument(required=False)
-@click.option(
-    "-o",
-    "--out",
-    type=PATH,
-    help="The folder for the signed files, or the path of the only one.",
-)
+@out_option
 @click.option(
     "--container", is_flag=True, help="Put all files into one ASiC-E container."
 )
@@ -133,7 +135,6 @@ def sign(
         raise click.UsageError("--hash needs --hash-function.")
     if options["names"] and len(options["names"]) != len(options["hashes"]):
         raise click.UsageError("Give one --name for each --hash, or none.")
-    from native_host.cli.service import sign_for_service
 
     config = configured(card=card, prompt=prompt)
     tag = _language_tag(lang)
@@ -174,8 +175,6 @@ def _sign_own(
     With ``progress``, a line of JSON before each signature says how many are made, and
     one before each batch says which PIN2 is asked for.
     """
-    from native_host.files.batches import count_batches
-    from native_host.files.sources import Wish
 
     level = level or ("b" if tsa is None else "t")
     wish = Wish(
@@ -195,10 +194,6 @@ def _sign_own(
 
 def _sign_wish(config: Config, wish: Wish, *, progress: bool) -> int:
     """Sign with the configured card and prompt. A signal cancels as the user would."""
-    from native_host.environment import OpenPrompt, open_source, run_with_prompt
-    from native_host.files.sign import sign_own_files
-    from native_host.files.sources import RefusedFilesError
-    from native_host.operations.request import Context
 
     def report(stage: str, at: Progress | None) -> None:
         if at is None:
@@ -219,16 +214,29 @@ def _sign_wish(config: Config, wish: Wish, *, progress: bool) -> int:
     try:
         return _report(run_with_prompt(config, work))
     except RefusedFilesError as error:
-        say(str(error))
+        for line in _refusals(error, wish.language):
+            say(line)
         _advise(error)
         print_result(error.fields())
         return 1
 
 
+def _refusals(error: RefusedFilesError, language: str) -> Iterator[str]:
+    """Yield why files are refused: in other languages than English as the window."""
+    if language == "en":
+        yield str(error)
+        return
+    texts = Texts(language)
+    for each in error.files:
+        name = shown_path(each.path)
+        try:
+            yield texts(f"sign.reason.{each.reason}", name=name)
+        except KeyError:
+            yield texts("sign.reason.other", name=name)
+
+
 def _advise(error: KortillaError) -> None:
     """Say what can be done where a PDF can't have a signature of its own."""
-    from native_host.files.batches import fits_container
-    from native_host.files.sources import RefusedFilesError
 
     files = error.files if isinstance(error, RefusedFilesError) else ()
     if any(fits_container(each.path, each.reason) for each in files):
@@ -236,7 +244,6 @@ def _advise(error: KortillaError) -> None:
 
 
 def _report(outcome: Outcome) -> int:
-    from native_host.files.sources import shown_path
 
     words = []
     for made in outcome.made:
@@ -258,8 +265,6 @@ def _report(outcome: Outcome) -> int:
 
 
 def _authorities(folder: Path) -> tuple[bytes, ...]:
-    from kortilla.errors import TrustConfigurationError
-    from kortilla.validation.trust import certificate_files, load_ca, read_certificate
 
     found = []
     for path in certificate_files(folder):
@@ -277,8 +282,6 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 
 def _mark(visible: str) -> Mark:
     """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
-    from kortilla.common.corners import CORNERS
-    from native_host.files.sources import Mark
 
     match = _VISIBLE.fullmatch(visible)
     if match is None:
@@ -312,7 +315,6 @@ def _address(url: str) -> str:
 
 
 def _language_tag(text: str | None) -> str | None:
-    from native_host.languages import LANGUAGE_TAG
 
     if text and not re.match(LANGUAGE_TAG, text):
         raise InvalidArgumentError("The language is not a language tag.")

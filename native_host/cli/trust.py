@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """``kortilla trust``: the EU's trusted lists, for signatures from other countries."""
 
-from __future__ import annotations
-
 import asyncio
 import sys
 from collections.abc import Mapping
@@ -11,8 +9,20 @@ import click
 
 from kortilla.clock import utc_now
 from kortilla.common.command_output import json_option, print_result
-from native_host.cli.options import CommandGroup, lang_option, spoken_language
-from native_host.signing_extra import check_library
+from kortilla.signing.trust_lists.store import TrustLists
+from native_host.cli.options import lang_option, spoken_language
+from native_host.cli.spoken import CommandGroup
+from native_host.config import load_config
+from native_host.files import words
+from native_host.files.check import list_of_lists
+from native_host.files.trust_lists import (
+    describe_fetched,
+    describe_kept,
+    fetch_lists,
+    is_current,
+    kept_fields,
+)
+from native_host.paths import lists_folder
 
 
 @click.group(cls=CommandGroup)
@@ -31,8 +41,6 @@ def update(*, lang: str | None) -> int:
     exit status is 1 if a list could not be had.
     """
     texts = _texts(lang)
-    from native_host.config import load_config
-    from native_host.files.trust_lists import describe_fetched, fetch_lists
 
     config = load_config()
     with click.progressbar(
@@ -66,15 +74,6 @@ def status(*, lang: str | None) -> int:
     The exit status is 1 if there is none, or one is too old.
     """
     texts = _texts(lang)
-    from kortilla.signing.trust_lists.store import TrustLists
-    from native_host.config import load_config
-    from native_host.files.check import list_of_lists
-    from native_host.files.trust_lists import (
-        describe_kept,
-        is_current,
-        kept_fields,
-    )
-    from native_host.paths import lists_folder
 
     of_lists = list_of_lists(load_config())
     lists, now = TrustLists.load(lists_folder(), lists=of_lists), utc_now()
@@ -83,8 +82,5 @@ def status(*, lang: str | None) -> int:
 
 
 def _texts(lang: str | None) -> Mapping[str, str]:
-    check_library()
-    from native_host.config import load_config
-    from native_host.files import words
 
     return words.load(spoken_language(load_config(), lang))

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 """``kortilla verify``: who signed files, and whether they are intact."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from kortilla.common.command_output import json_option, print_result
+from kortilla.errors import TrustConfigurationError
+from kortilla.signing.verification import Verdict
 from native_host.cli.options import PATH, lang_option, spoken_language
-from native_host.signing_extra import check_library
-
-if TYPE_CHECKING:
-    from native_host.files.check import CheckedFile
+from native_host.config import load_config
+from native_host.errors import KortillaError
+from native_host.files import check, signed_content, words
+from native_host.files import report as reports
+from native_host.files.check import CheckedFile
+from native_host.files.sources import shown_path
+from native_host.paths import trust_folder
 
 
 @click.command()
@@ -65,14 +67,6 @@ def verify(
         raise click.UsageError("--file names the file of one .p7s.")
     if report is not None and report.suffix.lower() not in {".pdf", ".json"}:
         raise click.UsageError("--report names a file that ends in .pdf or .json.")
-    check_library()
-    from kortilla.errors import TrustConfigurationError
-    from kortilla.signing.verification import Verdict
-    from native_host.config import load_config
-    from native_host.files import check, words
-    from native_host.files import report as reports
-    from native_host.files.sources import shown_path
-    from native_host.paths import trust_folder
 
     language = spoken_language(load_config(), lang)
     texts = words.load(language)
@@ -109,9 +103,6 @@ def verify(
 
 def _save(checked: CheckedFile, folder: Path, language: str) -> list[Path]:
     """Write what was signed of a file, if a signature says what that is."""
-    from native_host.errors import KortillaError
-    from native_host.files import signed_content
-    from native_host.files.sources import shown_path
 
     if checked.report is None:
         return []

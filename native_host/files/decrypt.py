@@ -10,7 +10,7 @@ encrypted file is only read.
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,7 +46,6 @@ from native_host.errors import InvalidArgumentError
 from native_host.files.encrypt import (
     Meter,
     Progressed,
-    check_places,
     new_file,
     outcome_fields,
     reading,
@@ -59,7 +58,7 @@ from native_host.files.sources import (
     UnsignableFile,
     shown_path,
 )
-from native_host.files.targets import Target
+from native_host.files.targets import Target, places
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context
@@ -137,7 +136,7 @@ class OtherRecipientCardError(UnsupportedCardError):
 
 @dataclass(frozen=True, kw_only=True)
 class DecryptWish:
-    """The files to decrypt, and where to: beside them, or in the folder ``out``.
+    """The files to decrypt, and where to: beside them, or as ``places`` says.
 
     ``language`` is fi, sv or en: that of the prompt.
     """
@@ -254,7 +253,7 @@ async def decrypt_own_files(
     ``OTHER_RECIPIENT``. Raises ``InvalidArgumentError``, ``UserCancelledError``, errors
     of the prompt and the card, and ``StoppedError``.
     """
-    _check(wish.files, wish.out)
+    place = _places(wish.files, wish.out)
     with ExitStack() as stack:
         found = await asyncio.to_thread(_open, wish.files, stack)
         if found[0]:
@@ -264,7 +263,7 @@ async def decrypt_own_files(
         stop = stop or threading.Event()
         meter = Meter(wish.files, progressed, stop)
         try:
-            return await asyncio.to_thread(_write, found, wish.out, None, meter)
+            return await asyncio.to_thread(_write, found, place, None, meter)
         except asyncio.CancelledError:
             stop.set()  # the thread can't be cancelled
             raise
@@ -283,19 +282,19 @@ def decrypt_with_password(
     It blocks, for some seconds if a hostile file asks for many rounds of PBKDF2.
     Raises ``InvalidArgumentError`` and ``StoppedError``.
     """
-    _check(files, out)
+    place = _places(files, out)
     with ExitStack() as stack:
         return _write(
-            _open(files, stack), out, password, Meter(files, progressed, stop)
+            _open(files, stack), place, password, Meter(files, progressed, stop)
         )
 
 
-def _check(files: Sequence[Path], out: Path | None) -> None:
+def _places(files: Sequence[Path], out: Path | None) -> Callable[[Path], Path]:
     if len(files) > MAX_FILES:
         raise InvalidArgumentError(
             f"At most {MAX_FILES} files can be decrypted at once."
         )
-    check_places(files, out)
+    return places(out, len(files))
 
 
 def recipients_of(path: Path) -> Recipients:
@@ -451,7 +450,7 @@ def _shown(messages: Sequence[_Message]) -> str:
 
 def _write(
     opened_files: "tuple[list[_Message], list[RefusedFilesError]]",
-    folder: Path | None,
+    place: Callable[[Path], Path],
     password: str | None,
     meter: Meter,
 ) -> DecryptOutcome:
@@ -461,7 +460,8 @@ def _write(
     for message in messages:
         path = message.path
         try:
-            wanted = (folder or path.parent) / plain_name(path.name)
+            beside = path.with_name(plain_name(path.name))
+            wanted = place(beside)
             key = message.key(password)
             size = os.fstat(message.stream.fileno()).st_size
             target = Target.reserve(wanted, size, taken, mode=_PRIVATE, sources=[path])
@@ -471,7 +471,8 @@ def _write(
                     source = reading(path, message.stream)
                     done = decrypt(source, cast("BinaryIO", letter), key)
                     letter.end()
-                target.path = letter.name(target.path)
+                if wanted.name == beside.name:  # -o has no other
+                    target.path = letter.name(target.path)
                 made.append(DecryptedFile(target.commit(), path, done.authenticated))
         except DecryptionFailedError:
             reason: Reason = "altered" if password is None else "wrong-password"

@@ -22,13 +22,12 @@ from typing import BinaryIO, cast
 from kortilla.common import JsonObject
 from kortilla.common.files import open_regular
 from kortilla.encryption import Recipient, encrypt
-from native_host.errors import InvalidArgumentError
 from native_host.files.sources import (
     RefusedFilesError,
     UnsignableFile,
     shown_path,
 )
-from native_host.files.targets import ENCRYPTED, Target, unwritable
+from native_host.files.targets import ENCRYPTED, Target, places, unwritable
 
 #: Room for the parts of a message around its content, and for each recipient's, bytes.
 _ROOM, _ROOM_EACH = 8192, 2048
@@ -96,19 +95,18 @@ def encrypt_files(
     files: Sequence[Path],
     recipients: Sequence[Recipient],
     *,
-    folder: Path | None = None,
+    out: Path | None = None,
     authenticated: bool = True,
     progressed: Progressed | None = None,
     stop: threading.Event | None = None,
 ) -> EncryptOutcome:
-    """Encrypt each file to all recipients, beside it or in ``folder``.
+    """Encrypt each file to all recipients, beside it or as ``places`` says of ``out``.
 
     Not ``authenticated`` is for mail programs that can't read AES-GCM. ``progressed``
     gets the bytes of all files together. What fails for one file leaves the others.
-    Raises ``InvalidArgumentError`` for no file or a missing folder, and
-    ``StoppedError`` after ``stop`` was set.
+    Raises ``InvalidArgumentError``, and ``StoppedError`` after ``stop`` was set.
     """
-    check_places(files, folder)
+    place = places(out, len(files))
     meter = Meter(files, progressed, stop)
     taken: set[Path] = set()
     made: list[EncryptedFile] = []
@@ -117,7 +115,7 @@ def encrypt_files(
         try:
             with opened(path) as source:
                 room = _room(source, recipients)
-                wanted = (folder or path.parent) / f"{path.name}{ENCRYPTED}"
+                wanted = place(path.with_name(f"{path.name}{ENCRYPTED}"))
                 with new_file(
                     Target.reserve(wanted, room, taken, sources=[path])
                 ) as target:
@@ -138,14 +136,6 @@ def encrypt_files(
 def _room(source: BinaryIO, recipients: Sequence[Recipient]) -> int:
     size = os.fstat(source.fileno()).st_size
     return size + size // _PIECES + _ROOM + _ROOM_EACH * len(recipients)
-
-
-def check_places(files: Sequence[Path], folder: Path | None) -> None:
-    """Raise ``InvalidArgumentError`` for no files, or a folder that is none."""
-    if not files:
-        raise InvalidArgumentError("Give at least one file.")
-    if folder is not None and not folder.is_dir():
-        raise InvalidArgumentError(f"{shown_path(folder)} is no folder.")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kortilla.common import JsonObject
-from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
+from native_host.errors import KortillaError, UserCancelledError
 from native_host.files.batches import Batch, Kind, Part, plan
 from native_host.files.sources import (
     FileNotSignableError,
@@ -27,7 +27,7 @@ from native_host.files.sources import (
     find_sources,
     read_sources,
 )
-from native_host.files.targets import Target
+from native_host.files.targets import Target, places
 from native_host.log import log_unexpected
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context
@@ -172,15 +172,7 @@ def _reserve(
     batches: Sequence[Batch], wish: Wish, stack: ExitStack
 ) -> list[list[_Part]]:
     """Reserve a place for each signed file; the stack discards it at the end."""
-    out = wish.out
-    folder = out if out is not None and out.is_dir() else None
-    if out is not None and folder is None:
-        if len(batches) > 1 or len(batches[0]) > 1:
-            raise InvalidArgumentError(
-                "Several files are made, so the place for them must be a folder."
-            )
-        if out.exists() or out.is_symlink():
-            raise InvalidArgumentError("The output file exists already.")
+    place = places(wish.out, sum(map(len, batches)))
     word = texts.load(wish.language, "sign-own")("suffix")
     taken: set[Path] = set()
 
@@ -190,9 +182,7 @@ def _reserve(
             name = f"{first.stem}-{word}.pdf"
         else:
             name = f"{first.stem if len(part.sources) == 1 else word}.asice"
-        beside = (folder or first.parent) / name
-        wanted = beside if out is None or folder is not None else out
-        size = part.size + _ROOM
+        size, wanted = part.size + _ROOM, place(first.with_name(name))
         target = Target.reserve(wanted, size, taken, sources=part.originals)
         stack.callback(target.discard)
         return _Part(part, target)

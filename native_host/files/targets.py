@@ -14,12 +14,13 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from kortilla.common.escaping import file_name
 from kortilla.common.locks import lock_file
+from native_host.errors import InvalidArgumentError
 from native_host.files.sources import FileNotWritableError, shown_path
 from native_host.platform import system
 
@@ -29,6 +30,25 @@ ENCRYPTED = ".p7m"
 _MAX_NAME_BYTES, _MAX_SUFFIX_BYTES = 255, 64
 _PREFIX, _SUFFIX = ".kortilla-", ".part"
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+
+
+def places(out: Path | None, count: int) -> Callable[[Path], Path]:
+    """Return what places ``count`` new files as ``-o`` says, and where each would be.
+
+    ``out`` is the path of the only one, or a folder; None leaves them where they would
+    be. Raises ``InvalidArgumentError``.
+    """
+    if out is None:
+        return lambda wanted: wanted
+    if out.is_dir():
+        return lambda wanted: out / wanted.name
+    if count > 1:
+        raise InvalidArgumentError(
+            "Several files are made, so the place for them must be a folder."
+        )
+    if os.path.lexists(out):
+        raise InvalidArgumentError("The output file exists already.")
+    return lambda _: out
 
 
 def safe_path(path: Path) -> Path:

@@ -130,7 +130,7 @@ def configure(home: Path) -> Callable[[str], Path]:
 
     def configure(text: str) -> Path:
         path = home / ".config/kortilla/config.toml"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
@@ -200,7 +200,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[list[Finding]]:
         found.append(await real(place))
         return found[-1]
 
-    monkeypatch.setattr(examination, "examine", examine)
+    monkeypatch.setattr("native_host.cli.doctor.examine", examine)
     return found
 
 

@@ -226,7 +226,29 @@ def test_a_folder_that_can_not_be_written_is_named(run: Run, folder: Path) -> No
     (folder / "a.pdf").write_bytes(CONTENT)
     words = ("encrypt", "a.pdf", "--recovery-password", "-o")
     assert run(*words, "/proc").error == "FILE_NOT_WRITABLE"
-    assert run(*words, "missing").error == "INVALID_ARGUMENT"
+    assert run(*words, "missing/a").error == "FILE_NOT_WRITABLE"
+
+
+def test_out_is_a_file_for_one_and_a_folder_for_several(
+    run: Run, folder: Path, card: MockCardState
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_bytes(CONTENT)
+    (folder / "out").mkdir()
+    sealing = ("--own-card", "--unchecked", "--card", "mock", "-o")
+    for words in (("encrypt", *sealing), ("decrypt", *AUTOMATIC, "-o")):
+        command, *options = words
+        suffix = ".p7m" if command == "decrypt" else ""
+        new = f"new{'' if suffix else '.p7m'}"
+        files = [f"a.txt{suffix}", f"b.txt{suffix}"]
+        assert run(command, files[0], *options, new).result["files"][0]["file"] == new
+        assert run(command, files[0], *options, new).error == "INVALID_ARGUMENT"
+        assert run(command, *files, *options, "other").error == "INVALID_ARGUMENT"
+        made = run(command, *files, *options, "out").result["files"]
+        assert {Path(each["file"]).parent.name for each in made} == {"out"}
+        if command == "encrypt":
+            run(command, *files, *options[:-1])
+    assert (folder / "new").read_bytes() == CONTENT
 
 
 def test_no_file_has_a_name_before_it_is_whole(folder: Path) -> None:

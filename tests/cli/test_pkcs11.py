@@ -51,7 +51,7 @@ def test_a_fault_of_ours_does_not_go_on_the_wire_either(
     def fail(config: object) -> int:
         raise ValueError(f"{config} and a secret")
 
-    monkeypatch.setattr("native_host.pkcs11.service.serve_stdio", fail)
+    monkeypatch.setattr("native_host.cli.pkcs11.serve_stdio", fail)
     outcome = run("pkcs11", json=False)
     assert (outcome.status, outcome.words) == (1, "")
 

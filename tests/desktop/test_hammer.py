@@ -39,6 +39,8 @@ _HARMLESS = (
     *("Could not find ", "Received text event", "Subscription string not handled"),
     *("does not implement", "Invalid index at", "org.freedesktop.portal"),
     *("that handles pid", "lets no process leave the network"),
+    # A command says what it tells the window, in its language.
+    *("The person closed the window or pressed cancel.", "Peruutit.", "Du avbröt."),
 )
 
 

@@ -26,6 +26,8 @@ from native_host.files.report_fields import Report
 from tests.repository.test_documentation import prose
 
 _SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
+#: The paragraph of a command's options.
+_OPTIONS = re.compile(r"^Options: (.+?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 _HELP = {"--help", "--version"}
 
 
@@ -78,11 +80,8 @@ def test_the_command_line_is_described_as_it_is(
         there |= {words: options(each) for words, each in commands(name, group)}
     assert len(there) > 15
     told = {
-        words: {
-            option
-            for row in re.findall(r"^\| (`--.*?) \|", text, re.MULTILINE)
-            for option in re.findall(r"`(--[a-z0-9-]+)`", row)
-        }
+        words: {*re.findall(r"`(--[a-z0-9-]+)`", "".join(_OPTIONS.findall(text)))}
+        | {"--json"}
         for words, text in command_line.items()
     }
     assert told == there
