@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from native_host import WEB_EID_VERSION
-from native_host.languages import choose_language
 from native_host.platform.hardening import harden, narrow_umask
+from native_host.texts.language import choose_language
 
 
 def main(

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from kortilla.common.files import read_regular
 from native_host.errors import ConfigBrokenError
-from native_host.paths import user_config_folder
+from native_host.platform.paths import user_config_folder
 
 CARDS = ("pcsc", "mock")
 PROMPTS = ("window", "terminal", "automatic")

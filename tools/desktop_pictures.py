@@ -33,7 +33,6 @@ from kortilla.signing.verification import (
     Signer,
     TimestampReport,
 )
-from native_host import paths
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.card_watch import Cards, ReaderContent
@@ -49,9 +48,10 @@ from native_host.doctor.findings import (
 )
 from native_host.files.check import CheckedFile
 from native_host.gui.tokens import DARK, palette_of, plain_palette
-from native_host.history import Entry
 from native_host.operations.card_state import CardState
+from native_host.platform import paths
 from native_host.recipients.person import DoubtfulError, Person, RecipientRefusedError
+from native_host.state.history import Entry
 from tests.kortilla.signing_parts import make_pdf
 from tools.window_pictures import offscreen_application
 

@@ -35,14 +35,14 @@ from native_host.card.pcsc_connection import (
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardConnection, Reader
 from native_host.desktop.texts import Texts
-from native_host.operations.activation_offers import (
+from native_host.operations.card_access.secure_channel import connect_unasked
+from native_host.operations.card_pins import PINS, Activation, read_pins
+from native_host.state.activation_offers import (
     count_declined,
     forget,
     was_declined,
     was_noted,
 )
-from native_host.operations.card_access.secure_channel import connect_unasked
-from native_host.operations.card_pins import PINS, Activation, read_pins
 
 logger = logging.getLogger(__name__)
 

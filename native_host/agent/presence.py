@@ -10,15 +10,15 @@ from pathlib import Path
 
 from kortilla.common.files import make_folder
 from native_host.errors import KortillaError
-from native_host.operations.activation_offers import forget_all, offer_all
-from native_host.paths import (
+from native_host.platform import processes, system
+from native_host.platform.paths import (
     runtime_folder,
     session_folder,
     user_config_folder,
     user_data_folder,
 )
-from native_host.platform import processes, system
-from native_host.private_files import open_private, private_folder
+from native_host.platform.private_files import open_private, private_folder
+from native_host.state.activation_offers import forget_all, offer_all
 
 if sys.platform == "win32":
     from native_host.install.changes import launcher_path

@@ -17,8 +17,8 @@ from enum import IntEnum, unique
 from typing import Protocol
 
 from native_host.card.errors import CardError
-from native_host.log import TRAFFIC
 from native_host.platform.hardening import wipe
+from native_host.platform.log import TRAFFIC
 
 INS_VERIFY = 0x20
 INS_MANAGE_SECURITY_ENVIRONMENT = 0x22

@@ -101,7 +101,7 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
     ),
 }
 if sys.platform == "win32":  # which runs the service only while there is a reader
-    from native_host.platform import windows_card_service
+    from native_host.platform.windows import card_service
 
     _ERRORS |= dict.fromkeys(
         _NO_SERVICE, (CardRemovedError, "There is no card reader.")
@@ -187,7 +187,7 @@ def establish_context() -> int:
     if code == Code.OK:
         return int(context)
     if sys.platform == "win32" and code in _NO_SERVICE:
-        if (obstacle := windows_card_service.obstacle()) is None:
+        if (obstacle := card_service.obstacle()) is None:
             check(code, "SCardEstablishContext")
         else:
             kind, sentence = _OBSTACLES[obstacle]
@@ -215,7 +215,7 @@ def _refuses() -> bool:
 
 
 def _hangs_up() -> bool:
-    from native_host.platform.posix_sockets import connected
+    from native_host.platform.posix.sockets import connected
 
     try:
         with connected(str(socket_path()), _HANGS_UP_WITHIN) as client:

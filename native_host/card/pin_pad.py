@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from native_host.card.errors import CardError, CardMuteError, PinNotEnteredError
-from native_host.log import TRAFFIC
+from native_host.platform.log import TRAFFIC
 
 logger = logging.getLogger(__name__)
 

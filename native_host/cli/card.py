@@ -13,7 +13,6 @@ import click
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
 from kortilla.common.escaping import printable
-from native_host import unused_pads
 from native_host.card.atr import is_contactless
 from native_host.card.keys import PinRole
 from native_host.cli.options import (
@@ -28,7 +27,6 @@ from native_host.cli.options import (
 )
 from native_host.cli.spoken import CommandGroup
 from native_host.config import Config
-from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations import activate as activation
 from native_host.operations import set_pin
 from native_host.operations.card_access.card_session import SILENT_AFTER
@@ -39,9 +37,11 @@ from native_host.operations.card_words import (
     StateWords,
     readers_words,
 )
+from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.pin_prompt.prompt import PromptError
+from native_host.state import unused_pads
 from native_host.texts.card import CardTexts
 
 _pin_argument = click.argument(

@@ -42,7 +42,7 @@ from native_host.doctor.findings import (
     Severity,
     catalogue,
 )
-from native_host.environment import open_source
+from native_host.operations.environment import open_source
 from native_host.pin_prompt.model import CanQuestion, Conversation
 from native_host.pin_prompt.terminal import TerminalPrompt
 

@@ -18,7 +18,6 @@ from kortilla.common.command_output import (
 from kortilla.common.escaping import escape_name
 from kortilla.encryption import PasswordRecipient, Recipient
 from kortilla.errors import TrustConfigurationError
-from native_host.asking import asking
 from native_host.cli.options import (
     PATH,
     Card,
@@ -33,7 +32,6 @@ from native_host.cli.options import (
 )
 from native_host.cli.spoken import CommandGroup
 from native_host.config import Config
-from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError
 from native_host.files.decrypt import (
     DecryptOutcome,
@@ -47,7 +45,9 @@ from native_host.files.encrypt import (
     new_recovery_password,
     typed_password,
 )
+from native_host.files.revocation import asking
 from native_host.files.sources import RefusedFilesError, shown_path
+from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context
 from native_host.recipients import address_book, directory, load_texts, person
 from native_host.recipients import person as persons

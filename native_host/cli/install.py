@@ -13,7 +13,6 @@ import native_host
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result
 from kortilla.common.imports import is_packaged
-from native_host import traces
 from native_host.agent import presence
 from native_host.cli.options import dry_run_option
 from native_host.cli.pkcs11 import change_lines, change_words, confirm
@@ -25,6 +24,7 @@ from native_host.install.changes import Change, launcher_path
 from native_host.install.host import Report
 from native_host.install.tables import Level, browser_names, is_package_there, own_host
 from native_host.install.token import Report as TokenReport
+from native_host.state import traces
 
 
 def _browser_choice(

@@ -16,8 +16,8 @@ import click
 from kortilla.common.command_output import json_option
 from native_host.config import CARDS, PROMPTS, Config, load_config
 from native_host.files.sources import FILES_FROM_INPUT
-from native_host.languages import choose_language
 from native_host.platform import system
+from native_host.texts.language import choose_language
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., object])

@@ -29,11 +29,11 @@ from native_host.install import token, token_state
 from native_host.install.changes import Change
 from native_host.install.tables import TOKEN_FAMILIES, Family, browsers
 from native_host.install.token import Report, TokenPlan
-from native_host.log import log_unexpected
-from native_host.paths import runtime_folder
 from native_host.pkcs11 import control
 from native_host.pkcs11.control import RunningServer
 from native_host.pkcs11.service import serve_socket, serve_stdio
+from native_host.platform.log import log_unexpected
+from native_host.platform.paths import runtime_folder
 
 logger = logging.getLogger(__name__)
 

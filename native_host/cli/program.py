@@ -126,8 +126,8 @@ def _kortilla() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status, as ``native_host.cli`` says."""
-    from native_host.log import set_up_log
     from native_host.platform.hardening import narrow_umask
+    from native_host.platform.log import set_up_log
 
     narrow_umask()
     if sys.platform == "win32":
@@ -170,7 +170,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _explain(error: Exception, arguments: Sequence[str]) -> int:
     """Report a mock card's error, name a missing extra, or log any other error."""
-    from native_host.log import log_unexpected
+    from native_host.platform.log import log_unexpected
 
     if isinstance(error, click.ClickException):
         return _fail(KortillaError.code, error.format_message())

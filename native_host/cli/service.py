@@ -13,7 +13,6 @@ import click
 from kortilla.common import JsonObject
 from kortilla.common.command_output import print_result, say
 from kortilla.validation.trust import read_certificate
-from native_host.asking_program import program_in_place_of_browser
 from native_host.card.signature import KeyType, Padding
 from native_host.cli.options import (
     Card,
@@ -23,8 +22,8 @@ from native_host.cli.options import (
     spoken_language,
 )
 from native_host.config import Config
-from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError
+from native_host.messaging.calling_program import program_in_place_of_browser
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.documents import (
     MAX_CHUNK,
@@ -32,7 +31,14 @@ from native_host.operations.documents import (
     DocumentInbox,
     names_of,
 )
+from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context, check_origin
+from native_host.operations.results import (
+    error_fields,
+    signature_fields,
+    signatures_fields,
+    token_fields,
+)
 from native_host.operations.sign import (
     HashToSign,
     Signature,
@@ -41,13 +47,7 @@ from native_host.operations.sign import (
     SignRequest,
 )
 from native_host.operations.sign import sign as sign_with_card
-from native_host.processes import parent_program
-from native_host.results import (
-    error_fields,
-    signature_fields,
-    signatures_fields,
-    token_fields,
-)
+from native_host.platform.process_tree import parent_program
 
 
 @click.command()

@@ -14,7 +14,6 @@ import click
 
 from kortilla.common.command_output import json_option, print_result, say
 from kortilla.common.imports import is_packaged
-from native_host import traces
 from native_host.agent import package_watch, presence
 from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
@@ -35,6 +34,7 @@ from native_host.install import token
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen
 from native_host.platform import system
+from native_host.state import traces
 
 
 @click.command("open")

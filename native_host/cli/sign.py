@@ -27,15 +27,15 @@ from native_host.cli.options import (
 from native_host.cli.service import sign_for_service
 from native_host.config import Config
 from native_host.desktop.texts import Texts
-from native_host.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.files.batches import count_batches, fits_container
 from native_host.files.sign import Outcome, sign_own_files
 from native_host.files.sources import Mark, RefusedFilesError, Wish, shown_path
-from native_host.languages import LANGUAGE_TAG
+from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from native_host.signing_extra import check_library
+from native_host.texts.language import LANGUAGE_TAG
 
 #: Options that go only with --origin, and those that go only without.
 _OF_SERVICES = ("hashes", "names", "hash_function", "key", "padding", "certificate")

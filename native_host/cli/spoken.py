@@ -22,7 +22,7 @@ import click
 
 from native_host.config import load_config
 from native_host.errors import ConfigBrokenError
-from native_host.languages import choose_language
+from native_host.texts.language import choose_language
 
 Command = TypeVar("Command", bound=click.Command)
 

@@ -22,7 +22,7 @@ from native_host.files.trust_lists import (
     is_current,
     kept_fields,
 )
-from native_host.paths import lists_folder
+from native_host.platform.paths import lists_folder
 
 
 @click.group(cls=CommandGroup)

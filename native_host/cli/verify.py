@@ -16,7 +16,7 @@ from native_host.files import check, signed_content, words
 from native_host.files import report as reports
 from native_host.files.check import CheckedFile
 from native_host.files.sources import shown_path
-from native_host.paths import trust_folder
+from native_host.platform.paths import trust_folder
 
 
 @click.command()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 from PySide6.QtCore import QObject, Qt, Signal
 
 from native_host.errors import KortillaError
-from native_host.log import log_unexpected
+from native_host.platform.log import log_unexpected
 
 logger = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from native_host.card.pcsc_connection import wait_until_free
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.log import log_unexpected
 from native_host.operations.card_access.card_session import SILENT_AFTER
 from native_host.operations.card_status import ReaderStatus, reader_status
+from native_host.platform.log import log_unexpected
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from struct import pack
 from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from native_host.paths import last_folder_file
-from native_host.private_files import read_private, write_private
+from native_host.platform.paths import last_folder_file
+from native_host.platform.private_files import read_private, write_private
 
 #: Bytes of the longest path on Linux.
 _LONGEST_PATH = 4096

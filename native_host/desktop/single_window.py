@@ -21,9 +21,13 @@ from typing import IO, Self
 from kortilla.common.locks import lock_file
 from native_host.errors import KortillaError
 from native_host.files.sources import MAX_FILES
-from native_host.paths import runtime_folder
 from native_host.platform import sockets
-from native_host.private_files import delete_private, open_private, private_folder
+from native_host.platform.paths import runtime_folder
+from native_host.platform.private_files import (
+    delete_private,
+    open_private,
+    private_folder,
+)
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kortilla.common.files import write_file
-from native_host import remembered_can
 from native_host.agent import presence
 from native_host.card.pcsc_threads import in_thread
 from native_host.config import Config, config_path, load_config
@@ -19,7 +18,8 @@ from native_host.doctor.examination import run_detached
 from native_host.errors import ConfigBrokenError, InstallError
 from native_host.install import token_state
 from native_host.install.tables import TOKEN_FAMILIES, Family, title
-from native_host.operations.activation_offers import count_declined
+from native_host.state import remembered_can
+from native_host.state.activation_offers import count_declined
 
 
 @dataclass(frozen=True)

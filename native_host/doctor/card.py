@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kortilla.common import own_python
-from native_host import unused_pads
 from native_host.card.errors import (
     CardError,
     CardKind,
@@ -44,9 +43,10 @@ from native_host.operations.card_state import (
     reader_state,
     state_of_readers,
 )
+from native_host.state import unused_pads
 
 if sys.platform == "win32":
-    from native_host.platform import windows_card_service
+    from native_host.platform.windows import card_service
 
 if TYPE_CHECKING:
     from native_host.operations.card_status import CardStatus, Failure, ReaderStatus
@@ -184,7 +184,7 @@ def finding_of(problem: CardError) -> Finding:
 
 def _service(code: str, place: Place) -> Finding:
     if sys.platform == "win32" and code in ("PCSC_DENIED", "PCSC_UNAVAILABLE"):
-        return error(_OBSTACLES[windows_card_service.obstacle() or "stopped"])
+        return error(_OBSTACLES[card_service.obstacle() or "stopped"])
     if code == "PCSC_DENIED":
         return error("PCSCD_DENIED")
     if code != "PCSC_UNAVAILABLE":

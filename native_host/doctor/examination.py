@@ -40,8 +40,8 @@ from native_host.doctor.surroundings import (
     check_screen_reader,
 )
 from native_host.errors import ConfigBrokenError, KortillaError
-from native_host.log import log_unexpected
 from native_host.platform import system
+from native_host.platform.log import log_unexpected
 
 logger = logging.getLogger(__name__)
 

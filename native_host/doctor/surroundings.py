@@ -26,8 +26,8 @@ from native_host.doctor.findings import (
 from native_host.doctor.programs import output_of
 from native_host.install.host import AGENT, starts_agent
 from native_host.install.tables import is_any_browser_there
-from native_host.paths import session_folder
 from native_host.platform import processes
+from native_host.platform.paths import session_folder
 
 #: No computer with this program has lived before, or after the cards of today.
 _YEARS = range(2026, 2057)
@@ -135,7 +135,7 @@ def _has_screen() -> bool:
 
 
 def _reaches_wayland(name: str) -> bool:
-    from native_host.platform.posix_sockets import connected
+    from native_host.platform.posix.sockets import connected
 
     folder = session_folder()
     path = name if name.startswith("/") else str(folder and folder / name)
@@ -150,7 +150,7 @@ def _reaches_x11(display: str) -> bool:
     if host not in ("", "unix"):  # as SSH forwards it
         port = _FIRST_X11_PORT + int(number)
         return _connects(partial(socket.create_connection, (host, port)))
-    from native_host.platform.posix_sockets import connected
+    from native_host.platform.posix.sockets import connected
 
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - X11's own place
     return _connects(partial(connected, path)) or _connects(

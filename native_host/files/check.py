@@ -20,11 +20,11 @@ from kortilla.signing.verification import (
 )
 from kortilla.signing.verification.codes import worst
 from kortilla.validation import ca_files
-from native_host.asking import asking
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
+from native_host.files.revocation import asking
 from native_host.files.sources import shown_path
-from native_host.paths import lists_folder, own_folder, stamping_folder
+from native_host.platform.paths import lists_folder, own_folder, stamping_folder
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 

@@ -28,9 +28,9 @@ from native_host.files.sources import (
     read_sources,
 )
 from native_host.files.targets import Target, places
-from native_host.log import log_unexpected
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context
+from native_host.operations.results import signatures_fields
 from native_host.operations.sign import (
     HashToSign,
     OwnFilesRequest,
@@ -41,7 +41,7 @@ from native_host.operations.sign import (
 )
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Progress
-from native_host.results import signatures_fields
+from native_host.platform.log import log_unexpected
 
 if TYPE_CHECKING:
     from kortilla.signing.state import PreparedSignature

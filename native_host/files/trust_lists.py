@@ -13,7 +13,7 @@ from kortilla.signing.trust_lists.update import Fetched, update
 from native_host.config import Config
 from native_host.files.check import list_of_lists
 from native_host.files.words import country_name, local
-from native_host.paths import lists_folder
+from native_host.platform.paths import lists_folder
 
 
 async def fetch_lists(

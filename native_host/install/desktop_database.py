@@ -17,7 +17,7 @@ from pathlib import Path
 from shutil import which
 
 from kortilla.common.files import read_regular
-from native_host.paths import xdg_config_home
+from native_host.platform.paths import xdg_config_home
 
 _CACHE, _CHOICES = "mimeinfo.cache", "mimeapps.list"
 #: Types that other programs open.

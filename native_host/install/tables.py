@@ -15,7 +15,7 @@ from typing import Literal
 from kortilla.common import JsonObject
 from kortilla.common.imports import MARKER
 from native_host.errors import InstallError
-from native_host.paths import user_data_folder, xdg_config_home, xdg_data_home
+from native_host.platform.paths import user_data_folder, xdg_config_home, xdg_data_home
 
 Family = Literal["chromium", "firefox", "thunderbird"]
 Level = Literal["user", "system"]

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from native_host.errors import KortillaError
+from native_host.operations.results import (
+    Reply,
+    algorithm_fields,
+    encode_base64,
+    error_fields,
+)
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.model import Progress
-from native_host.results import Reply, algorithm_fields, encode_base64, error_fields
 
 
 class Responder(ABC):

@@ -16,7 +16,7 @@ from native_host.errors import ProgramNotRunningError
 from native_host.install import nss, token, token_state
 from native_host.install.tables import Family
 from native_host.platform import processes
-from native_host.processes import parent_program
+from native_host.platform.process_tree import parent_program
 
 
 async def token_status(family: Family) -> JsonObject:

@@ -4,7 +4,7 @@
 The browser has already checked the caller against the manifest. Here its id is compared
 with the known ids as well, so that another program's manifest does not suffice. Any
 program can give a known id, so the window also names the program if it is no known
-browser (``asking_program.program_in_place_of_browser``).
+browser (``calling_program.program_in_place_of_browser``).
 
 Only pages of Kortilla's own extension may ask for the card's status, its PINs and its
 token, and for this computer. Any other request for them is refused and logged.

@@ -6,16 +6,16 @@ import json
 import sys
 from collections.abc import Sequence
 
-from native_host.asking_program import program_in_place_of_browser
 from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.log import set_up_log
 from native_host.messaging.answers import WebEidResponder, web_eid_error
+from native_host.messaging.calling_program import program_in_place_of_browser
 from native_host.messaging.commands import web_eid_command
 from native_host.messaging.frames import Frame, PromptPrelaunch, parse
 from native_host.messaging.messages import NoArguments, check
 from native_host.messaging.requests import RequestRunner
-from native_host.processes import parent_program
-from native_host.results import Reply
+from native_host.operations.results import Reply
+from native_host.platform.log import set_up_log
+from native_host.platform.process_tree import parent_program
 
 
 def answer(words: Sequence[str]) -> int:

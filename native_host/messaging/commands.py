@@ -13,7 +13,6 @@ from pydantic import BaseModel
 
 from kortilla.common import JsonObject
 from native_host.errors import KortillaError
-from native_host.languages import choose_language
 from native_host.messaging.answers import web_eid_signature_fields
 from native_host.messaging.caller import Caller, check_own_page
 from native_host.messaging.frames import WINDOW_COMMANDS
@@ -31,18 +30,19 @@ from native_host.messaging.messages import (
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_words import error_words
 from native_host.operations.documents import DocumentHeader
-from native_host.operations.sign import HashToSign, SignRequest, sign
-from native_host.operations.signing_certificate import (
-    CertificateRequest,
-    signing_certificate,
-)
-from native_host.results import (
+from native_host.operations.results import (
     Reply,
     certificate_fields,
     signatures_fields,
     token_fields,
 )
+from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.signing_certificate import (
+    CertificateRequest,
+    signing_certificate,
+)
 from native_host.texts.card import CardTexts
+from native_host.texts.language import choose_language
 
 
 class UnknownCommandError(KortillaError):

@@ -38,9 +38,9 @@ def serve(
     """Answer requests until the input ends; return the exit status."""
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
-    from native_host.log import set_up_log
     from native_host.messaging.caller import find_caller
     from native_host.platform import protection, system
+    from native_host.platform.log import set_up_log
 
     protection.make_no_code()
     set_up_log()

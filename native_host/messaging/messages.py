@@ -25,7 +25,6 @@ from pydantic_core import PydanticCustomError
 from kortilla.common import JsonObject
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
-from native_host.languages import LANGUAGE_TAG
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_DOCUMENTS,
@@ -34,7 +33,8 @@ from native_host.operations.documents import (
     DocumentInbox,
 )
 from native_host.operations.request import Context
-from native_host.results import Reply
+from native_host.operations.results import Reply
+from native_host.texts.language import LANGUAGE_TAG
 
 #: Bytes that a certificate may have; those of real cards have less than 2048.
 _MAX_CERTIFICATE = 8192
@@ -70,7 +70,7 @@ ChallengeNonce = Annotated[
 AnyLanguage = Annotated[
     str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)
 ]
-#: A language tag; what is not spoken falls back (see ``native_host.languages``).
+#: A language tag; what is not spoken falls back (see ``native_host.texts.language``).
 Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]
 #: ``check_origin`` checks the origin; here it only has to be a text.
 OriginText = Annotated[str, Field(max_length=4096)]

@@ -21,17 +21,17 @@ from native_host.card.keys import PinRole
 from native_host.config import load_config
 from native_host.errors import ToolMissingError
 from native_host.install.tables import Family
-from native_host.languages import choose_language
 from native_host.messaging.messages import CommandContext, Language, Model, Run
 from native_host.operations.activate import activate
 from native_host.operations.card_status import card_status, wait_for_card
 from native_host.operations.card_words import readers_words
+from native_host.operations.results import Reply
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import has_screen, window_environment
 from native_host.platform import system
-from native_host.results import Reply
 from native_host.texts.card import CardTexts
+from native_host.texts.language import choose_language
 
 _WINDOW = own_python("-m", "native_host.cli", "open")
 #: The environment variables that the window gets beside those of a PIN window: the

@@ -11,9 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from native_host.asking_program import is_sandboxed, program_in_place_of_browser
 from native_host.config import Config, load_config
-from native_host.environment import open_prompt, open_source
 from native_host.errors import (
     BrowserConfinedError,
     BusyError,
@@ -24,8 +22,6 @@ from native_host.errors import (
     RequestExpiredError,
     SystemUnsupportedError,
 )
-from native_host.languages import choose_language
-from native_host.log import log_unexpected
 from native_host.messaging.answers import (
     OwnResponder,
     Responder,
@@ -33,6 +29,10 @@ from native_host.messaging.answers import (
     web_eid_error,
 )
 from native_host.messaging.caller import Caller, CallerRefusedError
+from native_host.messaging.calling_program import (
+    is_sandboxed,
+    program_in_place_of_browser,
+)
 from native_host.messaging.commands import (
     PLAIN_COMMANDS,
     TOKEN_COMMANDS,
@@ -56,13 +56,16 @@ from native_host.messaging.messages import (
     check,
 )
 from native_host.operations.documents import DocumentInbox
+from native_host.operations.environment import open_prompt, open_source
 from native_host.operations.request import check_origin
+from native_host.operations.results import Reply
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import Progress, Step
 from native_host.pin_prompt.prompt import Prompt, PromptError
-from native_host.processes import parent_program
-from native_host.results import Reply
+from native_host.platform.log import log_unexpected
+from native_host.platform.process_tree import parent_program
+from native_host.texts.language import choose_language
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.errors import UserCancelledError
-from native_host.operations.activation_offers import decline, note
 from native_host.operations.card_access.card_session import (
     SecondChoiceError,
     check_validity,
@@ -38,6 +37,7 @@ from native_host.operations.request import Context, report_nothing
 from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet, UnlockOffer
 from native_host.pin_prompt.model import ActivationQuestion, CodeField
 from native_host.pin_prompt.prompt import DeclinedError
+from native_host.state.activation_offers import decline, note
 
 logger = logging.getLogger(__name__)
 

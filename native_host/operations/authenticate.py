@@ -13,10 +13,10 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.errors import InvalidArgumentError
-from native_host.history import recorded
 from native_host.operations.card_access.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, prefer_usable
 from native_host.operations.request import Context, Request, begin
+from native_host.state.history import recorded
 
 #: A challenge as its base64 text (Web eID).
 _CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")

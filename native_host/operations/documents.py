@@ -15,8 +15,8 @@ from io import BufferedRandom
 from pathlib import Path
 
 from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.paths import session_folder
 from native_host.platform import system
+from native_host.platform.paths import session_folder
 
 logger = logging.getLogger(__name__)
 

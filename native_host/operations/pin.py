@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, Self, TypeVar
 
-from native_host import unused_pads
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardNotActivatedError,
@@ -29,6 +28,7 @@ from native_host.operations.request import Context
 from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.pin_prompt.prompt import DeclinedError
+from native_host.state import unused_pads
 
 T = TypeVar("T")
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from native_host import unused_pads
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     NewPinRefusedError,
@@ -38,6 +37,7 @@ from native_host.operations.refusals import Refusals
 from native_host.operations.request import Context, Request, begin
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
 from native_host.pin_prompt.prompt import DeclinedError, PromptError
+from native_host.state import unused_pads
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from native_host.operations.pin_setting import (
 from native_host.operations.request import Context, Request, report_nothing
 from native_host.pin_prompt.model import CodeField, UnlockQuestion
 from native_host.pin_prompt.prompt import DeclinedError
-from native_host.tasks import race
+from native_host.platform.tasks import race
 
 #: The outcome for a PIN: set in this operation, set before it, or unchanged.
 Outcome = Literal["set", "was-set", "untouched"]

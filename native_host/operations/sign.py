@@ -30,14 +30,14 @@ from native_host.card.signature import (
     key_type_of,
 )
 from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.history import recorded
-from native_host.log import log_unexpected
 from native_host.operations.card_access.card_session import UsableCards
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.pin import PinAsker, PinAttempt, prefer_usable
 from native_host.operations.request import Context, Request, begin
 from native_host.operations.signing_certificate import algorithm_of, signature_keys
 from native_host.pin_prompt.model import Document, Operation, Problem, Progress, Step
+from native_host.platform.log import log_unexpected
+from native_host.state.history import recorded
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt import model
-from native_host.tasks import race
+from native_host.platform.tasks import race
 
 T = TypeVar("T")
 

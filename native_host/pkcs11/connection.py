@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable
 
 from native_host.errors import KortillaError
-from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CALLS, Call, CryptokiError, return_value_of
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -33,7 +32,8 @@ from native_host.pkcs11.wire import (
     wipe_arguments,
 )
 from native_host.platform.hardening import wipe
-from native_host.tasks import TaskSet
+from native_host.platform.log import log_unexpected
+from native_host.platform.tasks import TaskSet
 
 if sys.platform == "win32":  # mypy reads on only for others
     raise ImportError("This module is not for Windows.")

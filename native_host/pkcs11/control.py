@@ -22,12 +22,12 @@ from typing import NoReturn, Self
 
 from kortilla.common import JsonObject
 from native_host.errors import KortillaError, ProgramNotRunningError
-from native_host.log import log_unexpected
-from native_host.paths import runtime_folder
-from native_host.platform.posix_sockets import ForeignPeerError, peer_pid
-from native_host.private_files import private_folder
-from native_host.processes import Program
-from native_host.tasks import TaskSet, race
+from native_host.platform.log import log_unexpected
+from native_host.platform.paths import runtime_folder
+from native_host.platform.posix.sockets import ForeignPeerError, peer_pid
+from native_host.platform.private_files import private_folder
+from native_host.platform.process_tree import Program
+from native_host.platform.tasks import TaskSet, race
 
 if sys.platform == "win32":  # mypy reads on only for others
     raise ImportError("This module is not for Windows.")

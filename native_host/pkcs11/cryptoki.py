@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from native_host.card.source import Reader
 from native_host.errors import KortillaError
-from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CryptokiError, Values, call
 from native_host.pkcs11.constants import CKF, CKM, CKO, CKR, CKU
 from native_host.pkcs11.sessions import Session, SessionTable
@@ -34,6 +33,7 @@ from native_host.pkcs11.wire import (
     array_or_size,
     wipe_arguments,
 )
+from native_host.platform.log import log_unexpected
 
 # Heavy modules are imported where a card has been read: browsers start without one.
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_pins import usable_pin
 from native_host.operations.refusals import Refusals
 from native_host.platform.hardening import wipe
-from native_host.tasks import TaskSet
+from native_host.platform.tasks import TaskSet
 
 T = TypeVar("T")
 

@@ -20,10 +20,10 @@ from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.slots import SlotManager
-from native_host.platform.posix_sockets import ForeignPeerError
-from native_host.private_files import private_folder
-from native_host.processes import Program, peer_of, spawner
-from native_host.tasks import TaskSet
+from native_host.platform.posix.sockets import ForeignPeerError
+from native_host.platform.private_files import private_folder
+from native_host.platform.process_tree import Program, peer_of, spawner
+from native_host.platform.tasks import TaskSet
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
@@ -177,11 +177,11 @@ class _TokenService:
         self._clients.start(self.serve(*descriptors, program))
 
     def _open_signer(self, program: Program) -> "TlsLogin":
-        from native_host.environment import open_prompt
-        from native_host.languages import choose_language
         from native_host.operations.card_access.access_numbers import AccessNumbers
+        from native_host.operations.environment import open_prompt
         from native_host.operations.refusals import Refusals
         from native_host.pkcs11.tls_login import TlsLogin
+        from native_host.texts.language import choose_language
 
         self._refusals = self._refusals or Refusals(self._slots.learn_tries)
         self._slots.numbers = self._slots.numbers or AccessNumbers()
@@ -228,7 +228,7 @@ async def _run_until_signal(
     patience: float = BROWSERS_PATIENCE,
 ) -> None:
     """Run ``work`` until it ends or a signal comes, and close the readers."""
-    from native_host.environment import open_source
+    from native_host.operations.environment import open_source
 
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(config))

@@ -20,7 +20,7 @@ from jeepney import DBusAddress, HeaderFields, MatchRule, Message, new_method_ca
 from jeepney.bus_messages import message_bus
 from jeepney.io.asyncio import DBusConnection, open_dbus_connection
 
-from native_host.tasks import race
+from native_host.platform.tasks import race
 
 logger = logging.getLogger(__name__)
 

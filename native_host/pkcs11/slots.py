@@ -24,9 +24,9 @@ from native_host.card.errors import (
     PinTriesUnreadableError,
 )
 from native_host.card.source import CardConnection, CardSource, Reader
-from native_host.log import log_unexpected
 from native_host.pkcs11.calls import CryptokiError, Values
 from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
+from native_host.platform.log import log_unexpected
 
 if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.card.certificate import CardCertificate

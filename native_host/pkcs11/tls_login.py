@@ -32,8 +32,6 @@ from native_host.errors import (
     RequestExpiredError,
     UserCancelledError,
 )
-from native_host.history import recorded
-from native_host.log import log_unexpected
 from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
@@ -47,7 +45,9 @@ from native_host.operations.request import Context
 from native_host.pin_prompt.model import Conversation, Progress, Step
 from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.pin_cache import KeptPin, KeyUse, PinCache
-from native_host.tasks import race
+from native_host.platform.log import log_unexpected
+from native_host.platform.tasks import race
+from native_host.state.history import recorded
 
 logger = logging.getLogger(__name__)
 

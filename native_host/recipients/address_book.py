@@ -20,8 +20,8 @@ from kortilla.common.files import write_file
 from kortilla.common.locks import lock_file
 from kortilla.encryption import RecipientUnsuitableError
 from native_host.errors import KortillaError
-from native_host.paths import recipients_file
-from native_host.private_files import open_private
+from native_host.platform.paths import recipients_file
+from native_host.platform.private_files import open_private
 from native_host.recipients.person import Person, RecipientRefusedError
 
 #: The oldest go first.

@@ -36,7 +36,7 @@ from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.files.sources import shown_path
 from native_host.operations.card_access.secure_channel import connect_unasked
-from native_host.paths import own_folder, trust_folder
+from native_host.platform.paths import own_folder, trust_folder
 
 #: A certificate has about 2 KB.
 _MAX_FILE = 64 * 1024

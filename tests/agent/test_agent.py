@@ -23,9 +23,9 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection, wait_until_free
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.operations import activation_offers
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
+from native_host.state import activation_offers
 from tests.agent.windows import agent_with, attended, settled, until, windows
 from tests.operations.user import User
 from tests.support.cards import new_card

@@ -13,13 +13,13 @@ import pytest
 from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.agent import agent as agent_module
 from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
 from native_host.desktop.texts import Texts
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
+from native_host.state import remembered_can
 from tests.agent.windows import Windows, agent_with, attended, settled, until, windows
 from tests.operations.user import User
 from tests.support.cards import new_card

@@ -21,13 +21,13 @@ from asyncinotify import Inotify, Mask
 from kortilla.common.imports import MARKER
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.state import MockCardState
-from native_host import history, remembered_can
 from native_host.agent import package_watch, presence
 from native_host.cli import main
 from native_host.cli.session import _serve as serve_agent
 from native_host.doctor.findings import catalogue
 from native_host.install import nss
-from native_host.languages import SPOKEN
+from native_host.state import history, remembered_can
+from native_host.texts.language import SPOKEN
 from tests.agent.windows import children, times_run, until, windows
 from tests.support import commands
 from tests.support.cards import new_card

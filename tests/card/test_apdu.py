@@ -17,7 +17,7 @@ from native_host.card.apdu import (
 )
 from native_host.card.errors import CardError, WrongPinError
 from native_host.card.fineid import FineidCard, PinRole
-from native_host.log import TRAFFIC
+from native_host.platform.log import TRAFFIC
 from tests.card.scripted import (
     AUTHENTICATION,
     SELECT_AUTHENTICATION,

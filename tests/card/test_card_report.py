@@ -29,7 +29,7 @@ from native_host.card_report.report import (
     make_report,
     write_text,
 )
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.support import cards
 
 BEGIN = datetime(2024, 3, 17, 4, 5, 6, tzinfo=UTC)

@@ -29,7 +29,7 @@ from native_host.card.errors import (
 )
 from native_host.card.files import Tlv, TlvError
 from native_host.errors import InvalidArgumentError
-from native_host.log import TRAFFIC
+from native_host.platform.log import TRAFFIC
 from tests.card.contactless import FIRST_STEP, Air, Answer
 from tests.card.scripted import Exchange, Script
 from tests.support.cards import new_card

@@ -29,7 +29,7 @@ from native_host.card.pin_pad import (
     pin_pad_of,
 )
 from native_host.errors import InvalidArgumentError
-from native_host.log import TRAFFIC
+from native_host.platform.log import TRAFFIC
 from tests.card.scripted import SELECTED, VERIFY_1234, Script, information
 
 FEATURE_REQUEST = 0x42000D48

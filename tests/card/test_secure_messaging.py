@@ -31,7 +31,7 @@ from native_host.card.signature import (
     supported_algorithms,
 )
 from native_host.errors import InvalidArgumentError
-from native_host.log import TRAFFIC
+from native_host.platform.log import TRAFFIC
 from tests.card.contactless import Air, Answer
 
 ES384 = SignatureAlgorithm(KeyType.ECC, "SHA-384")

@@ -11,10 +11,10 @@ import pytest
 import secretstorage
 
 from kortilla.mock_card.state import MockCardState
-from native_host import history, remembered_can
 from native_host.browser_testing.temporary_home import TemporaryHome, extension_folder
 from native_host.recipients import address_book
 from native_host.recipients.person import Person
+from native_host.state import history, remembered_can
 from tests.cli.conftest import Run
 from tests.support import cards
 from tests.support.patience import patience

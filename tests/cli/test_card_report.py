@@ -23,7 +23,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader
 from native_host.card_report.reading import CardReportError, Why, read_the_one_card
 from native_host.card_report.report import catalogue
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.support import commands

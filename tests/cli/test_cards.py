@@ -10,12 +10,12 @@ import pytest
 
 from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.cli import card
 from native_host.operations.card_access import card_session
+from native_host.state import remembered_can
 from tests.cli.conftest import Run
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}

@@ -16,7 +16,7 @@ from kortilla.common import texts
 from native_host import VERSION
 from native_host.cli import mock_card as mock_card_command
 from native_host.cli import program
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.support.patience import patience
 

@@ -21,9 +21,9 @@ from kortilla.errors import (
 )
 from kortilla.mock_card.faults import CommandName, Fault, FaultName
 from kortilla.mock_card.state import MockCardState
-from native_host import asking
 from native_host.card.source import CardSource
-from native_host.paths import user_state_folder
+from native_host.files import revocation
+from native_host.platform.paths import user_state_folder
 from native_host.recipients import load_texts
 from native_host.recipients import person as persons
 from native_host.recipients.person import Person, RecipientRefusedError, read_person
@@ -52,7 +52,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(revocation, "Revocation", lambda **_: service)
     return service
 
 

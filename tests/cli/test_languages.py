@@ -11,7 +11,7 @@ import pytest
 
 from native_host.cli import program, spoken
 from native_host.desktop.texts import Texts
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.cli.conftest import Run
 
 OTHERS = [each for each in SPOKEN if each != "en"]

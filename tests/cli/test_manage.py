@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from kortilla.mock_card.state import MockCardState
-from native_host import environment, unused_pads
 from native_host.card.pin_pad import PadUse
 from native_host.doctor.card import check_card
+from native_host.operations import environment
 from native_host.pin_prompt.model import Step
+from native_host.state import unused_pads
 from tests.cli.conftest import NewCard, Outcome, Run, found_by
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.operations.user import User, until

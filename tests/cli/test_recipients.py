@@ -19,7 +19,7 @@ import pytest
 from kortilla.clock import utc_now
 from kortilla.mock_card.authority import make_satu
 from kortilla.mock_card.state import MockCardState
-from native_host.paths import user_state_folder
+from native_host.platform.paths import user_state_folder
 from native_host.recipients import address_book, directory
 from native_host.recipients.person import Person
 from tests.cli.conftest import NewCard, Run

@@ -30,9 +30,8 @@ from kortilla.signing.verification import (
 )
 from kortilla.signing.verification.codes import NOT_YET_VALID
 from kortilla.validation.trust import IssuingCA, Trust
-from native_host import asking
 from native_host.files import check as checking
-from native_host.files import report, words
+from native_host.files import report, revocation, words
 from native_host.files.check import Basis, CheckedFile
 from native_host.files.report_fields import Report
 from tests.cli.conftest import Run
@@ -47,7 +46,7 @@ CA_NAME = "SPECIMEN Issuing CA"
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(revocation, "Revocation", lambda **_: service)
     return service
 
 

@@ -21,9 +21,8 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from kortilla.mock_card.state import MockCardState
 from kortilla.signing.asice import MAX_FILES as IN_CONTAINER
-from native_host import asking
 from native_host.errors import UserCancelledError
-from native_host.files import batches
+from native_host.files import batches, revocation
 from native_host.files.batches import fits_container, plan
 from native_host.files.sources import (
     MAX_FILES,
@@ -337,7 +336,7 @@ def test_a_restricted_pdf_goes_into_a_container_as_it_is(
     to_open: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(asking, "Revocation", lambda **_: Services())
+    monkeypatch.setattr(revocation, "Revocation", lambda **_: Services())
     writer: Any = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf("Sopimus"))))
     writer.encrypt(owner_pass="omistaja", user_pass=to_open)
     restricted = folder / "lukittu.pdf"

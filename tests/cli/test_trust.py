@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from native_host.paths import lists_folder
+from native_host.platform.paths import lists_folder
 from tests.cli.conftest import Run
 from tests.kortilla.pki import CA
 from tests.kortilla.small_eu import SmallEU, add_three, serving

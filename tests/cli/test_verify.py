@@ -29,9 +29,9 @@ from kortilla.errors import (
 from kortilla.mock_card.authority import Authority
 from kortilla.mock_card.state import MockCardState, default_folder
 from kortilla.signing import xades
-from native_host import asking
+from native_host.files import revocation
 from native_host.files import words as catalogue
-from native_host.paths import own_folder
+from native_host.platform.paths import own_folder
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.pki import CA
 from tests.kortilla.signed_files import Maker, issue, replace_text, updated
@@ -70,7 +70,7 @@ def trust(signed: Path, home: Path) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(revocation, "Revocation", lambda **_: service)
     return service
 
 

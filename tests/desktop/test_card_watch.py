@@ -11,13 +11,13 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import CardSource, Reader
 from native_host.desktop import card_watch
 from native_host.desktop.card_watch import Cards, CardWatch
 from native_host.operations.card_status import ReaderStatus, reader_status
+from native_host.state import remembered_can
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.pcsc import READER, Pcscd, isolated

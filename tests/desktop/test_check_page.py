@@ -16,7 +16,6 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel
 
 from kortilla.errors import UserCertificateOCSPCheckFailedError
 from kortilla.signing.verification import Problem, verify_path
-from native_host import asking
 from native_host.card.mock_source import MockCardSource
 from native_host.config import load_config
 from native_host.desktop.pages import check as check_page
@@ -25,7 +24,7 @@ from native_host.desktop.pages.check import Page
 from native_host.desktop.pages.outcome import Outcome
 from native_host.desktop.window import Window
 from native_host.files import check as signature_check
-from native_host.files import report
+from native_host.files import report, revocation
 from native_host.files import words as catalogue
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import Mark, Wish
@@ -33,8 +32,8 @@ from native_host.gui.buttons import Button, Fold
 from native_host.gui.labels import MockCardMark
 from native_host.gui.panels import Sign
 from native_host.operations.request import Context
-from native_host.paths import trust_folder
 from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.platform.paths import trust_folder
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -87,7 +86,7 @@ def signed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def service(monkeypatch: pytest.MonkeyPatch) -> Services:
     """The CAs' services, which know of no certificate that was revoked."""
     service = Services()
-    monkeypatch.setattr(asking, "Revocation", lambda **_: service)
+    monkeypatch.setattr(revocation, "Revocation", lambda **_: service)
     return service
 
 

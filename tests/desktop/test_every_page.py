@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from native_host.config import Config
 from native_host.desktop.pages.page import PageBase
 from native_host.desktop.window import Window
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.desktop.conftest import buttons, settle, unnamed, visible, words
 from tests.support.naming import misnamed
 from tools.desktop_pictures import EACH, STATES, Show, Still

@@ -26,7 +26,7 @@ from native_host.desktop.file_dialogs import (
     words,
 )
 from native_host.install.host import install
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.desktop.conftest import Open, settle, until, visible
 
 #: The parts of Qt whose words the dialogs show.

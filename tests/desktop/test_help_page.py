@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from native_host.desktop.pages import help as module
 from native_host.desktop.pages.help import Page, _prepared
 from native_host.desktop.window import Window
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 from tests.desktop.conftest import Open, buttons, page_of, settle, unnamed
 
 DOCS = Path(__file__).parents[2] / "docs"

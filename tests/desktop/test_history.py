@@ -15,7 +15,6 @@ from subprocess import PIPE, Popen
 import pytest
 from PySide6.QtWidgets import QCheckBox
 
-from native_host import history, unused_pads
 from native_host.card.errors import CardBusyError
 from native_host.card.mock_source import MockCardSource
 from native_host.card.pin_pad import PadUse
@@ -23,11 +22,12 @@ from native_host.cli import main
 from native_host.desktop.pages.settings import Page
 from native_host.errors import UserCancelledError
 from native_host.gui.panels import Notice
-from native_host.history import Entry
 from native_host.install.host import install
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context, check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.state import history, unused_pads
+from native_host.state.history import Entry
 from tests.desktop.conftest import (
     Open,
     buttons,

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 
 from native_host.config import Config
-from native_host.paths import recipients_file
+from native_host.platform.paths import recipients_file
 from native_host.recipients import address_book, directory
 from native_host.recipients.person import Person, read_person
 from tests.desktop.conftest import (

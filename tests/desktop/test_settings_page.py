@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
 
-from native_host import remembered_can
 from native_host.agent import presence
 from native_host.config import Config, load_config
 from native_host.desktop import system_settings
@@ -20,6 +19,7 @@ from native_host.doctor.examination import CommandFailedError
 from native_host.errors import ConfigBrokenError
 from native_host.gui.labels import Heading
 from native_host.install.tables import Family
+from native_host.state import remembered_can
 from tests.desktop.conftest import (
     Open,
     buttons,

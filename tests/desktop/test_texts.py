@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from native_host.desktop import texts
-from native_host.languages import SPOKEN
+from native_host.texts.language import SPOKEN
 
 FOLDER = Path(texts.__file__).parent
 CATALOGUES: dict[str, dict[str, str]] = {

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from kortilla.revocation import Revocation
-from native_host import asking
 from native_host.config import config_path, load_config
 from native_host.desktop.pages.check import Page
 from native_host.desktop.window import Window
-from native_host.paths import lists_folder
+from native_host.files import revocation
+from native_host.platform.paths import lists_folder
 from tests.desktop.conftest import Open, buttons, headings, hear, page_of, until, words
 from tests.kortilla.foreign_files import foreign_pdf
 from tests.kortilla.pki import CA
@@ -45,7 +45,7 @@ def eu(authority: CA, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     """A small EU, with the responder of an Estonian authority."""
     monkeypatch.setenv("KORTILLA_CONFIG", str(home / "config.toml"))
     private = partial(Revocation, allow_private_addresses=True)
-    monkeypatch.setattr(asking, "Revocation", private)
+    monkeypatch.setattr(revocation, "Revocation", private)
     with serving() as eu:
         add_three(eu, authority)
         eu.server.handlers["ocsp/issuing"] = OCSPAnswer(authority, at=eu.now)

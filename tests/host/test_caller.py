@@ -87,7 +87,7 @@ def test_the_window_says_what_started_the_host(
 def test_the_window_says_who_had_a_service_start_the_host(
     home: Path, window: dict[str, str], tmp_path: Path, program: str, shown: str
 ) -> None:
-    """test_asking_program.py has all that can ask."""
+    """test_calling_program.py has all that can ask."""
     service = started_by(tmp_path / "service/xdg-native-messaging-proxy")
     asking = tmp_path / program
     shutil.copy("/bin/cat", asking)

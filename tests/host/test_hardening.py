@@ -70,9 +70,10 @@ hardening.harden = harden
 #: What an entry point needs to close its memory, and the hello of a host.
 FEW = {
     "gc",
-    *("native_host.platform", "native_host.platform.posix_protection"),
+    *("native_host.platform", "native_host.platform.posix"),
+    "native_host.platform.posix.protection",
     *("native_host.cli", "native_host.pin_prompt"),
-    "native_host.languages",
+    *("native_host.texts", "native_host.texts.language"),
 }
 
 
@@ -97,7 +98,7 @@ def test_the_memory_is_closed_before_anything_takes_time(
         check=True,
     )
     imported = {*done.stderr.decode().splitlines()}
-    assert "native_host.platform.posix_protection" in imported
+    assert "native_host.platform.posix.protection" in imported
     assert imported - FEW == {module}
 
 

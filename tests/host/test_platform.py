@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import native_host
-from native_host.platform.windows_access import others_may, sid_of
+from native_host.platform.windows.access import others_may, sid_of
 
 ROOM = Path(native_host.__file__).parent / "platform"
 
@@ -38,12 +38,12 @@ def public_names(module: str) -> dict[str, object]:
 
 
 def test_each_system_has_the_same_names() -> None:
-    for part in ("", "_processes"):
-        assert public_names(f"posix{part}") == public_names(f"windows{part}")
-    assert {"Folder", "HANGUP"} <= public_names("posix").keys()
-    protection = public_names("posix_protection").items()
-    assert protection <= public_names("windows_protection").items()
-    sockets, pipes = public_names("posix_sockets"), public_names("windows_sockets")
+    for part in ("system", "processes"):
+        assert public_names(f"posix/{part}") == public_names(f"windows/{part}")
+    assert {"Folder", "HANGUP"} <= public_names("posix/system").keys()
+    protection = public_names("posix/protection").items()
+    assert protection <= public_names("windows/protection").items()
+    sockets, pipes = public_names("posix/sockets"), public_names("windows/sockets")
     common = sockets.keys() & pipes.keys()
     assert common == {"answer_locally", "ask_locally"}
     assert all(sockets[each] == pipes[each] for each in common)

@@ -15,16 +15,15 @@ from kortilla.mock_card.state import MockCardState
 from kortilla.revocation import crl
 from kortilla.revocation.certificates import Subject
 from kortilla.revocation.interface import NoAnswerError
-from native_host import history, unused_pads
 from native_host.agent import presence
 from native_host.card.source import Reader
 from native_host.desktop.single_window import SingleWindow
 from native_host.desktop.system_settings import save_setting
 from native_host.errors import KortillaError
 from native_host.install import desktop_database, nss
-from native_host.operations import activation_offers
-from native_host.private_files import read_private
+from native_host.platform.private_files import read_private
 from native_host.recipients import address_book
+from native_host.state import activation_offers, history, unused_pads
 from tests.kortilla.pki import CA
 
 READER = Reader("SPECIMEN Reader", atr=b"\x3b", insertion=1, events=7)

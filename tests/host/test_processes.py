@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from native_host.asking_program import program_in_place_of_browser
-from native_host.platform.posix_sockets import ForeignPeerError
-from native_host.processes import UNKNOWN, peer_of, program_of
+from native_host.messaging.calling_program import program_in_place_of_browser
+from native_host.platform.posix.sockets import ForeignPeerError
+from native_host.platform.process_tree import UNKNOWN, peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 
@@ -137,7 +137,7 @@ def test_another_user_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _SPAWNED = """
 import sys
-from native_host.processes import spawner
+from native_host.platform.process_tree import spawner
 print(spawner(0).pid, file=sys.stderr)
 """
 

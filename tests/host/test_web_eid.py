@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from kortilla import Trust, validate
-from native_host.languages import choose_language
 from native_host.messaging.commands import web_eid_command
+from native_host.texts.language import choose_language
 from tests.host.conftest import furnish
 from tests.host.process import (
     AUTOMATIC,

@@ -15,13 +15,17 @@ from native_host.card.mock_source import MockCardSource
 from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
+from native_host.operations.results import (
+    certificate_fields,
+    signatures_fields,
+    token_fields,
+)
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.results import certificate_fields, signatures_fields, token_fields
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 PROFILES = pytest.mark.parametrize("profile", ["v5", "v5-2026", "v4.2"])

@@ -16,6 +16,7 @@ from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
+from native_host.operations.results import token_fields
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.model import (
     CodesQuestion,
@@ -26,7 +27,6 @@ from native_host.pin_prompt.model import (
     UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt
-from native_host.results import token_fields
 from tests.operations.readers import OneReader
 from tests.operations.signing import ORIGIN
 from tests.operations.user import User

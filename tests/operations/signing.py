@@ -10,6 +10,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.mock_source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.request import Context, Report, report_nothing
+from native_host.operations.results import signature_fields
 from native_host.operations.sign import (
     HashToSign,
     Signature,
@@ -17,7 +18,6 @@ from native_host.operations.sign import (
     SignRequest,
     sign,
 )
-from native_host.results import signature_fields
 from tests.host.signing import b64, digest, verify
 from tests.operations.user import User
 

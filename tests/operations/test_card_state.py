@@ -20,7 +20,6 @@ from native_host.card.mock_source import MockCardSource
 from native_host.cli import card as cli
 from native_host.doctor.card import findings_in_readers
 from native_host.doctor.findings import catalogue
-from native_host.languages import SPOKEN
 from native_host.operations import card_status
 from native_host.operations.card_state import can_change, can_unlock, card_state
 from native_host.operations.card_status import reader_status
@@ -28,6 +27,7 @@ from native_host.operations.card_words import error_words, readers_words
 from native_host.pin_prompt.model import Problem
 from native_host.pin_prompt.texts import load
 from native_host.texts.card import CardTexts, date
+from native_host.texts.language import SPOKEN
 from tests.operations.faulty_session import Operation, log_in
 from tests.operations.independent_card import (
     GRANTED_AFTER,

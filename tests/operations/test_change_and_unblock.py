@@ -6,7 +6,6 @@ import asyncio
 import pytest
 
 from kortilla.mock_card.faults import CommandName, Fault, FaultName, Moment
-from native_host import unused_pads
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import READER_NAME, MockCardSource
 from native_host.card.pin_pad import PadUse
@@ -14,6 +13,7 @@ from native_host.card.pins import Pins
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import Step
+from native_host.state import unused_pads
 from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import session
 from tests.operations.managing import (

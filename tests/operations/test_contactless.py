@@ -19,7 +19,6 @@ from kortilla.mock_card.card_data import CAN
 from kortilla.mock_card.contactless import ContactlessCard
 from kortilla.mock_card.faults import CommandName, Fault
 from kortilla.mock_card.state import MockCardState
-from native_host import remembered_can
 from native_host.card import mock_source
 from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardResetError, UnsupportedCardError
@@ -47,6 +46,7 @@ from native_host.operations.signing_certificate import CertificateRequest
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.model import CanQuestion, Problem, Step
 from native_host.pin_prompt.prompt import PromptError
+from native_host.state import remembered_can
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.managing import (
     NEW_PIN1,

@@ -16,19 +16,19 @@ from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import PinRole
 from native_host.card.mock_source import MockCardSource
 from native_host.errors import UserCancelledError
-from native_host.operations import activation_offers
 from native_host.operations.activate import activate
-from native_host.operations.activation_offers import (
-    count_declined,
-    offer_all,
-    was_declined,
-)
 from native_host.operations.authenticate import authenticate
 from native_host.operations.request import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.prompt import DeclinedError
+from native_host.state import activation_offers
+from native_host.state.activation_offers import (
+    count_declined,
+    offer_all,
+    was_declined,
+)
 from tests.operations.faulty_session import LOGIN, log_in, session, signing_of
 from tests.operations.managing import (
     DIGITS,

@@ -12,7 +12,6 @@ import pytest
 from kortilla.mock_card.card import MockCard
 from kortilla.mock_card.faults import CommandName
 from kortilla.mock_card.state import MockCardState
-from native_host import unused_pads
 from native_host.card.errors import PinNotEnteredError
 from native_host.card.mock_source import (
     READER_NAME,
@@ -26,6 +25,7 @@ from native_host.operations.refusals import Refusals
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
 from native_host.pkcs11.tls_login import PinPadOnlyError
+from native_host.state import unused_pads
 from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.user import Unattended, User

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from native_host.tasks import race
+from native_host.platform.tasks import race
 
 
 async def give() -> str:

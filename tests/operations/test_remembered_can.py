@@ -16,11 +16,11 @@ from secretstorage import Collection, Item, dbus_init
 from secretstorage.exceptions import SecretServiceNotAvailableException
 
 from kortilla.mock_card.card_data import CAN
-from native_host import remembered_can
 from native_host.card.mock_source import MockCardSource
 from native_host.operations.card_status import card_status
 from native_host.pin_prompt.model import CanQuestion
 from native_host.platform.hardening import wipe
+from native_host.state import remembered_can
 from tests.operations.faulty_session import log_in
 from tests.operations.user import User
 from tests.support.patience import patience

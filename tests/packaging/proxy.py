@@ -149,11 +149,11 @@ async def named(person: Person, *words: str) -> str:
             log = (await process.stdout.read()).decode()
         await person.gone(WINDOW)
     [name] = (
-        line.partition("asking_program: ")[2].removesuffix(
+        line.partition("calling_program: ")[2].removesuffix(
             " asks, which is no known browser"
         )
         for line in log.splitlines()
-        if "asking_program" in line
+        if "calling_program" in line
     )
     return name
 

@@ -13,7 +13,6 @@ import pytest
 
 from kortilla.common.escaping import printable
 from native_host.card.errors import CardError, CardKind
-from native_host.languages import SPOKEN
 from native_host.pin_prompt import codes, texts
 from native_host.pin_prompt.model import (
     ActivationQuestion,
@@ -24,6 +23,7 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
+from native_host.texts.language import SPOKEN
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
     OLD_PIN,

@@ -4,12 +4,12 @@
 import pytest
 
 from kortilla.mock_card.card_data import CAN
-from native_host import remembered_can
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.pin_prompt.model import CanQuestion, Step
+from native_host.state import remembered_can
 from tests.operations.user import until
 from tests.pkcs11.client import Client
 from tests.pkcs11.conftest import Program, Windows, a_login, open_server

@@ -20,7 +20,7 @@ from native_host.pkcs11.control import (
     prepare_login,
     running_servers,
 )
-from native_host.processes import Program
+from native_host.platform.process_tree import Program
 from tests.operations.user import until
 from tests.support.token_control import runtime_folder
 

@@ -13,13 +13,13 @@ from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from native_host.config import Config
-from native_host.environment import open_source
+from native_host.operations.environment import open_source
 from native_host.pkcs11.pin_cache import KeptPin
 from native_host.pkcs11.service import BROWSERS_PATIENCE, _TokenService
 from native_host.pkcs11.session_watch import watch
 from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin
-from native_host.processes import Program
+from native_host.platform.process_tree import Program
 from tests.support import cards
 from tests.support.patience import patience
 from tests.support.session_bus import open_session_bus

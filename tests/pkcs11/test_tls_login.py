@@ -30,7 +30,7 @@ from native_host.pin_prompt.model import Step
 from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.service import _TokenService
 from native_host.pkcs11.slots import SlotManager
-from native_host.processes import Program as Running
+from native_host.platform.process_tree import Program as Running
 from tests.operations.user import until
 from tests.pkcs11.conftest import (
     LONG,

@@ -24,7 +24,7 @@ OF_ONE_SYSTEM = {
 ELSEWHERE = {
     "native_host/agent/notification.py": {"jeepney"},  # D-Bus
     "native_host/agent/package_watch.py": {"asyncinotify"},  # dpkg
-    "native_host/asking_program.py": {"/proc"},  # flatpak
+    "native_host/messaging/calling_program.py": {"/proc"},  # flatpak
     "native_host/browser_testing/pytest_plugin.py": {"geteuid"},  # Chromium's sandbox
     "native_host/card/service_watch.py": {"asyncinotify"},  # pcscd
     # D-Bus
@@ -43,7 +43,9 @@ ELSEWHERE = {
     "native_host/pkcs11/pin_cache.py": {"CLOCK_BOOTTIME"},
     "native_host/pkcs11/service.py": {"AF_UNIX", "SIGHUP", "add_signal_handler"},
     "native_host/pkcs11/session_watch.py": {"jeepney", "getuid"},  # D-Bus
-    "native_host/remembered_can.py": {"jeepney"},  # the desktop's store of secrets
+    "native_host/state/remembered_can.py": {
+        "jeepney"
+    },  # the desktop's store of secrets
 }
 
 

@@ -22,15 +22,17 @@ if sys.platform != "win32":  # mypy reads on only for Windows
 
 from kortilla.common import windows_jobs
 from kortilla.common.limits import limit_resources
-from native_host import remembered_can
-from native_host.asking_program import program_in_place_of_browser
 from native_host.desktop.single_window import Handover, SingleWindow
-from native_host.paths import runtime_folder
+from native_host.messaging.calling_program import program_in_place_of_browser
 from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
-from native_host.platform import protection, windows_protection, windows_sockets
+from native_host.platform import protection
 from native_host.platform.hardening import harden
-from native_host.processes import parent_program
+from native_host.platform.paths import runtime_folder
+from native_host.platform.process_tree import parent_program
+from native_host.platform.windows import protection as windows_protection
+from native_host.platform.windows import sockets as windows_sockets
+from native_host.state import remembered_can
 
 #: PROCESS_…: rights that give memory, handles or code in a process, and harmless ones.
 _HARMFUL = {

@@ -13,7 +13,7 @@ from typing import Any
 from kortilla.signing import worker
 from kortilla.signing.processes import MEMORY
 from native_host.pin_prompt import decode
-from native_host.processes import UNKNOWN
+from native_host.platform.process_tree import UNKNOWN
 from tests.windows.wine import Wine, windows_path
 
 #: The protection that a call asks for, in Wine's log.

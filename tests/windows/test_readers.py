@@ -84,8 +84,8 @@ for key in () if plugged else reversed(values):
 _REMOTE = """
 import sys
 from native_host.cli import main
-from native_host.platform import windows_card_service
-windows_card_service._REMOTE_SESSION = 19
+from native_host.platform.windows import card_service
+card_service._REMOTE_SESSION = 19
 sys.exit(main(sys.argv[1:]))
 """
 

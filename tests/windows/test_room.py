@@ -106,11 +106,11 @@ from native_host.platform import processes
 code = '''
 import asyncio, sys, threading
 from native_host.cli.options import run_until_signal
-from native_host.platform import windows_signals
+from native_host.platform.windows import signals
 async def work():
     print("works", flush=True)
     if "closed" in sys.argv:  # Windows calls it in a thread of its own
-        [routine] = windows_signals._routines
+        [routine] = signals._routines
         threading.Thread(target=routine, args=(2,), daemon=True).start()
     await asyncio.sleep(600)
 try:
@@ -207,9 +207,9 @@ _OF_LINUX = {
     "native_host.pkcs11.service",
     "native_host.pkcs11.session_watch",
     "native_host.platform.posix",
-    "native_host.platform.posix_processes",
-    "native_host.platform.posix_protection",
-    "native_host.platform.posix_sockets",
+    "native_host.platform.posix.processes",
+    "native_host.platform.posix.protection",
+    "native_host.platform.posix.sockets",
 }
 _IMPORT_ALL = """
 import importlib, json, pkgutil

@@ -90,7 +90,7 @@ class Page(PageBase):
 
     async def _follow(self) -> None:
         from native_host.desktop.card_watch import CardWatch
-        from native_host.environment import open_source
+        from native_host.operations.environment import open_source
 
         background = self.services.background
         async with open_source(self.services.config) as source:

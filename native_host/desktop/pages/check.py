@@ -114,7 +114,7 @@ class Page(FilesPage):
         async def work() -> bool:
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
             from native_host.files.check import has_authority
-            from native_host.paths import trust_folder
+            from native_host.platform.paths import trust_folder
 
             return await asyncio.to_thread(has_authority, trust_folder())
 
@@ -141,7 +141,7 @@ class Page(FilesPage):
             await asyncio.to_thread(importlib.import_module, _LIBRARY)
             from kortilla.errors import TrustConfigurationError
             from native_host.files.check import check_files
-            from native_host.paths import trust_folder
+            from native_host.platform.paths import trust_folder
 
             try:
                 return await check_files(

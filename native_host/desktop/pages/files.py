@@ -222,7 +222,7 @@ async def fetch_authority() -> bool:
     Raises ``KortillaError``.
     """
     from native_host.files import check
-    from native_host.paths import trust_folder
+    from native_host.platform.paths import trust_folder
 
     try:
         return await check.fetch_authority(trust_folder())

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QWidget
 
 from kortilla.common.escaping import printable
 from kortilla.common.files import write_file
-from native_host import history
 from native_host.desktop.file_dialogs import choose_target
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase
@@ -21,6 +20,7 @@ from native_host.gui.buttons import Fold, WrappingCheckBox, flush
 from native_host.gui.labels import WrappingLabel, muted
 from native_host.gui.panels import ButtonLine, Notice, Row, RowsPanel, Sign
 from native_host.gui.tokens import Act
+from native_host.state import history
 
 #: Entries that the page shows; a file holds all of them.
 _SHOWN = 100

@@ -132,7 +132,7 @@ class Recipients:
         config = self._page.services.config
 
         async def work() -> tuple[list[Person], list[Person]]:
-            from native_host.environment import open_source
+            from native_host.operations.environment import open_source
             from native_host.recipients import address_book, person
 
             known: list[Person] = []
@@ -451,7 +451,7 @@ async def _checked(people: Sequence[Person], accepted: set[bytes]) -> list[Perso
 
     Raises ``DoubtfulError``.
     """
-    from native_host.asking import asking
+    from native_host.files.revocation import asking
     from native_host.recipients import person as persons
 
     try:

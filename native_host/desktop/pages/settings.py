@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from native_host import remembered_can
 from native_host.config import LANGUAGES
 from native_host.desktop.pages.history import HistoryPart
 from native_host.desktop.pages.outcome import Outcomes
@@ -20,7 +19,8 @@ from native_host.gui.buttons import WrappingCheckBox, WrappingRadioButton, flush
 from native_host.gui.labels import Heading, muted
 from native_host.gui.panels import ButtonLine, Notice, Panel, arrange, column
 from native_host.gui.sizes import dp
-from native_host.languages import choose_language
+from native_host.state import remembered_can
+from native_host.texts.language import choose_language
 
 if TYPE_CHECKING:
     from native_host.desktop.system_settings import SystemSettings

@@ -2,20 +2,21 @@
 """The card access numbers (CAN) of one operation, of cards on contactless readers.
 
 The person types the CAN once, also if the card is laid on the reader again, or has it
-remembered (``native_host.remembered_can``). The CAN is printed on the card, so it is no
-secret like a PIN: it keeps out who does not see the card. It is wiped all the same.
+remembered (``native_host.state.remembered_can``). The CAN is printed on the card, so
+it is no secret like a PIN: it keeps out who does not see the card. It is wiped all
+the same.
 """
 
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from native_host import remembered_can
 from native_host.card.source import Reader
 from native_host.pin_prompt.model import CanQuestion, Problem
 from native_host.pin_prompt.prompt import Prompt
 from native_host.platform.hardening import wipe
-from native_host.tasks import race
+from native_host.platform.tasks import race
+from native_host.state import remembered_can
 
 
 class AccessNumbers:

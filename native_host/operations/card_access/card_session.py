@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn, Self, TypeVar
 
-from native_host import unused_pads
 from native_host.card.atr import identify, is_contactless
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -41,7 +40,8 @@ from native_host.operations.card_access.held_card import (
 from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
-from native_host.tasks import race
+from native_host.platform.tasks import race
+from native_host.state import unused_pads
 
 logger = logging.getLogger(__name__)
 

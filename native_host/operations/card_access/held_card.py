@@ -12,7 +12,7 @@ from native_host.card.fineid import FineidCard
 from native_host.card.source import CardConnection, CardSource, Reader, removal
 from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.platform.hardening import wipe
-from native_host.tasks import race
+from native_host.platform.tasks import race
 
 P = ParamSpec("P")
 T = TypeVar("T")

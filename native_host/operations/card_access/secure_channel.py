@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from native_host import remembered_can
 from native_host.card.atr import identify, is_contactless
 from native_host.card.contactless.pace import open_channel
 from native_host.card.errors import CardKind, UnsupportedCardError, WrongCanError
@@ -18,11 +17,12 @@ from native_host.card.source import (
     closing_on_error,
     removal,
 )
-from native_host.operations.activation_offers import note
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Problem, Step
 from native_host.platform.hardening import wipe
+from native_host.state import remembered_can
+from native_host.state.activation_offers import note
 
 logger = logging.getLogger(__name__)
 

@@ -184,7 +184,7 @@ class PageWindow(TopDialog):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         if sys.platform == "win32" and not event.spontaneous():
             from native_host.config import load_config
-            from native_host.platform.windows_protection import hide_from_capture
+            from native_host.platform.windows.protection import hide_from_capture
 
             if not load_config().show_to_screen_capture:
                 hide_from_capture(self.winId())

@@ -19,9 +19,9 @@ from kortilla.errors import (
 from kortilla.revocation import CertificatePath, Reason, Revocation
 from kortilla.signing.verification import Verdict
 from kortilla.validation.leaf import ExactCertificate
-from native_host import asking
-from native_host.asking import AskedOnce
+from native_host.files import revocation
 from native_host.files.check import CheckedFile, check_files
+from native_host.files.revocation import AskedOnce
 from tests.kortilla.pki import CA
 from tests.kortilla.responder import OCSPAnswer, Server, addresses
 from tests.kortilla.signed_files import Maker, issue
@@ -42,7 +42,7 @@ def people(server: Server) -> list[Maker]:
 def trust(people: list[Maker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder with their CA; the responder may be of this computer."""
     near = partial(Revocation, allow_private_addresses=True)
-    monkeypatch.setattr(asking, "Revocation", near)
+    monkeypatch.setattr(revocation, "Revocation", near)
     folder = tmp_path / "trust"
     folder.mkdir()
     (folder / "ca.der").write_bytes(people[0].ca.der)

@@ -112,7 +112,7 @@ def peer_of(connection: socket.socket) -> Program:
 
     Raises ``ForeignPeerError``.
     """
-    from native_host.platform.posix_sockets import peer_pid
+    from native_host.platform.posix.sockets import peer_pid
 
     return program_of(peer_pid(connection))
 
@@ -124,7 +124,7 @@ def spawner(descriptor: int) -> Program:
     peer is the program even when a shell was started between them. Otherwise it is the
     parent process.
     """
-    from native_host.platform.posix_sockets import ForeignPeerError
+    from native_host.platform.posix.sockets import ForeignPeerError
 
     try:
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):

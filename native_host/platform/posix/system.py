@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the program needs of Linux. ``windows.py`` has the same names."""
+"""What the program needs of Linux. ``windows/system.py`` has the same names."""
 
 import fcntl
 import os

@@ -16,7 +16,7 @@ from ctypes import wintypes
 from multiprocessing import connection as connections
 from pathlib import Path
 
-from native_host.platform import windows_protection
+from native_host.platform.windows import protection
 
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This module is for Windows.")
@@ -94,7 +94,7 @@ def ask_locally(path: Path, line: bytes, *, most: int, seconds: float) -> bytes:
         _winapi.NULL,
     )
     with closing(connections.PipeConnection(handle)) as connection:
-        if windows_protection.owner_sid(handle) != windows_protection.user_sid():
+        if protection.owner_sid(handle) != protection.user_sid():
             raise PermissionError("The pipe is another user's.")
         _winapi.SetNamedPipeHandleState(
             handle, _winapi.PIPE_READMODE_MESSAGE, None, None
@@ -115,11 +115,11 @@ def ask_locally(path: Path, line: bytes, *, most: int, seconds: float) -> bytes:
 
 def _address(path: Path) -> str:
     # Other users have pipes of the same name, and all pipes are in one folder.
-    return rf"\\.\pipe\kortilla-{windows_protection.user_sid()}-{path.stem}"
+    return rf"\\.\pipe\kortilla-{protection.user_sid()}-{path.stem}"
 
 
 def _create(address: str) -> int:
-    with windows_protection.security(_OWN) as own:
+    with protection.security(_OWN) as own:
         handle = _kernel.CreateNamedPipeW(
             address,
             _DUPLEX | _FIRST | _OVERLAPPED,
@@ -130,7 +130,7 @@ def _create(address: str) -> int:
             0,
             ctypes.byref(own),
         )
-    windows_protection.check(handle != wintypes.HANDLE(-1).value)
+    protection.check(handle != wintypes.HANDLE(-1).value)
     return int(handle)
 
 

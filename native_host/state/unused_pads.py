@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from native_host.card.pin_pad import PadUse
-from native_host.paths import user_state_folder
-from native_host.private_files import delete_private, read_private, write_private
+from native_host.platform.paths import user_state_folder
+from native_host.platform.private_files import (
+    delete_private,
+    read_private,
+    write_private,
+)
 
 _MOST, _LONGEST = 50, 200  # entries, and characters of one
 

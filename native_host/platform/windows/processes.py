@@ -14,7 +14,7 @@ from ctypes import wintypes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from native_host.platform import windows_signals
+from native_host.platform.windows import signals
 
 if TYPE_CHECKING:
     import subprocess
@@ -124,7 +124,7 @@ def names_of_running() -> Iterator[str]:
 
 def ask_to_end(process: "subprocess.Popen[bytes]") -> None:
     """Ask a child process to end. One that does not listen yet is ended."""
-    if not windows_signals.ask_to_end(process.pid):
+    if not signals.ask_to_end(process.pid):
         process.terminate()
 
 
@@ -137,7 +137,7 @@ def end_process(pid: int, is_it: Callable[[], bool], seconds: float) -> None:
         if not is_it():
             return
         within = int(seconds * 1000)
-        asked = windows_signals.ask_to_end(pid)
+        asked = signals.ask_to_end(pid)
         if not asked or _kernel.WaitForSingleObject(process, within):
             _kernel.TerminateProcess(process, 1)
             _kernel.WaitForSingleObject(process, within)

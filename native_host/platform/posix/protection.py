@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a process on Linux keeps from the user's other programs.
 
-``windows_protection.py`` has the same names. Each process that may hold a PIN calls it
+``windows/protection.py`` has the same names. Each process that may hold a PIN calls it
 before any other import, so it imports next to nothing.
 """
 

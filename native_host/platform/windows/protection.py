@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What others may do with this process on Windows, and what it may do itself.
 
-``posix_protection.py`` has the same names, but for what only Windows has. See
+``posix/protection.py`` has the same names, but for what only Windows has. See
 "Security Descriptor String Format", "Process Security and Access Rights",
 ``SetProcessMitigationPolicy``, ``WerSetFlags`` and ``SetErrorMode`` of Win32.
 """

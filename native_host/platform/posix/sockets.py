@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unix sockets of this user. On Windows, ``windows_sockets.py`` does the same."""
+"""Unix sockets of this user. On Windows, ``windows/sockets.py`` does the same."""
 
 import asyncio
 import os

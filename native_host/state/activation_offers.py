@@ -13,8 +13,8 @@ from pathlib import Path
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.source import Reader
-from native_host.paths import runtime_folder, user_state_folder
-from native_host.private_files import (
+from native_host.platform.paths import runtime_folder, user_state_folder
+from native_host.platform.private_files import (
     delete_private,
     open_private,
     private_folder,

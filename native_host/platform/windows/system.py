@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the program needs of Windows. ``posix.py`` has the same names."""
+"""What the program needs of Windows. ``posix/system.py`` has the same names."""
 
 import ctypes
 import errno
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, Self
 
 from kortilla.common.locks import lock_file, unlock_file
-from native_host.platform import windows_protection, windows_signals
 from native_host.platform.hardening import wipe
-from native_host.platform.windows_access import others_may, sid_of
+from native_host.platform.windows import protection, signals
+from native_host.platform.windows.access import others_may, sid_of
 
 if sys.platform != "win32":  # mypy reads on only for Windows
     raise ImportError("This module is for Windows.")
@@ -109,7 +109,7 @@ class Folder:
     def is_private(self) -> bool:
         """Whether it is this user's, and no other user can write there."""
         return not others_may(
-            _descriptor_of(self._handle), sid_of(windows_protection.user_sid())
+            _descriptor_of(self._handle), sid_of(protection.user_sid())
         )
 
     def lock(self) -> None:
@@ -206,7 +206,7 @@ def is_private(descriptor: int) -> bool:
     """Whether nobody but this user may read or write an open file."""
     handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
     return not others_may(
-        _descriptor_of(handle), sid_of(windows_protection.user_sid()), read=True
+        _descriptor_of(handle), sid_of(protection.user_sid()), read=True
     )
 
 
@@ -336,9 +336,9 @@ def on_signals(call: Callable[[], object], *numbers: signal.Signals) -> None:
     for number in numbers:
         signal.signal(number, handle)
     if signal.SIGTERM in numbers:
-        windows_signals.on_request(handle_in_thread)
+        signals.on_request(handle_in_thread)
     if HANGUP in numbers:
-        windows_signals.on_console_end(handle_in_thread)
+        signals.on_console_end(handle_in_thread)
 
 
 def wait_for_hangup(_descriptor: int) -> bool:

@@ -2,7 +2,7 @@
 """The card access number (CAN) in the desktop's secret service, if the user wants that.
 
 On Windows it is in a file, which Windows encrypts for the user
-(``platform/windows_secrets.py``). What follows is for Linux.
+(``platform/windows/secrets.py``). What follows is for Linux.
 
 ``org.freedesktop.secrets``, as GNOME's and KDE's password stores and KeePassXC have it.
 SecretStorage encrypts what travels on the bus. It is never in a file of ours. A store
@@ -21,10 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from native_host.card.pcsc_threads import in_thread
-from native_host.paths import user_state_folder
 from native_host.pin_prompt.model import CAN_DIGITS
 from native_host.platform.hardening import wipe
-from native_host.private_files import delete_private, read_private, write_private
+from native_host.platform.paths import user_state_folder
+from native_host.platform.private_files import (
+    delete_private,
+    read_private,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from jeepney.io.blocking import DBusConnection
@@ -72,7 +76,7 @@ async def state() -> State:
 async def recall() -> bytearray | None:
     """Return the CAN that is remembered, which the caller wipes, or None."""
     if sys.platform == "win32":
-        from native_host.platform.windows_secrets import unprotect
+        from native_host.platform.windows.secrets import unprotect
 
         try:
             data = b64decode(read_private(_file(), _LONGEST_FILE))
@@ -92,7 +96,7 @@ async def recall() -> bytearray | None:
 async def remember(can: bytearray) -> None:
     """Put a CAN in the place of the one before. Without a store, nothing happens."""
     if sys.platform == "win32":
-        from native_host.platform.windows_secrets import protect
+        from native_host.platform.windows.secrets import protect
 
         with suppress(OSError):
             write_private(_file(), b64encode(protect(can)).decode())

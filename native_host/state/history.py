@@ -26,8 +26,8 @@ from kortilla.common import JsonObject
 from kortilla.common.files import make_folder
 from kortilla.common.locks import lock_file
 from native_host.errors import KortillaError
-from native_host.paths import user_state_folder
 from native_host.platform import system
+from native_host.platform.paths import user_state_folder
 
 logger = logging.getLogger(__name__)
 

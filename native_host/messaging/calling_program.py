@@ -22,9 +22,9 @@ from pathlib import Path
 from kortilla.common.escaping import program_display_name
 from native_host.install.files import only_root_writes
 from native_host.install.tables import flatpak_title
-from native_host.paths import xdg_data_home
 from native_host.platform import system
-from native_host.processes import UNKNOWN, Program, program_of
+from native_host.platform.paths import xdg_data_home
+from native_host.platform.process_tree import UNKNOWN, Program, program_of
 
 logger = logging.getLogger(__name__)
 

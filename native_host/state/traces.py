@@ -10,10 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kortilla.mock_card.state import default_folder as mock_card_folder
-from native_host import history, remembered_can, unused_pads
 from native_host.config import config_path
-from native_host.operations.activation_offers import declined_path
-from native_host.paths import (
+from native_host.platform.paths import (
     last_folder_file,
     lists_folder,
     own_folder,
@@ -21,7 +19,9 @@ from native_host.paths import (
     stamping_folder,
     user_state_folder,
 )
-from native_host.private_files import delete_private
+from native_host.platform.private_files import delete_private
+from native_host.state import history, remembered_can, unused_pads
+from native_host.state.activation_offers import declined_path
 
 
 def files() -> list[Path]:

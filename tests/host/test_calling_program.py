@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from native_host import asking_program
-from native_host.asking_program import (
+from native_host.messaging import calling_program
+from native_host.messaging.calling_program import (
     is_sandboxed,
     program_in_place_of_browser,
 )
-from native_host.processes import UNKNOWN, Program
+from native_host.platform.process_tree import UNKNOWN, Program
 
 PROXY = Program(2**22 + 1, "xdg-native-messaging-proxy")
 PORTAL = Program(2**22 + 1, "xdg-desktop-portal")
@@ -171,8 +171,8 @@ def flatpak(
     """A function that makes one."""
     installation = tmp_path / "home/.local/share/flatpak"
     monkeypatch.setenv("XDG_DATA_HOME", str(installation.parent))
-    monkeypatch.setattr(asking_program, "_APP", str(tmp_path / "app"))
-    monkeypatch.setattr(asking_program, "_INFO", "cwd/.flatpak-info")
+    monkeypatch.setattr(calling_program, "_APP", str(tmp_path / "app"))
+    monkeypatch.setattr(calling_program, "_INFO", "cwd/.flatpak-info")
     return lambda name: Flatpak(tmp_path, name, installation)
 
 
@@ -198,7 +198,7 @@ def test_a_browser_in_a_sandbox_has_other_files_than_the_person(
     asks(pipe)
     for starter in (PROXY, PORTAL):
         assert not is_sandboxed(starter, pipe[0])
-    monkeypatch.setattr(asking_program, "_SNAP", str(tmp_path / "usr"))
+    monkeypatch.setattr(calling_program, "_SNAP", str(tmp_path / "usr"))
     assert is_sandboxed(PORTAL, pipe[0])
     assert not is_sandboxed(Program(outside.pid, "firefox", browser=True), pipe[0])
 
