@@ -27,7 +27,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
 .PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
 .PHONY: test-container packages-container windows packages-installer test-windows packages-windows
-.PHONY: check docs bench corpus fuzz mutations lock clean
+.PHONY: check docs texts bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian packages-packaging packages-repository packages-corpus bytecode
 
@@ -78,6 +78,9 @@ check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types
 docs: $(VENV)/dev.stamp ## Write the reference of the library for web services, into build/docs.
 	@rm -rf build/docs
 	@$(BIN)/python -m tools.api_reference build/docs
+
+texts: | packages-python ## Copy the texts that the host and the extension share.
+	@$(PYTHON) tools/share_texts.py
 
 extension: | packages-python ## Pack the extension for the browsers' stores, into build/extension.
 	@$(PYTHON) tools/pack_extension.py build/extension

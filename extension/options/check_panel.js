@@ -73,7 +73,7 @@ export async function copyReport(share, status) {
   try {
     const content = share.querySelector("pre")?.textContent ?? "";
     await navigator.clipboard.writeText(content);
-    status.textContent = text("checkCopied");
+    status.textContent = text("selfCheckCopied");
   } catch {
     // It can be selected by hand.
     details?.setAttribute("open", "");
@@ -83,13 +83,13 @@ export async function copyReport(share, status) {
 
 /** @param {Check} check */
 function summaryOf({ isRunning, report, problem }) {
-  if (isRunning) return text("checkRunning");
+  if (isRunning) return text("selfCheckRunning");
   if (problem !== null) {
     return `${text("checkFailed")} ${text(PROBLEMS[problem] ?? "otherProblemMore")}`;
   }
   if (!report) return "";
   const faults = report.findings.filter(isFault).length;
-  return faults === 0 ? text("checkGood") : text("checkFaults", String(faults));
+  return faults === 0 ? text("selfCheckGood") : text("checkFaults", String(faults));
 }
 
 /** @param {Check} check */
@@ -129,7 +129,7 @@ function buildFinding(finding, checkAgain) {
   if (code === SWITCHED) {
     item.append(buildButton("showSwitch", message, showSwitch));
   } else if (fix?.by === "doctor") {
-    const button = buildButton("checkFix", message, () =>
+    const button = buildButton("selfCheckFix", message, () =>
       fixFinding(item, button, code, checkAgain),
     );
     item.append(button);
@@ -139,8 +139,8 @@ function buildFinding(finding, checkAgain) {
     const details = build("details");
     const command = build("p");
     command.append(build("code", fix.command));
-    details.append(build("summary", text("technicalDetails")), command);
-    lines.append(build("p", text("checkRoot"), "quiet"), details);
+    details.append(build("summary", text("technical")), command);
+    lines.append(build("p", text("selfCheckRoot"), "quiet"), details);
   }
   return item;
 }
@@ -176,7 +176,7 @@ function showSwitch() {
 async function fixFinding(item, button, code, checkAgain, confirmed = false) {
   if (item.hasAttribute("aria-busy")) return;
   item.setAttribute("aria-busy", "true");
-  const note = build("p", text("checkFixing"));
+  const note = build("p", text("selfCheckFixing"));
   note.setAttribute("role", "status");
   item.querySelector(".question")?.remove();
   const question = build("div", "", "question");
@@ -189,11 +189,11 @@ async function fixFinding(item, button, code, checkAgain, confirmed = false) {
     item.removeAttribute("aria-busy");
     const { code: problem } = toCodedError(error);
     if (problem !== "BROWSER_RUNNING") {
-      note.textContent = `${text("checkNotFixed")} (${problem})`;
+      note.textContent = `${text("selfCheckNotFixed")} (${problem})`;
       return;
     }
-    note.textContent = text("checkRunningBrowser");
-    const goOn = build("button", text("checkGoOn"));
+    note.textContent = text("selfCheckBrowserOpen");
+    const goOn = build("button", text("selfCheckGoOn"));
     goOn.setAttribute("type", "button");
     goOn.addEventListener("click", () => {
       button.focus();

@@ -66,7 +66,7 @@ export function buildView(state, failure, actions) {
     const cancel = () => actions.send({ command: "cancel" });
     shown.push(add(taskReport(state.activeTask), [buildButton(text("cancel"), cancel)]));
   } else if (state.isReading) {
-    shown.push(build("p", text("readingCard"), "quiet"));
+    shown.push(build("p", text("cardReading"), "quiet"));
   } else if (state.problem !== null) {
     // The panel below shows a problem of the host itself.
     if (state.problem.code !== state.host?.problem) {
@@ -78,7 +78,7 @@ export function buildView(state, failure, actions) {
   }
   const cards = read.readers.flatMap(({ card }) => (card ? [card] : []));
   const spoken = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
-  if (state.isReading) spoken.push(text("readingCard"));
+  if (state.isReading) spoken.push(text("cardReading"));
   return {
     announcement: spoken.join(" "),
     card: shown,
@@ -116,8 +116,8 @@ const addProblem = (problem, add, actions) => addReport(problemReport(problem), 
  */
 function addReport(report, add, { send, check }) {
   const read = () => send({ command: "card-status" });
-  const buttons = [buildButton(text("lookAtCard"), read, "main")];
-  if (report.state === "problem") buttons.push(buildButton(text("checkRun"), check));
+  const buttons = [buildButton(text("cardRead"), read, "main")];
+  if (report.state === "problem") buttons.push(buildButton(text("selfCheckRun"), check));
   return add(report, buttons);
 }
 
@@ -208,7 +208,7 @@ function buildLogin(advice, { send }) {
   const prepare = () => send({ command: "prepare-login" });
   return [
     build("p", advice, "quiet"),
-    buildButtons([buildButton(text("prepareLogin"), prepare)]),
+    buildButtons([buildButton(text("prepareLoginHeading"), prepare)]),
   ];
 }
 

@@ -20,7 +20,7 @@ const OBSTACLES = Object.freeze({
   HOST_CRASHED: "crashedExplanation",
   HOST_MISSING: "missingExplanation",
   HOST_TOO_OLD: "tooOldExplanation",
-  TOOL_MISSING: "loginToolMissing",
+  TOOL_MISSING: "loginTool",
   UNKNOWN_COMMAND: "tooOldExplanation",
 });
 
@@ -64,7 +64,7 @@ export async function showLoginSwitch(element, onState = () => {}) {
   async function update(wanted) {
     isBusy = true;
     input.setAttribute("aria-busy", "true");
-    show({ heading: wanted === null ? "loginLooking" : "loginWorking" });
+    show({ heading: wanted === null ? "loginLooking" : "working" });
     let code = "";
     try {
       state = wanted === null ? await tokenState() : await switchToken(wanted);

@@ -34,7 +34,6 @@ from native_host.card.pcsc_connection import (
 )
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import CardConnection, Reader
-from native_host.desktop.texts import Texts
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.operations.card_pins import PINS, Activation, read_pins
 from native_host.state.activation_offers import (
@@ -43,6 +42,7 @@ from native_host.state.activation_offers import (
     was_declined,
     was_noted,
 )
+from native_host.texts.card import CardTexts
 
 logger = logging.getLogger(__name__)
 
@@ -148,9 +148,9 @@ class Agent:
             return
         from native_host.agent.notification import notify
 
-        texts = Texts(self._language)
-        title = texts.card("contactless.title").removesuffix(".")
-        text, button = texts("notice.contactless.more"), texts("notice.open")
+        texts = CardTexts(self._language)
+        title = texts("contactless.title").removesuffix(".")
+        text, button = texts("contactless.notice"), texts("open_program")
         token = await notify(title, text, button)
         if token is not None:
             # Not in this task: the window stays when the card goes.

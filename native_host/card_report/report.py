@@ -10,13 +10,13 @@ look like a tag is not. Nothing else of what the card said is written.
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from asn1crypto.core import ObjectIdentifier
 
-from kortilla.common import JsonObject, texts
+from kortilla.common import JsonObject
 from native_host import VERSION
 from native_host.card.files import Tlv, TlvError
 from native_host.card_report.reading import (
@@ -29,7 +29,6 @@ from native_host.platform import system
 
 _FORMAT = 1
 _IN_MASTER_FILE = {FileKind.AUTHORITY, FileKind.CARD_ACCESS}
-_FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
 _MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
 
@@ -70,12 +69,8 @@ _OPENED = re.compile(
 )
 
 
-def catalogue(language: str) -> dict[str, str]:
-    return dict(texts.catalogue(_FOLDER, language))
-
-
 def make_report(
-    content: CardContent, texts: dict[str, str], *, mock_card: bool
+    content: CardContent, texts: Mapping[str, str], *, mock_card: bool
 ) -> JsonObject:
     """Return a report as values that JSON knows, without anything personal."""
     # The mock card may be in a reader of the system, too.

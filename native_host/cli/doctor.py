@@ -2,7 +2,7 @@
 """``kortilla doctor``: what works here, what does not, and what fixes it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -40,11 +40,11 @@ from native_host.doctor.findings import (
     Place,
     Sentences,
     Severity,
-    catalogue,
 )
 from native_host.operations.environment import open_source
 from native_host.pin_prompt.model import CanQuestion, Conversation
 from native_host.pin_prompt.terminal import TerminalPrompt
+from native_host.texts import catalogue
 
 
 @click.command()
@@ -81,7 +81,7 @@ def doctor(
         return _report_card(card_report, configured(card=card), lang)
     place, config = configured_place(card)
     language = spoken_language(config, lang)
-    texts = catalogue(language)
+    texts = Sentences(language)
     findings = _examine(place)
     fixed = []
     if fix:
@@ -110,7 +110,8 @@ def _words(findings: list[Finding], texts: Sentences) -> Iterator[str]:
             words = texts[f"fix.{each.fix.by}"]
             yield f"  {words.format(command=each.fix.command)}"
     faults = sum(each.is_fault for each in findings)
-    yield texts["faults" if faults else "no-faults"].format(count=faults)
+    key = "self_check.faults" if faults else "self_check.good"
+    yield texts[key].format(count=faults)
 
 
 def _fix(findings: list[Finding], texts: Sentences, *, yes: bool) -> list[JsonObject]:
@@ -139,7 +140,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     """Write a report of the card, and print what it is. Return 0 if it is complete."""
 
     language = spoken_language(config, lang)
-    texts = card_report.catalogue(language)
+    texts = catalogue("card_report", language)
     report: JsonObject = {}
 
     def make() -> str:
@@ -162,7 +163,7 @@ def _report_card(path: Path, config: Config, lang: str | None) -> int:
     return 0 if report["complete"] else 1
 
 
-def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObject:
+def _read_card(config: Config, texts: Mapping[str, str], language: str) -> JsonObject:
     """Make the report. A signal ends it. Raises ``KeyboardInterrupt``.
 
     The CAN of a card on a contactless reader is asked for in the terminal. Raises
@@ -192,11 +193,11 @@ def _read_card(config: Config, texts: dict[str, str], language: str) -> JsonObje
 
 
 def _why_not(
-    error: CardReportError | CardError, texts: dict[str, str], language: str
+    error: CardReportError | CardError, texts: Mapping[str, str], language: str
 ) -> str:
 
     if isinstance(error, CardReportError):
         return texts[f"failed.{error.why}"]
     if isinstance(error, CardRemovedError):
         return texts["failed.removed"]
-    return finding_of(error).sentence(catalogue(language))
+    return finding_of(error).sentence(Sentences(language))

@@ -25,9 +25,8 @@ from native_host.cli.options import (
     lang_option,
     spoken_language,
 )
-from native_host.desktop.texts import Texts
 from native_host.doctor.examination import configured_place
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.errors import KortillaError
 from native_host.files import ENCRYPTED
 from native_host.install import token
@@ -186,8 +185,8 @@ def _words(lang: str | None, *, enabled: bool, running: bool) -> list[str]:
     """Return what the self-check says of the agent, and what switches it on."""
 
     language = _language(lang)
-    texts = catalogue(language)
+    texts = Sentences(language)
     if running or enabled:
         return [texts["AGENT_RUNS" if running else "AGENT_NOT_RUNNING"]]
-    how = Texts(language)("settings.agent.switch")
+    how = texts["agent.switch"]
     return [texts["AGENT_DISABLED"], f"{how}: kortilla agent --enable"]

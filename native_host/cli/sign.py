@@ -26,7 +26,6 @@ from native_host.cli.options import (
 )
 from native_host.cli.service import sign_for_service
 from native_host.config import Config
-from native_host.desktop.texts import Texts
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.files.batches import count_batches, fits_container
 from native_host.files.sign import Outcome, sign_own_files
@@ -35,6 +34,7 @@ from native_host.operations.environment import OpenPrompt, open_source, run_with
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from native_host.signing_extra import check_library
+from native_host.texts import catalogue
 from native_host.texts.language import LANGUAGE_TAG
 
 #: Options that go only with --origin, and those that go only without.
@@ -226,13 +226,11 @@ def _refusals(error: RefusedFilesError, language: str) -> Iterator[str]:
     if language == "en":
         yield str(error)
         return
-    texts = Texts(language)
+    texts = catalogue("shared", language)
     for each in error.files:
         name = shown_path(each.path)
-        try:
-            yield texts(f"sign.reason.{each.reason}", name=name)
-        except KeyError:
-            yield texts("sign.reason.other", name=name)
+        words = texts.get(f"not_signed.{each.reason}", texts["not_signed.other"])
+        yield words.format(name=name)
 
 
 def _advise(error: KortillaError) -> None:

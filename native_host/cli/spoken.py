@@ -9,24 +9,23 @@ keys too. JSON is never translated.
 import copy
 import gettext
 import inspect
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import IO, TypeVar
 
 import click
 
 from native_host.config import load_config
 from native_host.errors import ConfigBrokenError
+from native_host.texts import own_texts
 from native_host.texts.language import choose_language
+from native_host.texts.prompt import PromptTexts
 
 Command = TypeVar("Command", bound=click.Command)
 
-_FOLDER = Path(__file__).parent / "texts"
 _FIELD = re.compile(r"\{(\w+)(?:!r)?\}")
 _language = ContextVar("language", default="en")
 
@@ -62,11 +61,9 @@ def explain(code: str, message: str) -> str:
 
 
 def _card_problem(code: str) -> str:
-    from native_host.pin_prompt.texts import load
-
-    texts = load(_language.get(), "change-pin")
     with suppress(KeyError):
-        return texts(f"problem.{code}.heading") + "."
+        prompt = PromptTexts(_language.get(), "change-pin")
+        return prompt(f"problem.{code}.heading") + "."
     return ""
 
 
@@ -92,9 +89,7 @@ def click_speaks(wanted: bool) -> Iterator[None]:
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return what is known in a language other than English, by the English words."""
-    path = _FOLDER / f"{language}.json"
-    texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return texts
+    return own_texts("commands", language)
 
 
 @cache

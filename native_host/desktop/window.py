@@ -142,7 +142,7 @@ class Window(TopWindow):
 
     def _build(self) -> None:
         texts = self.services.texts
-        self.sidebar = Sidebar(texts("window.pages"), texts.not_official)
+        self.sidebar = Sidebar(texts("window.pages"), texts("not_official"))
         self._stack = QStackedWidget()
         for part in (self.sidebar, self._stack):
             self._layout.addWidget(part)

@@ -28,7 +28,7 @@ from native_host.doctor.findings import (
     Finding,
     FixBy,
     Place,
-    catalogue,
+    Sentences,
     error,
     warning,
 )
@@ -117,7 +117,7 @@ async def examine_files(place: Place) -> list[Finding]:
 
 def report(findings: list[Finding], language: str) -> JsonObject:
     """Return a report as values that JSON knows, to be handed to others."""
-    texts = catalogue(language)
+    texts = Sentences(language)
     return {
         "version": VERSION,
         "system": _system(),

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from kortilla.common import JsonObject, texts
+from kortilla.common import JsonObject
+from native_host import texts
 from native_host.operations.card_state import CardState
 from native_host.operations.card_words import state_words
 from native_host.texts.card import CardTexts
-
-_FOLDER = Path(__file__).parent / "texts"
 
 
 class Severity(StrEnum):
@@ -47,7 +46,7 @@ class Sentences(dict[str, str]):
     """The sentences of a language by code. ``card`` says what a card's state is."""
 
     def __init__(self, language: str) -> None:
-        super().__init__(texts.catalogue(_FOLDER, language))
+        super().__init__(texts.catalogue("checks", language))
         self.card = CardTexts(language)
 
 
@@ -111,10 +110,6 @@ class Place:
     prompt: str = "window"
     config_broken: bool = False
     root: Path = Path("/")
-
-
-def catalogue(language: str) -> Sentences:
-    return Sentences(language)
 
 
 def error(code: str, /, fix: Fix | None = None, **details: str) -> Finding:

@@ -39,9 +39,9 @@ from native_host.operations.sign import (
     SigningInterruptedError,
     sign,
 )
-from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Progress
 from native_host.platform.log import log_unexpected
+from native_host.texts.prompt import PromptTexts
 
 if TYPE_CHECKING:
     from kortilla.signing.state import PreparedSignature
@@ -173,7 +173,7 @@ def _reserve(
 ) -> list[list[_Part]]:
     """Reserve a place for each signed file; the stack discards it at the end."""
     place = places(wish.out, sum(map(len, batches)))
-    word = texts.load(wish.language, "sign-own")("suffix")
+    word = PromptTexts(wish.language, "sign-own")("suffix")
     taken: set[Path] = set()
 
     def reserve(part: Part) -> _Part:

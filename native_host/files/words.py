@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 from kortilla.common.escaping import escape_name, group_digest, printable
-from kortilla.common.texts import catalogue
 from kortilla.signing.verification import (
     DocumentReport,
     Problem,
@@ -17,8 +15,8 @@ from kortilla.signing.verification import (
     Verdict,
 )
 from native_host.files.check import CheckedFile
+from native_host.texts import catalogue
 
-_FOLDER = Path(__file__).parent / "texts"
 #: The most characters of a common name (RFC 5280, appendix A.1).
 _LONGEST_NAME = 64
 #: The letters of trusted lists for countries that certificates name by others.
@@ -29,7 +27,7 @@ _SAID = {"CLAIMED_TIME"}
 
 def load(language: str) -> Mapping[str, str]:
     """Return the sentences of a language: fi, sv or en."""
-    return catalogue(_FOLDER, language)
+    return catalogue("files", language)
 
 
 def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:

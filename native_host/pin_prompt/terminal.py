@@ -18,6 +18,7 @@ from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 from native_host.platform import system
 from native_host.platform.hardening import wipe
+from native_host.texts.language import SPOKEN
 
 #: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096
@@ -59,7 +60,7 @@ class TerminalPrompt(Prompt):
         self._terminal = system.Terminal(sys.stdin.fileno())
         self._language = conversation.language
         self._operation = conversation.operation
-        self._texts = text = texts.load(
+        self._texts = text = texts.Texts(
             conversation.language, conversation.operation, program=conversation.program
         )
         text.in_terminal = True
@@ -96,7 +97,10 @@ class TerminalPrompt(Prompt):
         text = self._managing or self._texts
         text.contactless = self._follow(step)
         if (step, problem) != self._shown or step is model.Step.PIN_PAD:
-            heading, body = text.problem(problem) if problem else text.step(step)
+            if problem:
+                heading, body = text.problem(problem.code, problem.detail)
+            else:
+                heading, body = text.step(step)
             if problem and f"terminal.{problem.code}" in text:
                 body = text(f"terminal.{problem.code}")  # the window has a button
             self._write(f"{heading}. {body}")
@@ -214,7 +218,7 @@ class TerminalPrompt(Prompt):
     async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         self._shown = None
         self._mark(question.test_card)
-        self._managing = text = texts.load(
+        self._managing = text = texts.Texts(
             self._language, question.operation, question.pin
         )
         text.in_terminal = True
@@ -241,7 +245,7 @@ class TerminalPrompt(Prompt):
 
     async def offer_activation(self, question: model.ActivationQuestion) -> None:
         self._shown = None
-        self._managing = text = texts.load(
+        self._managing = text = texts.Texts(
             self._language, "activate", purpose=self._operation
         )
         text.in_terminal = True
@@ -429,7 +433,7 @@ def _means(answer: bytearray, key: str) -> bool:
     if any(chr(byte).isdigit() for byte in answer):
         return False  # digits never become a str, which can't be wiped
     given = answer.decode(errors="replace").strip().casefold()
-    return given in {texts.load(code)(key) for code in texts.languages()}
+    return given in {texts.Texts(code)(key) for code in SPOKEN}
 
 
 def _is_terminal() -> bool:

@@ -5,11 +5,8 @@ The texts are those of encryption as a whole, for the command and the window.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from kortilla.common.texts import catalogue
-
-_FOLDER = Path(__file__).parent / "texts"
+from native_host.texts import catalogue
 
 
 def load_texts(language: str) -> Mapping[str, str]:
@@ -18,4 +15,4 @@ def load_texts(language: str) -> Mapping[str, str]:
     ``refused.REASON`` is about a recipient (``person.RecipientRefusedError``), and
     ``decrypt.REASON`` about a file (``files.sources.RefusedFilesError``).
     """
-    return catalogue(_FOLDER, language)
+    return catalogue("recipients", language)

@@ -16,10 +16,10 @@ from kortilla.mock_card.state import MockCardState
 from native_host.agent import agent as agent_module
 from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
-from native_host.desktop.texts import Texts
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.request import Context
 from native_host.state import remembered_can
+from native_host.texts.card import CardTexts
 from tests.agent.windows import Windows, agent_with, attended, settled, until, windows
 from tests.operations.user import User
 from tests.support.cards import new_card
@@ -31,7 +31,7 @@ from tests.support.session_bus import (
     open_session_bus,
 )
 
-TEXTS = Texts("en")
+TEXTS = CardTexts("en")
 
 
 class Logged(ContactlessCard):
@@ -91,8 +91,8 @@ def new(pcscd: Pcscd, state: str = "new") -> Logged:
 
 @isolated
 async def test_a_notification_says_it_until_the_card_goes(pcscd: Pcscd) -> None:
-    title = TEXTS.card("contactless.title").removesuffix(".")
-    text, button = TEXTS("notice.contactless.more"), TEXTS("notice.open")
+    title = TEXTS("contactless.title").removesuffix(".")
+    text, button = TEXTS("contactless.notice"), TEXTS("open_program")
     card = new(pcscd)
     async with desktop(pcscd) as there, agent_with(there.activation) as agent:
         pcscd.insert(card)

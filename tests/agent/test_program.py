@@ -24,7 +24,7 @@ from kortilla.mock_card.state import MockCardState
 from native_host.agent import package_watch, presence
 from native_host.cli import main
 from native_host.cli.session import _serve as serve_agent
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.install import nss
 from native_host.state import history, remembered_can
 from native_host.texts.language import SPOKEN
@@ -286,7 +286,7 @@ def test_it_speaks_the_language_that_is_asked_for(
     config = session / ".config/kortilla/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text("language = 'sv'\n")
-    texts = catalogue(language)
+    texts = Sentences(language)
     for wish, code in (
         ("--disable", "AGENT_DISABLED"),
         ("--enable", "AGENT_NOT_RUNNING"),
@@ -417,7 +417,7 @@ def test_an_agent_whose_package_goes_takes_back_what_its_user_switched_on(
     monkeypatch.setattr(remembered_can, "forget", forget)
 
     monkeypatch.setattr(package_watch, "change", removed)
-    monkeypatch.setattr("kortilla.common.imports.is_packaged", lambda: True)
+    monkeypatch.setattr("native_host.cli.session.is_packaged", lambda: True)
     assert kortilla("agent") == {"agent": "removed"}
     assert forgotten == [True]
     assert not history.is_on()

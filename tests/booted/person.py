@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kortilla import background
 from native_host.gui.tokens import LIGHT, Act
-from native_host.pin_prompt.texts import load
+from native_host.texts.prompt import PromptTexts
 from tests.booted.computer import PERSON, wait_until
 from tests.booted.desktop import SIZE, Desktop, Part
 from tests.browser.browsers import Tab
@@ -17,7 +17,7 @@ from tools.demo.site_authority import Authority
 
 #: What the windows say, in the person's language.
 LOGIN, SIGNING, ACTIVATION, TLS_LOGIN = (
-    load("fi", operation)
+    PromptTexts("fi", operation)
     for operation in ("authenticate", "sign", "activate", "tls-login")
 )
 

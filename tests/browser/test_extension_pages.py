@@ -184,7 +184,7 @@ async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
         assert secret not in shown
     await page.tab.click("#copy")
     await page.tab.wait_for("#copied:not(:empty)")
-    assert await page.tab.text("#copied") == text("checkCopied")
+    assert await page.tab.text("#copied") == text("selfCheckCopied")
 
 
 @in_turn(

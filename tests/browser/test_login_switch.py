@@ -196,7 +196,7 @@ async def _welcomes(view: Tab, expected: int) -> None:
 
 async def _manifest_is_fixed(user_home: UserHome, check: CheckPage) -> None:
     assert "MANIFEST_MISSING" in await check.codes()
-    await check.press("checkFix", "MANIFEST_MISSING")
+    await check.press("selfCheckFix", "MANIFEST_MISSING")
     await check.until("pre.textContent.includes('HOST_WORKS')")
     assert "MANIFEST_MISSING" not in await check.codes()
     assert (user_home.home / HOST).exists()
@@ -223,11 +223,11 @@ async def _open_database_is_fixed(user_home: UserHome, check: CheckPage) -> None
     nss.delete_module(user_home.home / ".pki/nssdb", "Kortilla")
     await check.tab.click("#run-check")
     await check.until("pre.textContent.includes('INCOMPLETE')")
-    await check.press("checkFix", "PKCS11_INCOMPLETE")
-    question = json.dumps(text("checkRunningBrowser"))
+    await check.press("selfCheckFix", "PKCS11_INCOMPLETE")
+    question = json.dumps(text("selfCheckBrowserOpen"))
     shown = "document.querySelector('.question')?.textContent"
     await until(check.tab, f"{shown}?.includes({question})")
     assert not has_token(user_home)
-    await check.press("checkGoOn")
+    await check.press("selfCheckGoOn")
     await check.until("!pre.textContent.includes('COMPLETE')")
     assert has_token(user_home)

@@ -181,7 +181,7 @@ async def examine(tab: Tab, widths: dict[int, int]) -> None:
         assert (style, ring, is_large) == ("solid", "3px", True), name
 
 
-_PREPARE = "prepareLogin"
+_PREPARE = "prepareLoginHeading"
 _FIRST = ("Change PIN1", "Forgotten: PIN1", _PREPARE)
 _SECOND = ("Change PIN2", "Forgotten: PIN2")
 _ALL = ("Change PIN1", "Change PIN2", "Forgotten: PIN1", "Forgotten: PIN2", _PREPARE)
@@ -229,7 +229,7 @@ async def test_the_popup_fits_and_offers_what_makes_sense_with_the_first_in_sigh
         card.remake(profile=profile, state=state)
         await look(heading, action, others)
     card.state.pull()
-    await look("no_card", "lookAtCard", [])
+    await look("no_card", "cardRead", [])
 
 
 def _cards(language: str) -> dict[str, Any]:

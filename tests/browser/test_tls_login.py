@@ -192,7 +192,7 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
     await popup.open("suomi-fi")
     await popup.tab.wait_for("#token p")
     await popup.tab.evaluate("(document.querySelector('#prepare').hidden = false)")
-    await popup.press("prepareLogin")
+    await popup.press("prepareLoginHeading")
     window = await counter.listener.opened()
     await window.type_pin("1234")
     assert window.told[0]["conversation"]["operation"] == "prepare-login"

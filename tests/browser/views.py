@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from native_host.browser_testing.temporary_home import extension_folder
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.texts import as_sentence
 from native_host.texts.card import CardTexts
 from tests.browser.browsers import Tab
@@ -148,7 +148,7 @@ class CheckPage:
 
     async def press(self, label: str, code: str = "") -> None:
         """Click a button with this label, of the finding with this code."""
-        sentence = catalogue("en")[code].format(browser="Chromium") if code else ""
+        sentence = Sentences("en")[code].format(browser="Chromium") if code else ""
         name = json.dumps(f"{text(label)}: {sentence}" if code else text(label))
         await self.tab.evaluate(
             "document.getElementById('pressed')?.removeAttribute('id')"

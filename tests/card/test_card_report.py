@@ -24,11 +24,11 @@ from native_host.card.source import CardConnection
 from native_host.card_report import reading
 from native_host.card_report.reading import CardContent, FileKind, read_card
 from native_host.card_report.report import (
-    catalogue,
     list_objects,
     make_report,
     write_text,
 )
+from native_host.texts import catalogue
 from native_host.texts.language import SPOKEN
 from tests.support import cards
 
@@ -38,7 +38,7 @@ END = datetime(2029, 3, 15, 21, 59, 58, tzinfo=UTC)
 
 
 def report_of(content: CardContent, language: str = "en") -> dict[str, Any]:
-    return make_report(content, catalogue(language), mock_card=False)
+    return make_report(content, catalogue("card_report", language), mock_card=False)
 
 
 def content_of(state: MockCardState, style: Style = Style.DIRECT) -> CardContent:

@@ -22,7 +22,7 @@ from native_host.card.errors import CardMuteError
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader
 from native_host.card_report.reading import CardReportError, Why, read_the_one_card
-from native_host.card_report.report import catalogue
+from native_host.texts import catalogue
 from native_host.texts.language import SPOKEN
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import KORTILLA, Terminal
@@ -46,7 +46,7 @@ def test_the_report_is_a_file_of_its_owners(run: Run, card: MockCardState) -> No
     assert outcome.result == {
         "cardReport": {"complete": True, "stopped": None, "mockCard": True}
     }
-    assert outcome.words == f"{catalogue('en')['reading']}\n"
+    assert outcome.words == f"{catalogue('card_report', 'en')['reading']}\n"
     path = Path("report.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.stat().st_nlink == 1
@@ -63,12 +63,15 @@ def test_it_explains_itself_in_each_language(run: Run, card: MockCardState) -> N
         assert f"{language}.json" in outcome.words
         assert "{" not in outcome.words
         about = json.loads(Path(f"{language}.json").read_text())["about"]
-        assert about == [catalogue(language)[f"about.{n}"] for n in range(1, 7)]
+        texts = catalogue("card_report", language)
+        assert about == [texts[f"about.{n}"] for n in range(1, 7)]
         told |= {outcome.words.replace(f"{language}.json", ""), about[0]}
         again = run(*words, f"{language}.json")
-        assert again.result["error"]["message"] == catalogue(language)["failed.exists"]
+        assert again.result["error"]["message"] == texts["failed.exists"]
     assert len(told) == 2 * len(SPOKEN)
-    assert {f"failed.{why}" for why in get_args(Why)} < set(catalogue("en"))
+    assert {f"failed.{why}" for why in get_args(Why)} < set(
+        catalogue("card_report", "en")
+    )
 
 
 def identity(path: Path) -> tuple[int, ...]:

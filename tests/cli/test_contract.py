@@ -2,7 +2,6 @@
 """The interface for scripts and people: JSON or words, and the exit status."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,12 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-import native_host
-from kortilla.common import texts
 from native_host import VERSION
 from native_host.cli import mock_card as mock_card_command
 from native_host.cli import program
-from native_host.texts.language import SPOKEN
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.support.patience import patience
 
@@ -158,16 +154,3 @@ def test_the_installed_program_is_the_same() -> None:
     )
     assert finished.returncode == 2
     assert json.loads(finished.stdout)["error"]["code"] == "INVALID_ARGUMENT"
-
-
-@pytest.mark.parametrize("folder", ["card_report", "doctor", "files"])
-def test_the_catalogues_of_commands_agree_in_each_language(folder: str) -> None:
-    path = Path(native_host.__file__).parent / folder / "texts"
-    english = texts.catalogue(path, "en")
-    for language in SPOKEN:
-        for key, text in texts.catalogue(path, language).items():
-            alike = key.startswith("country.") or key == "report.program"
-            assert language == "en" or alike or text != english[key], key
-            fields = sorted(re.findall(r"{\w+}", text))
-            assert fields == sorted(re.findall(r"{\w+}", english[key])), key
-        assert list(texts.catalogue(path, language)) == list(english)

@@ -21,7 +21,7 @@ from native_host.doctor import browsers, examination
 from native_host.doctor.browsers import check_extension, check_host
 from native_host.doctor.card import check_card
 from native_host.doctor.examination import examine, report
-from native_host.doctor.findings import Finding, Place, catalogue, info
+from native_host.doctor.findings import Finding, Place, Sentences, info
 from native_host.doctor.surroundings import (
     check_screen,
     check_screen_reader,
@@ -348,7 +348,7 @@ def test_every_finding_has_a_sentence() -> None:
     folder = Path(examination.__file__).parent
     source = "".join(path.read_text() for path in folder.glob("*.py"))
     named = set(re.findall(r'"([A-Z][A-Z0-9]*_?[A-Z0-9_]+)"', source))
-    texts = set(catalogue("en"))
+    texts = set(Sentences("en"))
     sentences = {key for key in texts if key.isupper()}
     assert sentences <= named
     assert {f"check.{name}" for row in examination._CHECKS for name in row} <= texts

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from native_host.doctor.card import findings_in_readers, reader_name
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.doctor.surroundings import judge_clock
 from tests.support.card_statuses import a_card, failed, status_of, tries
 
@@ -41,7 +41,7 @@ def test_of_several_cards_a_finding_says_whose_it_is_and_a_report_no_name() -> N
         status_of(a_card(holder=holder, **tries(0)), reader=name),
         {**failed("CARD_MUTE"), "reader": "B"},
     ]
-    texts = catalogue("en")
+    texts = Sentences("en")
     found = {each.code: each for each in findings_in_readers(readers, NOW)}
     blocked, mute = found["PIN_BLOCKED"], found["CARD_MUTE"]
     assert (blocked.reader, blocked.holder) == (name, "SPECIMEN-A")

@@ -163,4 +163,4 @@ def test_a_file_that_is_refused_is_told_as_in_the_window(
     outcome = run(*words)
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
     assert outcome.result["error"]["message"].startswith("a.pdf: This is not a file")
-    assert Texts("sv")("sign.reason.kind", name="a.pdf") in outcome.words
+    assert Texts("sv")("not_signed.kind", name="a.pdf") in outcome.words

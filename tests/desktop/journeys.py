@@ -80,7 +80,7 @@ class Person:
 
     def prompt(self, operation: str, pin: str = "") -> PromptTexts:
         """Wait for a window that asks for a code; return its words."""
-        text = texts.load(self.language, operation, pin)
+        text = texts.Texts(self.language, operation, pin)
         self.in_front(re.escape(text("title")))
         return text
 
@@ -286,7 +286,7 @@ def sign(person: Person) -> Steps:
     original = person.folder / "sopimus.pdf"
     original.write_bytes(make_pdf("Sopimus"))
     text = person.text
-    suffix = texts.load(person.language, "sign-own")("suffix")
+    suffix = texts.Texts(person.language, "sign-own")("suffix")
     with person.program("--sign", original):
         person.sees(text("sign.press.one"))
         yield "a file is given", [original.name]
@@ -379,7 +379,7 @@ def self_check(person: Person) -> Steps:
             if name == "settings":
                 for key in (
                     "settings.language.system",
-                    "settings.agent.switch",
+                    "agent.switch",
                     "history.switch",
                 ):
                     person.go_to(person.text(key))

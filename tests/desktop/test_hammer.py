@@ -12,10 +12,10 @@ from typing import IO
 
 import pytest
 
-from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Problem, Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from native_host.texts.language import SPOKEN
 from tests.host.conftest import furnish
 from tests.host.process import make_environment
 from tests.kortilla.signing_parts import make_pdf
@@ -135,7 +135,7 @@ async def test_the_pin_window_survives_pages_while_another_program_asks_for_all(
     # It still has pages to show when it is closed.
     monkeypatch.setattr("native_host.pin_prompt.window._END_WITHIN", patience())
     with walker(session[1]) as walks:
-        for language in texts.languages():
+        for language in SPOKEN:
             process = spawn()
             prompt = WindowPrompt(process)
             await open_in_front(prompt, screen, language=language)

@@ -16,6 +16,7 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Problem, Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from native_host.texts.language import SPOKEN
 from tests.desktop.test_screen import names, takes_keys
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.accessibility_bus import (
@@ -73,7 +74,7 @@ def orca(screen: Screen, bus: AccessibilityBus, tmp_path: Path) -> Iterator[Orca
         yield orca
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("language", SPOKEN)
 async def test_who_asks_and_what_happened_is_heard(
     screen: Screen,
     bus: AccessibilityBus,
@@ -83,7 +84,7 @@ async def test_who_asks_and_what_happened_is_heard(
 ) -> None:
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
-    text = texts.load(language, "authenticate")
+    text = texts.Texts(language, "authenticate")
     ready = partial(takes_keys, bus, text("confirm"))
     prompt = WindowPrompt(spawn())
     await open_in_front(prompt, screen, language=language)
@@ -108,7 +109,7 @@ async def test_who_asks_and_what_happened_is_heard(
         since = len(orca.said)
         problem = Problem("CARD_REMOVED")
         prompt.show(Step.WAITING_FOR_CARD, problem)
-        heading, _ = text.problem(problem)
+        heading, _ = text.problem(problem.code)
         await asyncio.to_thread(orca.wait_for, heading, since=since)
     await prompt.close()
 
@@ -152,7 +153,7 @@ async def test_no_digit_is_heard_late(
     # Orca says a digit if the window is hidden by the time it gets the key.
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
-    prompt, text = WindowPrompt(spawn()), texts.load("en", "authenticate")
+    prompt, text = WindowPrompt(spawn()), texts.Texts("en", "authenticate")
     window = await open_in_front(prompt, screen)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     ready = partial(takes_keys, bus, text("confirm"))
@@ -174,7 +175,7 @@ def test_what_becomes_of_files_is_heard(
     home: Path, screen: Screen, bus: AccessibilityBus, orca: Orca, tmp_path: Path
 ) -> None:
     cards.new_card(home / ".local/share/kortilla/mock-card")
-    text, asking = Texts("fi"), texts.load("fi", "sign-own")
+    text, asking = Texts("fi"), texts.Texts("fi", "sign-own")
     original, gone = tmp_path / "a.pdf", tmp_path / "b.pdf"
     for each in (original, gone):
         each.write_bytes(make_pdf("Sopimus"))
@@ -227,7 +228,7 @@ def test_what_becomes_of_files_is_heard(
         gone.unlink()
         shows(text("sign.press.one"))
         screen.press("Return")
-        orca.wait_for(text("sign.reason.gone", name="b.pdf"))
+        orca.wait_for(text("not_signed.gone", name="b.pdf"))
     finally:
         first.kill()
         first.wait()

@@ -210,7 +210,7 @@ def test_a_person_encrypts_a_letter_and_opens_it_by_keyboard(
     letter = tmp_path / "letter.txt"
     letter.write_bytes(LETTER)
     sealed = tmp_path / "letter.txt.p7m"
-    asking = texts.load("en", "decrypt")
+    asking = texts.Texts("en", "decrypt")
     with (
         open_screen(1024, 600) as screen,
         open_accessibility_bus(screen.display) as bus,

@@ -19,15 +19,14 @@ from native_host.card.fineid import FineidCard
 from native_host.card.mock_source import MockCardSource
 from native_host.cli import card as cli
 from native_host.doctor.card import findings_in_readers
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.operations import card_status
 from native_host.operations.card_state import can_change, can_unlock, card_state
 from native_host.operations.card_status import reader_status
 from native_host.operations.card_words import error_words, readers_words
-from native_host.pin_prompt.model import Problem
-from native_host.pin_prompt.texts import load
 from native_host.texts.card import CardTexts, date
 from native_host.texts.language import SPOKEN
+from native_host.texts.prompt import PromptTexts
 from tests.operations.faulty_session import Operation, log_in
 from tests.operations.independent_card import (
     GRANTED_AFTER,
@@ -109,7 +108,7 @@ def test_a_state_has_one_judgement_which_terminal_and_doctor_tell(name: str) -> 
     for each in actions:
         pin = f" {each['pin'].lower()}" if each["pin"] else ""
         assert f"kortilla card {each['command']}{pin}" in terminal
-    sentences = catalogue("en")
+    sentences = Sentences("en")
     [found] = [
         each
         for each in findings_in_readers(readers, NOW)
@@ -248,7 +247,7 @@ def test_an_error_of_a_command_has_the_words_of_the_window() -> None:
     for code in ("PCSC_UNAVAILABLE", "PCSC_DENIED", "OTHER_CARD", "WRONG_PUK"):
         words = error_words(code, texts)
         assert words is not None
-        heading, body = load("en", "change-pin").problem(Problem(code))
+        heading, body = PromptTexts("en", "change-pin").problem(code)
         assert (words["title"], words["more"]) == (f"{heading}.", body)
     for code in ("USER_CANCELLED", "BUSY", "CONFIG_BROKEN"):
         assert error_words(code, texts) is None

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from native_host.gui.accessibility import Announcer
 from native_host.gui.frame import HeadingBand
 from native_host.gui.panels import Notice
-from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.header import SiteLabel
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -35,6 +34,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from native_host.texts.language import SPOKEN
 from tests.pin_prompt.terminal import Call, Terminal, command
 from tests.support.screen import Screen, open_screen
 from tools.window_pictures import offscreen_application
@@ -51,7 +51,7 @@ OLD_PIN = CodeField("old", tuple(range(4, 13)))
 NEW_PIN1 = CodeField("new-PIN1", tuple(range(4, 9)))
 NEW_PIN2 = CodeField("new-PIN2", tuple(range(6, 9)))
 
-EACH_LANGUAGE = pytest.mark.parametrize("language", texts.languages())
+EACH_LANGUAGE = pytest.mark.parametrize("language", SPOKEN)
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
 SITE, HOLDER = "https://login.service.example", "SPECIMEN-POHJALAINEN Aino"
 CANCELLED = [{"type": "cancel"}]

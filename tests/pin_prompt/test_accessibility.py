@@ -166,7 +166,7 @@ def test_no_page_is_destroyed_while_the_window_is_open(stage: Stage) -> None:
 
 @EACH_LANGUAGE
 def test_a_login_is_announced_in_few_words(stage: Stage, language: str) -> None:
-    text = texts.load(language, "authenticate")
+    text = texts.Texts(language, "authenticate")
     stage.open(language=language)
     for status, needs_consent in (
         ({}, True),
@@ -202,7 +202,7 @@ def test_what_unlocks_a_pin_is_a_list_of_two(stage: Stage) -> None:
     [needed] = stage.visible(List)
     items = interface(needed)
     assert items.role() == Role.List
-    text = texts.load("en", "authenticate")
+    text = texts.Texts("en", "authenticate")
     names = [text(f"unlock.need.{key}") for key in ("letter", "puk")]
     found = [items.child(index) for index in range(items.childCount())]
     assert [item.text(NAME) for item in found] == names
@@ -279,7 +279,7 @@ def requests(operation: Operation, folder: Path) -> Iterator[WindowRequest]:
     yield Ask(1, UnlockQuestion("PIN2", HOLDER, "1"))
     for step in Step:
         yield Show(step)
-    keys = " ".join(texts.load("en")._catalogue)
+    keys = " ".join(texts.Texts("en")._catalogue)
     for code in sorted({*re.findall(r"problem\.(\w+)", keys)}):
         yield Show(Step.WAITING_FOR_CARD, Problem(code))
     yield Show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "2/3"))
@@ -332,7 +332,7 @@ def test_every_page_is_announced_in_few_words(
     for request in requests(operation, tmp_path):
         question: Any = getattr(request, "question", None)
         pin = getattr(question, "pin", "")
-        text = texts.load(language, operation, pin, conversation.program)
+        text = texts.Texts(language, operation, pin, conversation.program)
         said = announced(request, conversation, text)
         assert len(said.split()) <= MOST_WORDS, said
         if question is not None and question.name:
@@ -399,7 +399,7 @@ def test_what_is_said_within_a_moment_is_one_announcement(
 
 @EACH_LANGUAGE
 def test_the_steps_of_an_activation_are_announced_in_few_words(language: str) -> None:
-    text = texts.load(language, "activate")
+    text = texts.Texts(language, "activate")
     for name in ("activation", "new-PIN1", "new-PIN2"):
         keys = (f"steps.{name}.heading", f"steps.{name}.use")
         said = [text("steps", step=2, count=3, name=text(f"steps.{name}.name"))]

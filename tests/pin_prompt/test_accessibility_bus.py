@@ -200,7 +200,7 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     prompt = WindowPrompt(spawn())
     asking = await ask_in_front(prompt, screen, a_question())
     [field] = listener.fields()
-    pasted = texts.load("en")("pin.no_paste")
+    pasted = texts.Texts("en")("pin.no_paste")
     screen.press("ctrl+v")
     screen.wait_until(
         lambda: pasted in bus.property(field, "Accessible", "Description")
@@ -254,7 +254,7 @@ async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
 
     window = next(part for part, role in roles if role in WINDOWS)
     assert bus.property(window, "Accessible", "Locale").startswith("sv")
-    text = texts.load("sv", "sign")
+    text = texts.Texts("sv", "sign")
     assert names(HEADING) == [text("heading")]
     assert names(LIST) == [text("documents", count=2)]
     assert names(LIST_ITEM) == ["1. lease.txt", "2. agreement.txt"]

@@ -286,10 +286,10 @@ def test_who_asks_is_in_view_while_one_types(
     if page != "change-pin":
         [site] = [part for part in stage.visible(SiteLabel) if part.text() == SITE]
         assert _is_seen(site)
-    foot = texts.load("fi")("not_official")
+    foot = texts.Texts("fi")("not_official")
     assert any(_is_seen(p) for p in stage.visible(QLabel) if p.text() == foot)
     # What the short warning leaves out is on the page.
-    stage.sees(texts.load("fi", PAGES[page][0])("caller.asks"))
+    stage.sees(texts.Texts("fi", PAGES[page][0])("caller.asks"))
 
 
 # -- Focus and size -------------------------------------------------------------------

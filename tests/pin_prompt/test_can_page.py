@@ -71,7 +71,7 @@ def test_it_is_remembered_only_if_the_user_ticks_that(
 def test_it_says_where_the_number_is_and_what_a_wrong_one_costs(
     stage: Stage, language: str, wrong: bool
 ) -> None:
-    text = texts.load(language)
+    text = texts.Texts(language)
     stage.open(language=language)
     stage.show(Ask(1, CanQuestion(wrong=wrong)))
     page = stage.window.page
@@ -107,7 +107,7 @@ def test_escape_cancels_and_wipes(stage: Stage) -> None:
 @EACH_LANGUAGE
 def test_what_is_said_of_a_card_fits_the_reader(stage: Stage, language: str) -> None:
     """A card on a contactless reader is laid there; one in a slot is pushed in."""
-    text = texts.load(language)
+    text = texts.Texts(language)
     removed = Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED"))
     in_slot = text("problem.CARD_REMOVED.body")
     laid = text("contactless.problem.CARD_REMOVED.body")

@@ -102,7 +102,7 @@ def test_a_document_is_described_by_what_it_is(
     tmp_path: Path, media_type: str, data: bytes, about: str
 ) -> None:
     document = a_document(tmp_path, data, media_type=media_type, name="a/b")
-    name, second, digest = describe(document, texts.load("en"))
+    name, second, digest = describe(document, texts.Texts("en"))
     assert name == r"a\u{2F}b"
     assert second == about
     groups = digest.removeprefix("Hash (SHA-384): ").split(" ")
@@ -111,10 +111,10 @@ def test_a_document_is_described_by_what_it_is(
 
 
 def test_the_name_of_a_bare_hash_is_the_services_claim() -> None:
-    name, digest = describe(a_hash(name="contract"), texts.load("en"))
+    name, digest = describe(a_hash(name="contract"), texts.Texts("en"))
     assert name == "The service calls this: contract"
     assert "SHA-256" in digest
-    assert describe(Document("", "SHA-256", "00"), texts.load("en"))[0] == (
+    assert describe(Document("", "SHA-256", "00"), texts.Texts("en"))[0] == (
         "The service gave no name."
     )
 

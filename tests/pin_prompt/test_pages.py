@@ -211,7 +211,7 @@ def test_what_a_page_shows_and_says(
 def test_each_step_says_what_goes_on_and_can_be_left(stage: Stage, step: Step) -> None:
     stage.open()
     stage.handle(Show(step))
-    heading, body = texts.load("en", "authenticate").step(step)
+    heading, body = texts.Texts("en", "authenticate").step(step)
     stage.sees(heading, body)
     assert stage.spoken == [f"{heading}. {body}"]
     over = step in (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
@@ -240,7 +240,7 @@ def test_title_and_heading_name_the_operation_and_nobody(
     origin = "" if OPERATION_STYLES[operation].act == "manage" else program
     asking = {"origin": origin, "program": program}
     stage.open(operation=operation, language=language, **asking)
-    text, title = texts.load(language, operation), stage.window.windowTitle()
+    text, title = texts.Texts(language, operation), stage.window.windowTitle()
     assert (title, stage.band.heading.text()) == (text("title"), text("heading"))
     assert "Kortilla" in title
     assert "suomi.fi" not in title + text("heading")

@@ -63,7 +63,7 @@ def late(stage: Stage) -> list[str]:
 def test_a_pin_pad_keeps_no_pin_and_the_window_says_so_before(
     stage: Stage, language: str
 ) -> None:
-    text = texts.load(language, "prepare-login", program="Firefox")
+    text = texts.Texts(language, "prepare-login", program="Firefox")
     stage.open(
         operation="prepare-login", origin="", program="Firefox", language=language
     )
@@ -85,7 +85,7 @@ def test_a_pin_pad_keeps_no_pin_and_the_window_says_so_before(
 
 @EACH_LANGUAGE
 def test_no_choice_is_offered_with_a_pin_pad(stage: Stage, language: str) -> None:
-    text = texts.load(language, "decrypt-mail", program="Thunderbird")
+    text = texts.Texts(language, "decrypt-mail", program="Thunderbird")
     stage.open(
         operation="decrypt-mail", origin="", program="Thunderbird", language=language
     )
@@ -276,7 +276,7 @@ def test_it_is_named_above_the_site_as_large_and_with_a_sign(
     assert (program.text(), site.text()) == (PROGRAM, SITE)
     largest = max(label.font().pointSizeF() for label in stage.visible(QLabel))
     assert program.font().pointSizeF() == site.font().pointSizeF() == largest
-    text = texts.load(language, operation)
+    text = texts.Texts(language, operation)
     assert text("caller.asks") in stage.notices
     stage.sees(text("caller.check"))
 

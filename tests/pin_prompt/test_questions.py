@@ -73,7 +73,7 @@ def test_site_signer_and_documents_are_on_one_page(
 @EACH_LANGUAGE
 def test_own_files_are_signed_here(stage: Stage, tmp_path: Path, language: str) -> None:
     """No site and no program is named, and each file says what is made of it."""
-    text = texts.load(language, "sign-own")
+    text = texts.Texts(language, "sign-own")
     made = [("a.pdf", "pdf", "a-1.pdf"), ("b", "container", "c.asice")]
     documents = [
         a_document(tmp_path, name.encode(), name=name, result=result, result_kind=kind)
@@ -238,7 +238,7 @@ def test_another_card_is_confirmed(stage: Stage, language: str, removed: bool) -
     stage.show(Ask(1, a_question(name=before)))
     stage.press("12")
     stage.handle(Ask(2, question))
-    text = texts.load(language, "authenticate")
+    text = texts.Texts(language, "authenticate")
     key = "other.removed" if removed else "other.there"
     told = (text(key, before=before), text("choose.reader", reader=reader))
     stage.sees("SPECIMEN-B", "99902038C", text("other.heading"), *told)
@@ -257,7 +257,7 @@ def test_another_card_is_confirmed(stage: Stage, language: str, removed: bool) -
 def test_consent_names_what_is_handed_over(stage: Stage, language: str) -> None:
     stage.open(operation="signing-certificate", language=language, test_card=False)
     stage.show(Ask(2, ConsentQuestion("SPECIMEN-A", "99902038C", True)))
-    text = texts.load(language, "signing-certificate")
+    text = texts.Texts(language, "signing-certificate")
     stage.sees("SPECIMEN-A", "99902038C", text("consent"), text("mark.test_card"))
     assert not stage.visible(PinField)
     assert stage.focus is stage.button(text("cancel"))

@@ -28,6 +28,7 @@ from native_host.pin_prompt.model import (
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
 from native_host.platform import system
+from native_host.texts.language import SPOKEN
 from tests.pin_prompt.conftest import (
     EACH_LANGUAGE,
     HOLDER,
@@ -191,7 +192,7 @@ def test_whom_what_and_to_whom_stand_before_the_question(at: At) -> None:
 
 @EACH_LANGUAGE
 def test_who_has_no_pin_yet_says_so_in_place_of_it(at: At, language: str) -> None:
-    text = texts.load(language)
+    text = texts.Texts(language)
     terminal = at(pin1(can_activate=True), language=language)
     terminal.wait_for("PIN1): ")
     assert text("no_pin.more") in terminal.seen
@@ -210,7 +211,7 @@ def test_a_word_in_place_of_a_pin_that_must_be_there_is_not_taken(at: At) -> Non
 @EACH_LANGUAGE
 @pytest.mark.parametrize("tries", [1, 5])
 def test_a_program_waits_for_pin2_and_colon(at: At, language: str, tries: int) -> None:
-    text = texts.load(language, "sign")
+    text = texts.Texts(language, "sign")
     terminal = at(pin2(tries_left=tries), operation="sign", language=language)
     if tries == 1:
         terminal.answer((text("terminal.go_on"), text("terminal.yes").upper()))
@@ -320,7 +321,7 @@ def test_what_was_typed_stays_when_the_program_waits_no_longer(at: At) -> None:
 @EACH_LANGUAGE
 def test_a_caller_that_is_no_browser_is_named_first(at: At, language: str) -> None:
     terminal = at(pin1(), language=language, caller="python3.13")
-    text = texts.load(language, "authenticate")
+    text = texts.Texts(language, "authenticate")
     terminal.wait_for(f"*** {text('caller.asks')} python3.13. {text('caller.check')}")
     terminal.wait_for(SITE)
     terminal.wait_for("PIN1")
@@ -328,7 +329,7 @@ def test_a_caller_that_is_no_browser_is_named_first(at: At, language: str) -> No
 
 async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
     prompt = TerminalPrompt()
-    prompt._texts = texts.load("en", "sign")
+    prompt._texts = texts.Texts("en", "sign")
     with written(prompt):
         for done in (0, 1, 1, 2):
             prompt.show(Step.SIGNING, progress=Progress(done, 3))
@@ -340,7 +341,7 @@ async def test_what_is_said_beside_them(capsys: pytest.CaptureFixture[str]) -> N
         counts += [said.count(f"Signatures made: {n} / 2") for n in range(2)]
         assert counts == [1, 1, 1, 2, 1]
         assert said.count("You are signing") == 1
-        prompt._texts = texts.load("en", "tls-login", program="Firefox")
+        prompt._texts = texts.Texts("en", "tls-login", program="Firefox")
         prompt.show_connections(1)
         prompt.show_connections(2)
         prompt.show_caller_timeout()
@@ -367,7 +368,7 @@ async def test_what_is_no_can_is_wiped(
         return next(answers)
 
     prompt = TerminalPrompt()
-    prompt._texts = texts.load("en", "sign")
+    prompt._texts = texts.Texts("en", "sign")
     monkeypatch.setattr(prompt, "_ask", ask)
     with written(prompt):
         assert await prompt.ask_can(CanQuestion()) is typed[-1]
@@ -377,9 +378,9 @@ async def test_what_is_no_can_is_wiped(
     assert "1234" not in said
 
 
-@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("language", SPOKEN)
 def test_no_text_in_a_terminal_names_the_windows_button(language: str) -> None:
-    text = texts.load(language)
+    text = texts.Texts(language)
     text.in_terminal = True
     for key in (
         *("authenticate.last_try", "sign.last_try", "pin.two_tries"),

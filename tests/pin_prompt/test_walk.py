@@ -45,7 +45,7 @@ SIZE = (1024, 600)
 
 
 def catalogue(language: str) -> set[str]:
-    return {*texts.load(language)._catalogue.values()}
+    return {*texts.Texts(language)._catalogue.values()}
 
 
 #: Finnish and English texts that are no Swedish ones.
@@ -57,11 +57,11 @@ class Walk:
 
     def __init__(self, screen: Screen, bus: AccessibilityBus) -> None:
         self.screen, self.bus = screen, bus
-        self.text: Texts = texts.load("sv")
+        self.text: Texts = texts.Texts("sv")
 
     def begin(self, operation: str, pin: str = "") -> None:
         """Expect the texts of an operation, in a window that has the focus."""
-        self.text = texts.load("sv", operation, pin)
+        self.text = texts.Texts("sv", operation, pin)
         window = self.screen.find_in_front(self.text("title"))
         _, _, width, height = self.screen.geometry(window)
         assert width <= SIZE[0] and height <= SIZE[1]

@@ -217,7 +217,8 @@ def test_the_guide_is_short_and_shows_each_task(
     words = [each for each in shown.split() if re.search(r"[^\W\d]", each)]
     assert 700 < len(words) <= MOST_WORDS
     assert sum(is_picture for is_picture, _, _ in links(text)) >= 7
-    desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
+    desktop = json.loads(texts[f"native_host/texts/desktop/{language}.json"])
+    desktop |= json.loads(texts[f"native_host/texts/shared/{language}.json"])
     titles = {
         each for key, each in desktop.items() if re.match(r"[a-z_]+\.title$", key)
     }
@@ -249,11 +250,13 @@ def test_the_guide_needs_no_command_and_qt_can_show_it(
 def test_words_in_bold_are_those_of_windows_and_popup(
     texts: dict[str, str], citizens: dict[str, str], language: str
 ) -> None:
-    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
+    window = json.loads(texts[f"native_host/texts/prompt/{language}.json"])
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
-    desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
+    desktop = json.loads(texts[f"native_host/texts/desktop/{language}.json"])
     card = json.loads(texts[f"native_host/texts/card/{language}.json"])
+    shared = json.loads(texts[f"native_host/texts/shared/{language}.json"])
     shown = {
+        *shared.values(),
         *card.values(),
         *window.values(),
         *desktop.values(),
@@ -262,7 +265,7 @@ def test_words_in_bold_are_those_of_windows_and_popup(
     named = {" ".join(words.split()) for words in _BOLD.findall(citizens[language])}
     assert len(named) > 2
     assert named - shown == set()
-    report = json.loads(texts[f"native_host/card_report/texts/{language}.json"])
+    report = json.loads(texts[f"native_host/texts/card_report/{language}.json"])
     page = " ".join(texts[f"docs/citizens/card-report-{language}.md"].split())
     for key in ("failed.exists", "written-partly"):
         assert f"**{report[key].partition('. ')[0]}.**" in page
@@ -274,7 +277,7 @@ def test_a_guide_names_the_fold_around_a_fold(
 ) -> None:
     """Where a card needs something, the popup folds what helps less into one."""
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
-    inner = {popup[name]["message"] for name in ("suomiFi", "helpHeading")}
+    inner = {popup[name]["message"] for name in ("login", "helpHeading")}
     guide = pages[f"docs/citizens/suomi-fi-{language}.md"]
     steps = re.findall(r"^(?:\d+\.|-) .*(?:\n +.*)*", guide, re.MULTILINE)
     bold = [{" ".join(each.split()) for each in _BOLD.findall(step)} for step in steps]
@@ -302,7 +305,7 @@ def test_the_commands_that_the_terminal_names_exist(
     texts: dict[str, str], language: str
 ) -> None:
     """The texts name commands without quotation marks, after the word for command."""
-    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
+    window = json.loads(texts[f"native_host/texts/prompt/{language}.json"])
     named = {
         (command, *(word for word in rest.split() if word in SUBCOMMANDS))
         for text in window.values()

@@ -20,7 +20,7 @@ from kortilla.signing.verification import (
 )
 from native_host.config import Config
 from native_host.doctor.card import _CODES
-from native_host.doctor.findings import catalogue
+from native_host.doctor.findings import Sentences
 from native_host.files import words
 from native_host.files.report_fields import Report
 from tests.repository.test_documentation import prose
@@ -103,7 +103,7 @@ def test_the_findings_of_the_doctor_are_described(
 ) -> None:
     rows = re.findall(r"^\| (`[A-Z].*?) \|", command_line["kortilla doctor"], re.M)
     told = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
-    sentences = {key for key in catalogue("en") if key.isupper()}
+    sentences = {key for key in Sentences("en") if key.isupper()}
     assert sorted(told) == sorted(sentences | {*_CODES.values(), "CARD_UNREADABLE"})
 
 

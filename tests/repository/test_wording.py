@@ -40,9 +40,10 @@ IN_THIS_WINDOW = {
 
 #: Where each program has its texts.
 PLACES = {
-    "window": "native_host/pin_prompt/texts/{}.json",
-    "desktop": "native_host/desktop/texts/{}.json",
+    "window": "native_host/texts/prompt/{}.json",
+    "desktop": "native_host/texts/desktop/{}.json",
     "card": "native_host/texts/card/{}.json",
+    "shared": "native_host/texts/shared/{}.json",
     "extension": "extension/_locales/{}/messages.json",
     "server": "kortilla/web/texts/{}.json",
     "provider": "kortilla/openid/login/texts/{}.json",
@@ -76,7 +77,7 @@ NAMES = {"SATU", "JSON", "ETSI", "XFCE", "GNOME", "JPEG", "SECURITY", "CONTRIBUT
 LOUD = {"TESTIKORTTI", "TESTKORT", "TEST CARD"}
 
 #: Helps name options and values as they are typed, and what scripts are about.
-COMMANDS = "native_host/cli/texts/"
+COMMANDS = "native_host/texts/commands/"
 
 Catalogues = dict[str, dict[str, str]]
 

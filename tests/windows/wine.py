@@ -118,7 +118,7 @@ class Person:
         The page is not the one that this has returned for before. ``subject`` is the
         PIN of the window's title.
         """
-        title = texts.load(self.language, operation, subject)("title")
+        title = texts.Texts(self.language, operation, subject)("title")
         colour = LIGHT.acts[OPERATION_STYLES[operation].act].button.name()
         button = bytes.fromhex(colour[1:]) * _BUTTON
         window = self.screen.find_in_front(title)

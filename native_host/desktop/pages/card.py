@@ -190,7 +190,7 @@ class Page(PageBase):
     def _problem(self, words: StateWords) -> QWidget:
         notice = Notice(words["more"], title=words["title"], kind="error")
         go = partial(self.services.show_page, "self_check")
-        notice.rows.addWidget(ButtonLine(self.button("card.check", go)))
+        notice.rows.addWidget(ButtonLine(self.button("self_check.run", go)))
         return notice
 
     def _reader(self, reader: ReaderContent, mark: str) -> list[QWidget]:
@@ -268,9 +268,10 @@ class Page(PageBase):
         buttons.setSpacing(dp(14))
         for action in actions:
             made = self._action(action, start, action["label"])
-            made.setAccessibleName(
-                f"{action['name']}, {mark}" if mark else action["name"]
-            )
+            name = action["name"]
+            if action["label"] not in name:  # a name has the words that are seen
+                name = f"{action['label']}: {action['pin']}"
+            made.setAccessibleName(f"{name}, {mark}" if mark else name)
             buttons.addWidget(made)
         buttons.addStretch(1)
         return holder

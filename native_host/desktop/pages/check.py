@@ -415,7 +415,7 @@ class Page(FilesPage):
 
         sentences = words.load(self.texts.language)
         facts = words.facts(signature, report, sentences)
-        fold = Fold(self.texts("check.technical"), "identify")
+        fold = Fold(self.texts("technical"), "identify")
         fold.setAccessibleDescription(head)
         details = WrappingLabel("\n".join(": ".join(each) for each in facts), 0.9)
         details.setVisible(False)

@@ -114,7 +114,7 @@ class Page(FilesPage):
         self.forget()
         gone = [each for each in self._files if not each.is_file()]
         if gone:
-            words = self.texts("sign.reason.gone", name=escape_name(gone[0].name))
+            words = self.texts("not_signed.gone", name=escape_name(gone[0].name))
             self.outcomes.tell_made("encrypt", (), more=[words])
         elif not self._files:
             self.goal = self.choose_button

@@ -183,7 +183,7 @@ class FilesPage(PageBase):
         self.outcomes.note("")
         if gone := [each for each in paths if not each.is_file()]:
             name = escape_name(gone[0].name)
-            self.outcomes.note(self.texts("sign.reason.gone", name=name), "error")
+            self.outcomes.note(self.texts("not_signed.gone", name=name), "error")
             return
         if self._mail is not None:
             self._mail.drop()

@@ -103,9 +103,9 @@ class Page(PageBase):
             parts.append(self.kept("intro", lambda: muted(intro, 1.0)))
             self.fill(parts, None if self._running else self._foot())
             return
-        from native_host.doctor.findings import Severity, catalogue
+        from native_host.doctor.findings import Sentences, Severity
 
-        sentences, order = catalogue(self.texts.language), [*Severity]
+        sentences, order = Sentences(self.texts.language), [*Severity]
         place, findings = self._result
         faults = [each for each in findings if each.is_fault]
         faults.sort(key=lambda each: order.index(each.severity))

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from native_host.desktop.system_settings import SystemSettings
     from native_host.install.tables import Family
 
-_LANGUAGE, _AGENT, _MAIL, _LOGIN, _CAN, _CAPTURE = (
-    f"settings.{part}"
-    for part in ("language", "agent", "mail", "login", "can", "capture")
-)
+_LANGUAGE, _LOGIN = "language", "login"
+_AGENT, _MAIL = "settings.agent", "settings.mail"
+_CAN, _CAPTURE = "settings.can", "settings.capture"
 
 
 class Page(PageBase):
@@ -71,19 +70,19 @@ class Page(PageBase):
     def _fail(self, error: KortillaError) -> None:
         self._busy = False
         tool = error.code == "TOOL_MISSING"
-        key = "settings.login.tool" if tool else "settings.failed"
+        key = "login.tool" if tool else "settings.failed"
         self._outcomes.note(self.texts(key), "error")
 
     def _build(self) -> None:
         found = self._found
         if found is None:
-            self.fill([self.note("settings.working")])
+            self.fill([self.note("working")])
             return
         parts = [self._section(_LANGUAGE, self._languages(found))]
         for key in (_LOGIN, _MAIL):
             if switches := self._logins(found, key):
                 parts.append(self._section(key, switches))
-        agent = self._switch("settings.agent.switch", found.agent, self._set_agent)
+        agent = self._switch("agent.switch", found.agent, self._set_agent)
         parts.append(self._section(_AGENT, [agent, *self._declined(found)]))
         parts.append(self._section(_CAN, self._number(found)))
         if sys.platform == "win32":
@@ -96,7 +95,7 @@ class Page(PageBase):
     def _section(self, key: str, controls: list[QWidget]) -> QWidget:
         panel, lines = self.kept(key, lambda: self._make_section(key))
         if key == self._section_wanted:
-            busy = [self.note("settings.working")] if self._busy else []
+            busy = [self.note("working")] if self._busy else []
             controls = [*controls, *busy, *self._outcomes.parts]
         for each in arrange(lines, controls):
             each.hide()
@@ -146,7 +145,7 @@ class Page(PageBase):
         assert self._waiting is not None  # noqa: S101 - asked by the caller
         notice = Notice(self.texts(f"{key}.open"))
         press = partial(self._set_login, *self._waiting, confirmed=True)
-        go_on = self.button("settings.login.go_on", press)
+        go_on = self.button("login.go_on", press)
         notice.rows.addWidget(ButtonLine(go_on))
         return notice
 

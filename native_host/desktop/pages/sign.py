@@ -170,7 +170,7 @@ class Page(FilesPage):
 
     def _fault(self, path: Path, reason: str) -> str:
         key = reason if reason in _REASONS else "other"
-        return self.texts(f"sign.reason.{key}", name=escape_name(path.name))
+        return self.texts(f"not_signed.{key}", name=escape_name(path.name))
 
     def _build(self) -> None:
         if self.missing:

@@ -78,7 +78,10 @@ class StepPage(Page):
         self.awaits_person = step not in (*FINAL_STEPS, model.Step.SIGNING)
         self.is_brief = step in _AT_WORK and problem is None
         self.concerns_signature = step in (model.Step.SIGNING, model.Step.PIN_PAD)
-        heading, body = text.problem(problem) if problem else text.step(step)
+        if problem:
+            heading, body = text.problem(problem.code, problem.detail)
+        else:
+            heading, body = text.step(step)
         self.add_heading(heading)
         self._add_body(body)
         self._bar: QProgressBar | None = None

@@ -266,7 +266,7 @@ class PromptWindow(PageWindow):
         more = operation in _MORE
         self._wide = _WIDTH_FOR_MORE if more else _WIDTH
         self._high = _HEIGHT_FOR_MORE if more else _HEIGHT
-        self._text = texts.load(
+        self._text = texts.Texts(
             conversation.language,
             operation,
             pin,
@@ -429,7 +429,7 @@ class PromptWindow(PageWindow):
         """
         if self._conversation is not None:
             return
-        text = texts.load("en", "authenticate")
+        text = texts.Texts("en", "authenticate")
         nobody = model.Conversation(
             "authenticate", "https://service.example", "en", False
         )

@@ -6,23 +6,19 @@
 """
 
 from datetime import datetime
-from pathlib import Path
 
-from kortilla.common.texts import catalogue
-from native_host.pin_prompt.model import Problem
-from native_host.pin_prompt.texts import load
+from native_host.texts import catalogue
+from native_host.texts.prompt import PromptTexts
 
 __all__ = ["CardTexts", "date"]
-
-_FOLDER = Path(__file__).parent
 
 
 class CardTexts:
     """The texts of a language about cards."""
 
     def __init__(self, language: str) -> None:
-        self._catalogue = catalogue(_FOLDER, language)
-        self._prompt = load(language, "change-pin")
+        self._catalogue = catalogue("card", language)
+        self._prompt = PromptTexts(language, "change-pin")
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``."""
@@ -37,7 +33,7 @@ class CardTexts:
 
     def problem(self, code: str, detail: str = "") -> tuple[str, str]:
         """Return the heading and the body for an error's code."""
-        return self._prompt.problem(Problem(code, detail))
+        return self._prompt.problem(code, detail)
 
     def tries(self, left: int | None, *, is_set: bool) -> str:
         """Return how many tries a PIN has left, or that it is not set yet."""

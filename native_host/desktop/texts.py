@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The texts of the window: a catalogue ``texts/<language>.json`` per language."""
+"""The texts of the desktop window."""
 
-from pathlib import Path
-
-from kortilla.common.texts import catalogue
-from native_host.pin_prompt.texts import load
+from native_host.texts import catalogue
 from native_host.texts.card import CardTexts
-
-_FOLDER = Path(__file__).parent
+from native_host.texts.prompt import PromptTexts
 
 
 class Texts:
     def __init__(self, language: str) -> None:
         self.language = language
-        self._catalogue = catalogue(_FOLDER, language)
+        self._catalogue = catalogue("desktop", language)
         #: What is said of cards.
         self.card = CardTexts(language)
-        self._prompt = load(language, "change-pin")
+        self._prompt = PromptTexts(language, "change-pin")
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``."""
@@ -24,8 +20,3 @@ class Texts:
 
     def size(self, count: int) -> str:
         return self._prompt.size(count)
-
-    @property
-    def not_official(self) -> str:
-        """That the program is not an authority's."""
-        return self._prompt("not_official")
