@@ -41,6 +41,7 @@ _HARMLESS = (
     *("that handles pid", "lets no process leave the network"),
     # A command says what it tells the window, in its language.
     *("The person closed the window or pressed cancel.", "Peruutit.", "Du avbröt."),
+    "Cancelled from the keyboard.",  # as the window ends a command, with a blank line
 )
 
 
@@ -78,7 +79,7 @@ def troubles(log: Path) -> list[str]:
     return [
         line
         for line in log.read_text().splitlines()
-        if not any(each in line for each in _HARMLESS)
+        if line and not any(each in line for each in _HARMLESS)
     ]
 
 
