@@ -3,6 +3,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 #: Most characters of a program's name that are shown.
 MAX_PROGRAM = 40
@@ -51,6 +52,12 @@ def escape_name(name: str) -> str:
             plain = not _garbles(character) and character not in _SEPARATORS
         shown += character if plain else _escaped(character)
     return shown
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it is shown: its parts are escaped, so that none misleads."""
+    parts = [part if part == path.anchor else escape_name(part) for part in path.parts]
+    return str(Path(*parts)) if parts else "."
 
 
 def file_name(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 #: The file that marks the virtual environment of a distribution's package.
 MARKER = "packaged"
+_OWN = ("native_host", "kortilla")
 
 
 def is_packaged() -> bool:
@@ -39,6 +40,19 @@ def missing_words(name: str, extra: str = "") -> str:
         f"{name} is missing. In the folder with Kortilla's sources, type: "
         f"{program} install {place}"
     )
+
+
+def missing(error: Exception, extra: str) -> str | None:
+    """Return how to install the extra, if the error is a missing module of it.
+
+    Return None for any other error, also for a missing module of Kortilla.
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    name = (error.name or "").partition(".")[0]
+    if name in _OWN:
+        return None
+    return missing_words(name, extra)
 
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:

@@ -43,7 +43,6 @@ from kortilla.signing.exchange import (
 )
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
-from kortilla.signing.verification.findings import Findings, read_findings
 
 logger = logging.getLogger(__name__)
 
@@ -256,20 +255,16 @@ class PdfProcesses:
 
     async def examine(
         self, content: bytes | None, signature: bytes | None = None
-    ) -> Findings:
-        """Return what is found in a signed file, or in a signature of it.
+    ) -> object:
+        """Return what is found in a signed file, for ``findings.read_findings``.
 
-        Raises ``DocumentNotSignableError`` for a file that takes too much time or
-        memory, and ``SigningUnavailableError`` as ``prepare``.
+        ``signature`` is a detached one of the file. Raises ``DocumentNotSignableError``
+        for a file that takes too much time or memory, and ``SigningUnavailableError``
+        as ``prepare``.
         """
         head = {"examine": signature, "has_content": content is not None}
         answer, _ = await self._run(head, content or b"")
-        try:
-            return read_findings(answer["findings"])
-        except ValueError as error:  # the file may have taken over the process
-            raise DocumentNotSignableError(
-                "The process that read the file gave no findings.", reason="broken"
-            ) from error
+        return answer.get("findings")
 
     async def read_trust_list(self, document: bytes) -> object:
         """Return what a trusted list says, for ``trust_lists.entries.read_message``.

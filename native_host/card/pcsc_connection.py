@@ -16,6 +16,7 @@ from enum import IntEnum, unique
 from functools import cache
 from typing import Any, NoReturn
 
+from kortilla.common.imports import missing
 from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.errors import (
     CardBusyError,
@@ -29,7 +30,6 @@ from native_host.card.errors import (
 from native_host.card.pin_pad import pin_pad_of
 from native_host.card.service_watch import socket_path
 from native_host.card.source import CardConnection
-from native_host.commands import missing
 
 logger = logging.getLogger(__name__)
 

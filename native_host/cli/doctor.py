@@ -44,7 +44,7 @@ from native_host.doctor.findings import (
 from native_host.operations.environment import open_source
 from native_host.pin_prompt.model import CanQuestion, Conversation
 from native_host.pin_prompt.terminal import TerminalPrompt
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 
 
 @click.command()

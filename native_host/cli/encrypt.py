@@ -15,7 +15,7 @@ from kortilla.common.command_output import (
     print_result,
     say,
 )
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import escape_name, shown_path
 from kortilla.encryption import PasswordRecipient, Recipient
 from kortilla.errors import TrustConfigurationError
 from native_host.cli.options import (
@@ -46,7 +46,7 @@ from native_host.files.encrypt import (
     typed_password,
 )
 from native_host.files.revocation import asking
-from native_host.files.sources import RefusedFilesError, shown_path
+from native_host.files.sources import RefusedFilesError
 from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context
 from native_host.recipients import address_book, directory, load_texts, person

@@ -15,9 +15,9 @@ import click
 
 from kortilla.common import JsonObject
 from kortilla.common.command_output import json_option, print_result, say
+from kortilla.common.imports import missing
 from native_host.cli.options import dry_run_option
 from native_host.cli.spoken import CommandGroup, translate
-from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
     BrowserRunningError,

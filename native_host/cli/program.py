@@ -18,8 +18,10 @@ from kortilla.common.command_output import (
     print_result,
     say,
 )
+from kortilla.common.imports import missing
 from kortilla.mock_card.errors import MockCardError
 from native_host import VERSION
+from native_host.cli.arguments import extra_of, is_for_scripts
 from native_host.cli.spoken import (
     CommandGroup,
     choose,
@@ -28,7 +30,6 @@ from native_host.cli.spoken import (
     spoken,
     translate,
 )
-from native_host.commands import extra_of, is_for_scripts, missing
 from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from native_host.cli.options import (
 )
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
-from native_host.messaging.calling_program import program_in_place_of_browser
+from native_host.install.calling_program import program_in_place_of_browser
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.documents import (
     MAX_CHUNK,

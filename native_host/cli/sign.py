@@ -11,6 +11,7 @@ import click
 
 from kortilla.common.command_output import print_progress, print_result, say
 from kortilla.common.corners import CORNERS
+from kortilla.common.escaping import shown_path
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.trust import certificate_files, load_ca, read_certificate
 from native_host.cli.options import (
@@ -29,12 +30,12 @@ from native_host.config import Config
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.files.batches import count_batches, fits_container
 from native_host.files.sign import Outcome, sign_own_files
-from native_host.files.sources import Mark, RefusedFilesError, Wish, shown_path
+from native_host.files.sources import Mark, RefusedFilesError, Wish
 from native_host.operations.environment import OpenPrompt, open_source, run_with_prompt
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
 from native_host.signing_extra import check_library
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 from native_host.texts.language import LANGUAGE_TAG
 
 #: Options that go only with --origin, and those that go only without.

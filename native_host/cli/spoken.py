@@ -20,7 +20,7 @@ import click
 
 from native_host.config import load_config
 from native_host.errors import ConfigBrokenError
-from native_host.texts import own_texts
+from native_host.texts.catalogues import own_texts
 from native_host.texts.language import choose_language
 from native_host.texts.prompt import PromptTexts
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kortilla.common.command_output import json_option, print_result
+from kortilla.common.escaping import shown_path
 from kortilla.errors import TrustConfigurationError
 from kortilla.signing.verification import Verdict
 from native_host.cli.options import PATH, lang_option, spoken_language
@@ -15,7 +16,6 @@ from native_host.errors import KortillaError
 from native_host.files import check, signed_content, words
 from native_host.files import report as reports
 from native_host.files.check import CheckedFile
-from native_host.files.sources import shown_path
 from native_host.platform.paths import trust_folder
 
 

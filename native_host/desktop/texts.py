@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The texts of the desktop window."""
 
-from native_host.texts import catalogue
 from native_host.texts.card import CardTexts
+from native_host.texts.catalogues import catalogue
 from native_host.texts.prompt import PromptTexts
 
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from kortilla.common import JsonObject
-from native_host import texts
 from native_host.operations.card_state import CardState
 from native_host.operations.card_words import state_words
+from native_host.texts import catalogues
 from native_host.texts.card import CardTexts
 
 
@@ -46,7 +46,7 @@ class Sentences(dict[str, str]):
     """The sentences of a language by code. ``card`` says what a card's state is."""
 
     def __init__(self, language: str) -> None:
-        super().__init__(texts.catalogue("checks", language))
+        super().__init__(catalogues.catalogue("checks", language))
         self.card = CardTexts(language)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kortilla.clock import utc_now
+from kortilla.common.escaping import shown_path
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.trust_lists.store import EU, ListOfLists, TrustLists
@@ -23,7 +24,6 @@ from kortilla.validation import ca_files
 from native_host.config import Config, load_config
 from native_host.errors import ConfigBrokenError
 from native_host.files.revocation import asking
-from native_host.files.sources import shown_path
 from native_host.platform.paths import lists_folder, own_folder, stamping_folder
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")

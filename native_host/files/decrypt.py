@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from kortilla.common import JsonObject
-from kortilla.common.escaping import MAX_PROGRAM, escape_name
+from kortilla.common.escaping import MAX_PROGRAM, escape_name, shown_path
 from kortilla.common.files import open_regular
 from kortilla.encryption import (
     DecryptionFailedError,
@@ -56,7 +56,6 @@ from native_host.files.sources import (
     MAX_FILES,
     RefusedFilesError,
     UnsignableFile,
-    shown_path,
 )
 from native_host.files.targets import Target, places
 from native_host.operations.card_access.card_session import UsableCards

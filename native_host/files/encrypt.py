@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from kortilla.common import JsonObject
+from kortilla.common.escaping import shown_path
 from kortilla.common.files import open_regular
 from kortilla.encryption import Recipient, encrypt
 from native_host.files.sources import (
     RefusedFilesError,
     UnsignableFile,
-    shown_path,
 )
 from native_host.files.targets import ENCRYPTED, Target, places, unwritable
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from asn1crypto import x509
 
+from kortilla.common.escaping import shown_path
 from kortilla.signing.verification import DocumentReport, TrustedCAs
 from kortilla.signing.verification.codes import indication
 from kortilla.validation.trust import Trust
@@ -24,7 +25,7 @@ from native_host.files.report_fields import (
     ReportedFile,
     SignedFile,
 )
-from native_host.files.sources import FileNotWritableError, shown_path
+from native_host.files.sources import FileNotWritableError
 from native_host.files.targets import Target, safe_path
 
 _Use = Literal["authority", "test", "timestamps"]

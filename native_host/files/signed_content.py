@@ -8,7 +8,7 @@ and only this user can read the new ones.
 import hashlib
 from pathlib import Path
 
-from kortilla.common.escaping import file_name
+from kortilla.common.escaping import file_name, shown_path
 from kortilla.common.files import make_folder, read_regular
 from kortilla.signing.verification import (
     SignatureReport,
@@ -19,7 +19,7 @@ from kortilla.signing.verification.document import MAX_BYTES
 from native_host.errors import KortillaError
 from native_host.files import words
 from native_host.files.check import CheckedFile
-from native_host.files.sources import FileNotWritableError, shown_path
+from native_host.files.sources import FileNotWritableError
 from native_host.files.targets import Target, safe_path
 
 _PRIVATE = 0o600

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kortilla.common import JsonObject
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import shown_path
 from kortilla.common.files import open_regular
 from native_host.errors import KortillaError
 from native_host.operations.documents import (
@@ -132,12 +132,6 @@ class FileNotWritableError(RefusedFilesError):
 def given_files(files: Sequence[Path]) -> bytes:
     """Return the names of files as a line. It has any name, and any number of them."""
     return json.dumps([os.fspath(each) for each in files]).encode() + b"\n"
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as it is shown: its parts are escaped, so that none misleads."""
-    parts = [part if part == path.anchor else escape_name(part) for part in path.parts]
-    return str(Path(*parts)) if parts else "."
 
 
 @dataclass(frozen=True)

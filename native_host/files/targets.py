@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from kortilla.common.escaping import file_name
+from kortilla.common.escaping import file_name, shown_path
 from kortilla.common.locks import lock_file
 from native_host.errors import InvalidArgumentError
-from native_host.files.sources import FileNotWritableError, shown_path
+from native_host.files.sources import FileNotWritableError
 from native_host.platform import system
 
 #: How the name of an encrypted file ends (RFC 8551 §3.2.1).

@@ -15,7 +15,7 @@ from kortilla.signing.verification import (
     Verdict,
 )
 from native_host.files.check import CheckedFile
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 
 #: The most characters of a common name (RFC 5280, appendix A.1).
 _LONGEST_NAME = 64

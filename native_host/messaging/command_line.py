@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.install.calling_program import program_in_place_of_browser
 from native_host.messaging.answers import WebEidResponder, web_eid_error
-from native_host.messaging.calling_program import program_in_place_of_browser
 from native_host.messaging.commands import web_eid_command
 from native_host.messaging.frames import Frame, PromptPrelaunch, parse
 from native_host.messaging.messages import NoArguments, check

@@ -22,6 +22,10 @@ from native_host.errors import (
     RequestExpiredError,
     SystemUnsupportedError,
 )
+from native_host.install.calling_program import (
+    is_sandboxed,
+    program_in_place_of_browser,
+)
 from native_host.messaging.answers import (
     OwnResponder,
     Responder,
@@ -29,10 +33,6 @@ from native_host.messaging.answers import (
     web_eid_error,
 )
 from native_host.messaging.caller import Caller, CallerRefusedError
-from native_host.messaging.calling_program import (
-    is_sandboxed,
-    program_in_place_of_browser,
-)
 from native_host.messaging.commands import (
     PLAIN_COMMANDS,
     TOKEN_COMMANDS,

@@ -11,8 +11,6 @@ from typing import ClassVar, Literal
 
 #: No PIN or code has more digits than this (``native_host.card.pins``).
 MAX_CODE_DIGITS = 12
-#: The digits of a card access number (``native_host.card.contactless.pace``).
-CAN_DIGITS = 6
 
 #: The purpose of a window. Each operation has its own texts and style.
 Operation = Literal[

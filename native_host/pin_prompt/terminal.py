@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kortilla.common.escaping import printable
+from native_host.card.contactless import CAN_DIGITS
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt import codes, model, texts
 from native_host.pin_prompt.documents import describe
@@ -168,7 +169,7 @@ class TerminalPrompt(Prompt):
             can = await self._ask(f"{text('can.field')}: ")
             if not can:
                 raise UserCancelledError
-            if can.isdigit() and len(can) == model.CAN_DIGITS:
+            if can.isdigit() and len(can) == CAN_DIGITS:
                 return can
             wipe(can)  # it may be a PIN
             self._write(text("can.wrong_length"))

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
 from kortilla.common.imports import missing_words
+from native_host.card.contactless import CAN_DIGITS
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt import messages, model
 from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
@@ -96,7 +97,7 @@ class WindowPrompt(Prompt):
     async def ask_can(self, question: model.CanQuestion) -> bytearray:
         also = ("allowed",) if question.can_remember else ()
         can = await self._ask_about(messages.Ask, question, "pin", *also)
-        if len(can) != model.CAN_DIGITS:
+        if len(can) != CAN_DIGITS:
             wipe(can)
             raise PromptError("The PIN window sent a CAN of another length.")
         return can

@@ -6,7 +6,7 @@ The texts are those of encryption as a whole, for the command and the window.
 
 from collections.abc import Mapping
 
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 
 
 def load_texts(language: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from asn1crypto import pem, x509
 
 from kortilla.clock import utc_now
 from kortilla.common import JsonObject
-from kortilla.common.escaping import printable
+from kortilla.common.escaping import printable, shown_path
 from kortilla.common.files import read_regular
 from kortilla.encryption import (
     CertificateRecipient,
@@ -34,7 +34,6 @@ from native_host.card.errors import CardError
 from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.source import CardConnection, CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.files.sources import shown_path
 from native_host.operations.card_access.secure_channel import connect_unasked
 from native_host.platform.paths import own_folder, trust_folder
 

@@ -20,8 +20,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from native_host.card.contactless import CAN_DIGITS
 from native_host.card.pcsc_threads import in_thread
-from native_host.pin_prompt.model import CAN_DIGITS
 from native_host.platform.hardening import wipe
 from native_host.platform.paths import user_state_folder
 from native_host.platform.private_files import (

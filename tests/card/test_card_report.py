@@ -28,7 +28,7 @@ from native_host.card_report.report import (
     make_report,
     write_text,
 )
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 from native_host.texts.language import SPOKEN
 from tests.support import cards
 

@@ -22,7 +22,7 @@ from native_host.card.errors import CardMuteError
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader
 from native_host.card_report.reading import CardReportError, Why, read_the_one_card
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 from native_host.texts.language import SPOKEN
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import KORTILLA, Terminal

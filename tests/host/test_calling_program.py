@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.messaging import calling_program
-from native_host.messaging.calling_program import (
+from native_host.install import calling_program
+from native_host.install.calling_program import (
     is_sandboxed,
     program_in_place_of_browser,
 )

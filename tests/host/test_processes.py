@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.messaging.calling_program import program_in_place_of_browser
+from native_host.install.calling_program import program_in_place_of_browser
 from native_host.platform.posix.sockets import ForeignPeerError
 from native_host.platform.process_tree import UNKNOWN, peer_of, program_of
 

@@ -19,7 +19,7 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
-from native_host.texts import own_texts
+from native_host.texts.catalogues import own_texts
 from native_host.texts.language import SPOKEN
 from tests.pin_prompt.conftest import (
     NEW_PIN1,

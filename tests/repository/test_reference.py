@@ -53,7 +53,7 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
         yield name, command
 
 
-#: The modules of the commands that ``native_host.commands`` starts.
+#: The modules of the commands that ``native_host.cli`` starts.
 _COMMANDS = {"kortilla": "native_host.cli.program", "kortilla-server": "kortilla.cli"}
 
 

@@ -24,7 +24,7 @@ OF_ONE_SYSTEM = {
 ELSEWHERE = {
     "native_host/agent/notification.py": {"jeepney"},  # D-Bus
     "native_host/agent/package_watch.py": {"asyncinotify"},  # dpkg
-    "native_host/messaging/calling_program.py": {"/proc"},  # flatpak
+    "native_host/install/calling_program.py": {"/proc"},  # flatpak
     "native_host/browser_testing/pytest_plugin.py": {"geteuid"},  # Chromium's sandbox
     "native_host/card/service_watch.py": {"asyncinotify"},  # pcscd
     # D-Bus

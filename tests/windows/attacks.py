@@ -23,7 +23,7 @@ if sys.platform != "win32":  # mypy reads on only for Windows
 from kortilla.common import windows_jobs
 from kortilla.common.limits import limit_resources
 from native_host.desktop.single_window import Handover, SingleWindow
-from native_host.messaging.calling_program import program_in_place_of_browser
+from native_host.install.calling_program import program_in_place_of_browser
 from native_host.pin_prompt import decode
 from native_host.pin_prompt.spawn import spawn
 from native_host.platform import protection

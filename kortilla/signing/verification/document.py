@@ -14,7 +14,7 @@ from kortilla.common.files import read_regular
 from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.processes import shared_processes
-from kortilla.signing.verification.findings import Findings, Found
+from kortilla.signing.verification.findings import Findings, Found, read_findings
 from kortilla.signing.verification.judge import Judge, problem_of
 from kortilla.signing.verification.report import (
     DocumentReport,
@@ -150,7 +150,11 @@ async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
     if len(content or b"") > MAX_BYTES or len(signature or b"") > MAX_SIGNATURE_BYTES:
         return Findings("unknown", problems=[Found("TOO_LARGE")])
     try:
-        return await shared_processes().examine(content, signature)
+        found = await shared_processes().examine(content, signature)
+        return read_findings(found)
+    except ValueError:  # the file may have taken over the process
+        detail = "The process that read the file gave no findings."
+        return Findings("unknown", problems=[Found("BROKEN", detail)])
     except DocumentNotSignableError as error:
         code = _LIMITS.get(error.reason, "BROKEN")
         return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])

@@ -4,7 +4,6 @@
 Findings are made in a process of its own, from the file only, and sent as JSON.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -136,6 +135,6 @@ def printable(text: str) -> str:
 _adapter = TypeAdapter(Findings)
 
 
-def read_findings(message: Mapping[str, object]) -> Findings:
+def read_findings(message: object) -> Findings:
     """Read findings that another process has sent. Raises ``ValueError`` for none."""
     return _adapter.validate_python(message)

@@ -38,6 +38,7 @@ from native_host.card.apdu import (
     TracingConnection,
 )
 from native_host.card.atr import identify
+from native_host.card.contactless import CAN_DIGITS
 from native_host.card.contactless.secure_messaging import SecureConnection
 from native_host.card.errors import (
     CONNECTION_ERRORS,
@@ -54,7 +55,6 @@ from native_host.errors import InvalidArgumentError
 
 logger = logging.getLogger(__name__)
 
-CAN_DIGITS = 6
 
 #: EF.CardAccess, a file of the master file (§9.2.11).
 CARD_ACCESS = bytes.fromhex("011C")

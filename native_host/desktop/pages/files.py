@@ -16,13 +16,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import escape_name, shown_path
 from native_host.desktop.file_dialogs import choose_files
 from native_host.desktop.mail import End, Message, session_bus
 from native_host.desktop.pages.outcome import Outcomes
 from native_host.desktop.pages.page import PageBase, Services
 from native_host.errors import KortillaError
-from native_host.files.sources import MAX_FILES, shown_path
+from native_host.files.sources import MAX_FILES
 from native_host.gui.buttons import Button
 from native_host.gui.labels import WrappingLabel, label, make_muted, muted
 from native_host.gui.panels import Notice, Panel, Row, Sign

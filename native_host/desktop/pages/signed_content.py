@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from kortilla.common.escaping import escape_name, printable
+from kortilla.common.escaping import escape_name, printable, shown_path
 from native_host.desktop.file_dialogs import choose_folder
 from native_host.desktop.pages.files import open_file
 from native_host.desktop.pages.page import PageBase, button
 from native_host.errors import KortillaError
-from native_host.files.sources import shown_path
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.panels import ButtonLine
 from native_host.gui.sizes import dp, text_width

@@ -20,11 +20,10 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from kortilla.common import own_python
 from kortilla.common.corners import CORNERS, Corner, corner_box
-from kortilla.common.escaping import escape_name
+from kortilla.common.escaping import escape_name, shown_path
 from native_host.desktop.file_dialogs import choose_folder
 from native_host.desktop.page_picture import HEAD, LONGEST
 from native_host.desktop.pages.page import Kept, Services, button
-from native_host.files.sources import shown_path
 from native_host.gui.buttons import (
     Choice,
     WrappingCheckBox,

@@ -5,6 +5,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
+from native_host.card.contactless import CAN_DIGITS
 from native_host.gui.buttons import WrappingCheckBox
 from native_host.gui.icons import draw_icon, painter_of
 from native_host.gui.labels import label, muted
@@ -15,7 +16,7 @@ from native_host.pin_prompt.gui.header import OPERATION_STYLES
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.page import ALL, ConfirmPage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.model import CAN_DIGITS, CanQuestion, Conversation
+from native_host.pin_prompt.model import CanQuestion, Conversation
 from native_host.pin_prompt.texts import Texts
 
 

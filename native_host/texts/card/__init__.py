@@ -7,7 +7,7 @@
 
 from datetime import datetime
 
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 from native_host.texts.prompt import PromptTexts
 
 __all__ = ["CardTexts", "date"]

@@ -13,7 +13,7 @@ fall back to ``authenticate``: it is the same PIN.
 import re
 
 from kortilla.common.escaping import printable, program_display_name
-from native_host.texts import catalogue
+from native_host.texts.catalogues import catalogue
 
 #: The operations that manage PINs, in which no page takes part.
 _MANAGING = ("activate", "change-pin", "unblock")
