@@ -30,7 +30,7 @@ from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.files.decrypt import DecryptWish, decrypt_own_files
 from native_host.operations.request import Context
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.model import PinQuestion
+from native_host.pin_prompt.model import Answer, AnyQuestion, PinQuestion
 from tests.kortilla.encryption.keys import SoftwareKey, encrypted, key_of
 from tests.support.cards import new_card
 from tools.bench_page import show
@@ -166,9 +166,10 @@ class _Typist(AutomaticPrompt):
 
     typed = 0.0
 
-    async def ask_pin(self, question: PinQuestion) -> bytearray:
-        self.typed = time.perf_counter()
-        return await super().ask_pin(question)
+    async def ask(self, question: AnyQuestion) -> Answer:
+        if isinstance(question, PinQuestion):
+            self.typed = time.perf_counter()
+        return await super().ask(question)
 
 
 def one_small_file(folder: Path) -> None:

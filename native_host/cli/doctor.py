@@ -181,7 +181,7 @@ def _read_card(config: Config, texts: Mapping[str, str], language: str) -> JsonO
                     await prompt.open(
                         Conversation("change-pin", "", language, test_card)
                     )
-                return await prompt.ask_can(CanQuestion(wrong=wrong))
+                return (await prompt.ask(CanQuestion(wrong=wrong))).digits
 
             try:
                 content = await read_the_one_card(source, ask_can)

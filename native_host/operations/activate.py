@@ -125,7 +125,7 @@ class Activation(PinSetting):
             test_card=certificate.test,
         )
         try:
-            await held_card.ask(self._prompt.offer_activation, question)
+            await held_card.ask(self._prompt.ask, question)
         except DeclinedError:
             decline(certificate)
             raise
@@ -215,7 +215,7 @@ class ActivationOffer:
                 )
                 note(held_card.reader)
                 question = ActivationQuestion(partly, undecided=undecided)
-                await held_card.ask(self._prompt.offer_activation, question)
+                await held_card.ask(self._prompt.ask, question)
                 self._begun = True
             await self._activation.work(held_card)
         except CardError:

@@ -239,7 +239,7 @@ class PinTries:
         typed: list[bytearray] = []
 
         async def ask() -> bytearray:
-            typed.append(await self.prompt.ask_pin(question))
+            typed.append((await self.prompt.ask(question)).digits)
             return typed[-1]
 
         try:

@@ -257,7 +257,7 @@ class PinSetting(ABC):
 
         Raises ``PromptError`` for codes that do not fit their fields.
         """
-        codes = await self._prompt.ask_codes(question)
+        codes = (await self._prompt.ask(question)).codes
         typed += codes.values()
         fields = () if question.pin_pad else question.fields
         fit = codes.keys() == {each.name for each in fields} and all(

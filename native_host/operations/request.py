@@ -15,7 +15,12 @@ from native_host.card.source import CardSource
 from native_host.errors import OriginRefusedError
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.documents import sweep_leftovers
-from native_host.pin_prompt.model import Conversation, Operation, Progress
+from native_host.pin_prompt.model import (
+    Conversation,
+    Operation,
+    Progress,
+    StartedQuestion,
+)
 from native_host.pin_prompt.prompt import Prompt
 
 #: Reports the progress of an operation to the page, in PROTOCOL.md's words. They never
@@ -73,7 +78,7 @@ async def begin(operation: Operation, context: Context, request: Request) -> Non
         )
     )
     if not request.started_by_person:
-        await context.prompt.ask_started()
+        await context.prompt.ask(StartedQuestion())
     context.progress("window-open", None)
     sweep_leftovers()
 

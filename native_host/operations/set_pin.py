@@ -200,7 +200,7 @@ class UnlockOffer:
         await self._prompt.watch(held_card.run(setting.check, held_card.card))
 
         async def offer() -> None:
-            unlock = self._prompt.offer_unlock(question)
+            unlock = self._prompt.ask(question)
             await race(unlock, self._other_card(held_card))
 
         await held_card.ask(offer)

@@ -199,7 +199,7 @@ async def _ask(context: Context) -> CardCertificate:
             question = ConsentQuestion(
                 certificate.name, certificate.satu, test_card=certificate.test
             )
-            await held_card.ask(prompt.ask_consent, question)
+            await held_card.ask(prompt.ask, question)
     return certificate
 
 

@@ -5,7 +5,7 @@ It works with the mock card only.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from native_host.pin_prompt import model
 from native_host.pin_prompt.prompt import Prompt, PromptError
@@ -38,9 +38,6 @@ class AutomaticPrompt(Prompt):
         if not conversation.test_card:
             raise PromptError("The automatic prompt answers for the mock card only.")
 
-    async def ask_started(self) -> None:
-        """Answer yes."""
-
     def show(
         self,
         step: model.Step,
@@ -54,37 +51,28 @@ class AutomaticPrompt(Prompt):
             self._problem = problem.code if problem else _WAITING[step]
             self._stuck.set()
 
-    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
-        """Choose the first."""
-        return 0
-
-    async def ask_can(self, question: model.CanQuestion) -> bytearray:
-        if question.wrong or "CAN" not in self._codes:
-            raise PromptError("No CAN was set up, or the card refused it.")
-        return bytearray(self._codes["CAN"], "ascii")
-
-    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
-        raise PromptError("Nobody is there to say which card is meant.")
-
-    async def ask_consent(self, question: model.ConsentQuestion) -> None:
-        """Agree."""
-
-    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
-        _check(question, question.role)
-        if question.role not in self._codes:
-            raise PromptError(f"No {question.role} was set up.")
-        return bytearray(self._codes[question.role], "ascii")
-
-    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
-        _check(question, "code")
-        codes = {field.name: self._code(field, question) for field in question.fields}
-        return {name: bytearray(code, "ascii") for name, code in codes.items()}
-
-    async def offer_activation(self, question: model.ActivationQuestion) -> None:
-        raise PromptError("Nobody is there to activate the card.")
-
-    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
-        raise PromptError("Nobody is there to unlock the PIN.")
+    async def ask(self, question: model.AnyQuestion) -> model.Answer:
+        """Answer with what was set up, yes, or the first card."""
+        match question:
+            case model.PinQuestion(role=role):
+                _check(question, role)
+                if role not in self._codes:
+                    raise PromptError(f"No {role} was set up.")
+                return _answer({role: self._codes[role]})
+            case model.CodesQuestion(fields=fields):
+                _check(question, "code")
+                return _answer({f.name: self._code(f, question) for f in fields})
+            case model.CanQuestion(wrong=wrong):
+                if wrong or "CAN" not in self._codes:
+                    raise PromptError("No CAN was set up, or the card refused it.")
+                return _answer({"CAN": self._codes["CAN"]})
+            case model.OtherCardQuestion():
+                raise PromptError("Nobody is there to say which card is meant.")
+            case model.ActivationQuestion():
+                raise PromptError("Nobody is there to activate the card.")
+            case model.UnlockQuestion():
+                raise PromptError("Nobody is there to unlock the PIN.")
+        return model.Answer()
 
     def _code(self, field: model.CodeField, question: model.CodesQuestion) -> str:
         """Return the code for a field. Raises ``PromptError`` if none fits."""
@@ -108,6 +96,10 @@ class AutomaticPrompt(Prompt):
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _answer(codes: Mapping[str, str]) -> model.Answer:
+    return model.Answer({name: bytearray(c, "ascii") for name, c in codes.items()})
 
 
 def _check(question: model.PinQuestion | model.CodesQuestion, what: str) -> None:

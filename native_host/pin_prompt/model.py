@@ -5,7 +5,7 @@ A conversation is the time during which a prompt is open for one request. The wi
 process imports this module too, so it must import nothing heavy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -296,6 +296,18 @@ class PinQuestion:
     can_activate: bool = False
 
 
+@dataclass(frozen=True)
+class StartedQuestion:
+    """The question "did you start this?", which names the site."""
+
+
+@dataclass(frozen=True)
+class CardQuestion:
+    """The question which of several cards to use."""
+
+    choices: tuple[CardChoice, ...]
+
+
 Question = (
     CanQuestion
     | OtherCardQuestion
@@ -305,3 +317,24 @@ Question = (
     | ActivationQuestion
     | UnlockQuestion
 )
+
+
+AnyQuestion = Question | StartedQuestion | CardQuestion
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered.
+
+    ``codes`` has the ASCII digits that were typed, by the field's name in a
+    ``CodesQuestion``, in buffers that the caller wipes. It is empty when the person
+    agrees, or types on the reader. ``index`` is that of the card that was chosen.
+    """
+
+    codes: dict[str, bytearray] = field(default_factory=dict)
+    index: int = 0
+
+    @property
+    def digits(self) -> bytearray:
+        """The digits of the only field of a ``PinQuestion`` or ``CanQuestion``."""
+        return next(iter(self.codes.values()), bytearray())

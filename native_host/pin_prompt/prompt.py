@@ -3,7 +3,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
@@ -26,9 +26,8 @@ class DeclinedError(UserCancelledError):
 class Prompt(ABC):
     """One conversation with one person.
 
-    What asks raises ``UserCancelledError`` when the person cancels, and
-    ``PromptError`` when the prompt breaks. A question without an answer returns when
-    the person agrees.
+    ``ask`` raises ``UserCancelledError`` when the person cancels, and ``PromptError``
+    when the prompt breaks.
     """
 
     #: False when no person is present. A problem is then an error at once, and the
@@ -53,10 +52,6 @@ class Prompt(ABC):
     @abstractmethod
     async def open(self, conversation: model.Conversation) -> None:
         """Open the prompt; return once it is visible. Raises ``PromptError``."""
-
-    @abstractmethod
-    async def ask_started(self) -> None:
-        """Ask "did you start this?", naming the site."""
 
     @abstractmethod
     def show(
@@ -84,55 +79,15 @@ class Prompt(ABC):
         """
 
     @abstractmethod
-    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
-        """Ask which of several cards to use; return its index."""
+    async def ask(self, question: model.AnyQuestion) -> model.Answer:
+        """Ask; return the answer when the person has agreed.
 
-    @abstractmethod
-    async def ask_can(self, question: model.CanQuestion) -> bytearray:
-        """Ask for the CAN; return its ASCII digits in a buffer that the caller wipes.
-
-        With ``can_remember``, ``allowed`` then says whether it is to be remembered.
+        Digits have a length that the question allows, and both entries of a new PIN
+        are equal. With one try left, the person has explicitly confirmed the last try.
+        Raises ``DeclinedError`` when the person declines what the question allows to
+        decline: ``can_activate``, ``can_decline``, ``unasked`` and ``undecided``. Only
+        patient prompts are asked an ``UnlockQuestion``.
         """
-
-    @abstractmethod
-    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
-        """Ask whether another card is meant than before. Nothing is typed."""
-
-    @abstractmethod
-    async def ask_consent(self, question: model.ConsentQuestion) -> None:
-        """Ask for consent where no PIN is needed."""
-
-    @abstractmethod
-    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
-        """Ask for consent and the PIN together.
-
-        Returns the ASCII digits in a buffer that the caller wipes, or an empty buffer
-        when the person types the PIN on the reader. With one try left, the person has
-        explicitly confirmed the last try. Raises ``DeclinedError`` when the person says
-        that there is no PIN yet, if the question allows that.
-        """
-
-    @abstractmethod
-    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
-        """Ask for all codes of a question; return each under its field's name.
-
-        The codes are ASCII digits of a valid length, and both entries of a new PIN are
-        equal. The caller wipes the buffers. The result is empty when the person types
-        the codes on the reader. With one try left, the person has explicitly confirmed
-        the last try. Raises ``DeclinedError`` if the question allows that.
-        """
-
-    @abstractmethod
-    async def offer_activation(self, question: model.ActivationQuestion) -> None:
-        """Offer to activate the card now.
-
-        Raises ``DeclinedError`` when the person wants no such offer for this card, or
-        goes back to the PIN.
-        """
-
-    @abstractmethod
-    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
-        """Offer to unlock a PIN now. Only patient prompts are asked for it."""
 
     @abstractmethod
     async def wait_for_cancel(self) -> None:

@@ -81,10 +81,32 @@ class TerminalPrompt(Prompt):
             self._write(text("site.international", name=site.international))
             self._write(text("site.international.warning"))
 
-    async def ask_started(self) -> None:
-        self._write(self._texts("started.heading"))
-        self._write(self._texts("started.body"))
+    async def ask(self, question: model.AnyQuestion) -> model.Answer:
+        match question:
+            case model.PinQuestion():
+                pin = await self._ask_pin(question)
+                return model.Answer({question.role: pin} if pin else {})
+            case model.CodesQuestion():
+                return model.Answer(await self._ask_codes(question))
+            case model.CanQuestion():
+                return model.Answer({"CAN": await self._ask_can(question)})
+            case model.CardQuestion():
+                return model.Answer(index=await self._choose_card(question.choices))
+            case model.StartedQuestion():
+                self._write(self._texts("started.heading"))
+                self._write(self._texts("started.body"))
+            case model.OtherCardQuestion():
+                self._write_other_card(question)
+            case model.ConsentQuestion():
+                self._begin(question)
+                self._write_person(question)
+                self._write(self._texts("consent"))
+            case model.ActivationQuestion():
+                self._write_activation(question)
+            case model.UnlockQuestion():
+                raise PromptError("A terminal offers no unlocking.")
         await self._ask_to_go_on()
+        return model.Answer()
 
     def show(
         self,
@@ -138,7 +160,7 @@ class TerminalPrompt(Prompt):
         if asking:  # the typed digits are still in the terminal's line
             self._write(self._words, end="")
 
-    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
+    async def _choose_card(self, choices: Sequence[model.CardChoice]) -> int:
         text = self._texts
         self._shown = None
         self._write(f"{text('choose.heading')}. {text('choose.body')}")
@@ -155,7 +177,7 @@ class TerminalPrompt(Prompt):
             raise UserCancelledError
         return numbers.index(given)
 
-    async def ask_can(self, question: model.CanQuestion) -> bytearray:
+    async def _ask_can(self, question: model.CanQuestion) -> bytearray:
         """Ask, with the digits shown, which are printed on the card too."""
         text = self._texts
         self._shown = self._managing = None
@@ -174,21 +196,14 @@ class TerminalPrompt(Prompt):
             wipe(can)  # it may be a PIN
             self._write(text("can.wrong_length"))
 
-    async def confirm_other_card(self, question: model.OtherCardQuestion) -> None:
+    def _write_other_card(self, question: model.OtherCardQuestion) -> None:
         text = self._texts
         self._begin(question)
         self._write(f"\n*** {text('other.heading')}. {text.other_card(question)}")
         self._write_person(question)
         self._write(text("choose.reader", reader=printable(question.reader)))
-        await self._ask_to_go_on()
 
-    async def ask_consent(self, question: model.ConsentQuestion) -> None:
-        self._begin(question)
-        self._write_person(question)
-        self._write(self._texts("consent"))
-        await self._ask_to_go_on()
-
-    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
+    async def _ask_pin(self, question: model.PinQuestion) -> bytearray:
         text = self._texts
         self._begin(question)
         self._write_question(question)
@@ -216,7 +231,7 @@ class TerminalPrompt(Prompt):
             wipe(pin)
             self._write(error_notice)
 
-    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
+    async def _ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
         self._shown = None
         self._mark(question.test_card)
         self._managing = text = texts.Texts(
@@ -244,7 +259,7 @@ class TerminalPrompt(Prompt):
             raise
         return typed
 
-    async def offer_activation(self, question: model.ActivationQuestion) -> None:
+    def _write_activation(self, question: model.ActivationQuestion) -> None:
         self._shown = None
         self._managing = text = texts.Texts(
             self._language, "activate", purpose=self._operation
@@ -252,10 +267,6 @@ class TerminalPrompt(Prompt):
         text.in_terminal = True
         self._write("{}. {}".format(*text.activation_offer(question)))
         self._write(text("unproven"), text("elsewhere"))
-        await self._ask_to_go_on()
-
-    async def offer_unlock(self, question: model.UnlockQuestion) -> None:
-        raise PromptError("A terminal offers no unlocking.")
 
     async def wait_for_cancel(self) -> None:
         """Wait for the end. In a terminal, the person cancels with Ctrl-C."""

@@ -9,7 +9,7 @@ import contextlib
 import io
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVar, TypeVarTuple, Unpack, cast
 
@@ -59,9 +59,6 @@ class WindowPrompt(Prompt):
         except TimeoutError:
             raise PromptError("The PIN window did not appear in time.") from None
 
-    async def ask_started(self) -> None:
-        await self._ask(messages.AskStarted(), "started")
-
     def show(
         self,
         step: model.Step,
@@ -81,54 +78,23 @@ class WindowPrompt(Prompt):
         if not self._stdin.closed:
             self._send(messages.Connections(count))
 
-    async def choose_card(self, choices: Sequence[model.CardChoice]) -> int:
-        index = int(
-            await self._ask_about(messages.ChooseCard, tuple(choices), "chosen")
-        )
-        if index >= len(choices):
-            raise PromptError("The PIN window chose a card that there is not.")
-        return index
-
-    async def _agree(self, question: model.Question) -> None:
-        await self._ask_about(messages.Ask, question, "agreed")
-
-    confirm_other_card = ask_consent = offer_unlock = _agree
-
-    async def ask_can(self, question: model.CanQuestion) -> bytearray:
-        also = ("allowed",) if question.can_remember else ()
-        can = await self._ask_about(messages.Ask, question, "pin", *also)
-        if len(can) != CAN_DIGITS:
-            wipe(can)
-            raise PromptError("The PIN window sent a CAN of another length.")
-        return can
-
-    async def ask_pin(self, question: model.PinQuestion) -> bytearray:
-        wanted = "agreed" if question.pin_pad else "pin"
-        also = ["declined"] * question.can_activate
-        if question.can_allow and not question.pin_pad:
-            also.append("allowed")
-        return await self._ask_about(messages.Ask, question, wanted, *also)
-
-    async def ask_codes(self, question: model.CodesQuestion) -> dict[str, bytearray]:
-        wanted = "agreed" if question.pin_pad else "codes"
-        also = ("declined",) if question.can_decline else ()
-        content = await self._ask_about(messages.Ask, question, wanted, *also)
-        values = messages.split_codes(content)
-        wipe(content)
-        fields = () if question.pin_pad else question.fields
-        fit = len(values) == len(fields) and all(
-            len(value) in field.lengths
-            for field, value in zip(fields, values, strict=True)
-        )
-        if not fit:
-            for value in values:
-                wipe(value)
-            raise PromptError("The PIN window sent codes that don't fit.")
-        return {f.name: value for f, value in zip(fields, values, strict=True)}
-
-    async def offer_activation(self, question: model.ActivationQuestion) -> None:
-        also = ("declined",) if question.unasked or question.undecided else ()
-        await self._ask_about(messages.Ask, question, "agreed", *also)
+    async def ask(self, question: model.AnyQuestion) -> model.Answer:
+        match question:
+            case model.StartedQuestion():
+                await self._ask(messages.AskStarted(), "started")
+            case model.CardQuestion(choices=choices):
+                index = int(
+                    await self._ask_about(messages.ChooseCard, choices, "chosen")
+                )
+                if index >= len(choices):
+                    raise PromptError("The PIN window chose a card that there is not.")
+                return model.Answer(index=index)
+            case _:
+                content = await self._ask_about(
+                    messages.Ask, question, *_kinds(question)
+                )
+                return model.Answer(_typed(question, content))
+        return model.Answer()
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
@@ -277,6 +243,58 @@ class WindowPrompt(Prompt):
         self._end_with(message)
         if self._process.returncode is None:
             self._process.kill()
+
+
+def _kinds(question: model.Question) -> list[str]:
+    """Return the kinds of answers that a question may get."""
+    on_reader = getattr(question, "pin_pad", False)
+    match question:
+        case model.PinQuestion() | model.CanQuestion() if not on_reader:
+            kinds = ["pin"]
+        case model.CodesQuestion() if not on_reader:
+            kinds = ["codes"]
+        case _:
+            kinds = ["agreed"]
+    match question:
+        case model.PinQuestion(can_allow=True) if not on_reader:
+            kinds.append("allowed")
+        case model.CanQuestion(can_remember=True):
+            kinds.append("allowed")
+    match question:
+        case (
+            model.PinQuestion(can_activate=True)
+            | model.CodesQuestion(can_decline=True)
+            | model.ActivationQuestion(unasked=True)
+            | model.ActivationQuestion(undecided=True)
+        ):
+            kinds.append("declined")
+    return kinds
+
+
+def _typed(question: model.Question, content: bytearray) -> dict[str, bytearray]:
+    """Return the digits in an answer, by field. Raises ``PromptError`` if unfit."""
+    match question:
+        case model.PinQuestion(pin_pad=False):
+            return {question.role: content}
+        case model.CanQuestion():
+            if len(content) != CAN_DIGITS:
+                wipe(content)
+                raise PromptError("The PIN window sent a CAN of another length.")
+            return {"CAN": content}
+        case model.CodesQuestion():
+            values = messages.split_codes(content)
+            wipe(content)
+            fields = () if question.pin_pad else question.fields
+            fit = len(values) == len(fields) and all(
+                len(value) in field.lengths
+                for field, value in zip(fields, values, strict=True)
+            )
+            if not fit:
+                for value in values:
+                    wipe(value)
+                raise PromptError("The PIN window sent codes that don't fit.")
+            return {f.name: value for f, value in zip(fields, values, strict=True)}
+    return {}
 
 
 def _looks_same(before: messages.Show | None, now: messages.Show) -> bool:

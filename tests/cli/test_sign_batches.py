@@ -34,7 +34,7 @@ from native_host.files.sources import (
 )
 from native_host.files.targets import Target, unwritable
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.model import PinQuestion
+from native_host.pin_prompt.model import Answer, PinQuestion
 from tests.cli.conftest import NewCard, Run, on_screen
 from tests.cli.terminal import KORTILLA, Terminal
 from tests.desktop.test_screen import LABEL, takes_keys
@@ -80,15 +80,15 @@ class Asked:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.questions: list[PinQuestion] = []
         self.at: dict[int, Callable[[], object]] = {}
-        ask_pin = AutomaticPrompt.ask_pin
+        ask_pin = AutomaticPrompt.ask
 
-        async def ask(prompt: AutomaticPrompt, question: PinQuestion) -> bytearray:
+        async def ask(prompt: AutomaticPrompt, question: PinQuestion) -> Answer:
             self.questions.append(question)
             if act := self.at.get(len(self.questions)):
                 act()
             return await ask_pin(prompt, question)
 
-        patch.setattr(AutomaticPrompt, "ask_pin", ask)
+        patch.setattr(AutomaticPrompt, "ask", ask)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from kortilla.mock_card.state import MockCardState
 from kortilla.signing.verification.document import MAX_BYTES
 from native_host.files.sources import MAX_TOTAL_BYTES
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.model import PinQuestion
+from native_host.pin_prompt.model import Answer, PinQuestion
 from tests.cli.conftest import NewCard, Run
 from tests.kortilla.signing_parts import make_pdf
 
@@ -333,13 +333,13 @@ def test_what_was_shown_is_signed_though_the_file_changes(
 ) -> None:
     original = folder / "sopimus.pdf"
     shown = original.read_bytes()
-    ask_pin = AutomaticPrompt.ask_pin
+    ask_pin = AutomaticPrompt.ask
 
-    async def change_first(prompt: AutomaticPrompt, question: PinQuestion) -> bytearray:
+    async def change_first(prompt: AutomaticPrompt, question: PinQuestion) -> Answer:
         original.write_bytes(make_pdf("Something else"))
         return await ask_pin(prompt, question)
 
-    monkeypatch.setattr(AutomaticPrompt, "ask_pin", change_first)
+    monkeypatch.setattr(AutomaticPrompt, "ask", change_first)
     outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
     assert outcome.status == 0
     assert outcome.result["changed"] == ["sopimus.pdf"]

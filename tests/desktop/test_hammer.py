@@ -143,7 +143,7 @@ async def test_the_pin_window_survives_pages_while_another_program_asks_for_all(
             for number in range(PAGES // 3):
                 prompt.show(Step.READING)
                 asking = asyncio.ensure_future(
-                    prompt.ask_pin(a_question(tries_left=2, wrong=bool(number % 2)))
+                    prompt.ask(a_question(tries_left=2, wrong=bool(number % 2)))
                 )
                 await asyncio.sleep(0.01)
                 prompt.show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED"))

@@ -93,7 +93,7 @@ async def test_who_asks_and_what_happened_is_heard(
         # A card is read in a moment, so the question comes right after this.
         prompt.show(Step.READING)
         question = a_question(**status)
-        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        asking = asyncio.ensure_future(prompt.ask(question))
         news = text.pin_status(question)
         wanted = (*news, SITE, NAME, text("pin.PIN1"), text("title"))
         await asyncio.to_thread(orca.wait_for, *wanted[:-1], since=since)
@@ -104,7 +104,7 @@ async def test_who_asks_and_what_happened_is_heard(
         assert all(each in said[0] for each in news)
         assert not [each for each in orca.said[since:] if each in (SITE, NAME)]
         await asyncio.to_thread(screen.type, "1234\r")
-        assert await asking == b"1234"
+        assert (await asking).digits == b"1234"
         assert not {*orca.said[since:]} & {*"1234"}, "digits of the PIN are heard"
         since = len(orca.said)
         problem = Problem("CARD_REMOVED")
@@ -155,7 +155,7 @@ async def test_no_digit_is_heard_late(
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
     prompt, text = WindowPrompt(spawn()), texts.Texts("en", "authenticate")
     window = await open_in_front(prompt, screen)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    asking = asyncio.ensure_future(prompt.ask(a_question()))
     ready = partial(takes_keys, bus, text("confirm"))
     await asyncio.to_thread(screen.wait_until, ready)
     since = len(orca.said)

@@ -10,8 +10,11 @@ import pytest
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.model import (
     ActivationQuestion,
+    Answer,
+    AnyQuestion,
     CanQuestion,
     CardChoice,
+    CardQuestion,
     CodesQuestion,
     ConsentQuestion,
     Conversation,
@@ -19,6 +22,7 @@ from native_host.pin_prompt.model import (
     PinQuestion,
     Problem,
     Progress,
+    StartedQuestion,
     Step,
     UnlockQuestion,
 )
@@ -79,9 +83,30 @@ class User(Prompt):
     async def open(self, conversation: Conversation) -> None:
         self.conversation = conversation
 
-    async def ask_started(self) -> None:
-        if not self.started:
-            raise UserCancelledError
+    async def ask(self, question: AnyQuestion) -> Answer:
+        match question:
+            case StartedQuestion():
+                await self._decide(self.started)
+            case CardQuestion(choices=choices):
+                return Answer(index=await self._choose_card(choices))
+            case PinQuestion(role=role):
+                digits = await self.ask_pin(question)
+                return Answer({role: digits} if digits else {})
+            case CodesQuestion():
+                return Answer(await self.ask_codes(question))
+            case CanQuestion():
+                return Answer({"CAN": await self._ask_can(question)})
+            case OtherCardQuestion():
+                self.other_cards.append(question)
+                await self._decide(self.confirms)
+            case ConsentQuestion():
+                self.consents.append(question)
+                await self._decide(self.agrees)
+            case ActivationQuestion():
+                await self._offer_activation(question)
+            case UnlockQuestion():
+                await self.offer_unlock(question)
+        return Answer()
 
     def show(
         self,
@@ -96,14 +121,14 @@ class User(Prompt):
     def show_connections(self, count: int) -> None:
         self.connections.append(count)
 
-    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+    async def _choose_card(self, choices: Sequence[CardChoice]) -> int:
         self.choices.append(list(choices))
         if self.choice is None:
             await self._cancelled.wait()
             raise UserCancelledError
         return self.choice
 
-    async def ask_can(self, question: CanQuestion) -> bytearray:
+    async def _ask_can(self, question: CanQuestion) -> bytearray:
         self.can_questions.append(question)
         if self.cans:
             self.allowed = self.allows and question.can_remember
@@ -111,14 +136,6 @@ class User(Prompt):
             return self.typed[-1]
         await self._cancelled.wait()
         raise UserCancelledError
-
-    async def confirm_other_card(self, question: OtherCardQuestion) -> None:
-        self.other_cards.append(question)
-        await self._decide(self.confirms)
-
-    async def ask_consent(self, question: ConsentQuestion) -> None:
-        self.consents.append(question)
-        await self._decide(self.agrees)
 
     async def _decide(self, agrees: bool | None) -> None:
         if agrees is None:
@@ -151,7 +168,7 @@ class User(Prompt):
         await self._cancelled.wait()
         raise UserCancelledError
 
-    async def offer_activation(self, question: ActivationQuestion) -> None:
+    async def _offer_activation(self, question: ActivationQuestion) -> None:
         self.offers.append(question.partly)
         if question.unasked and self.declines:
             raise DeclinedError

@@ -26,6 +26,7 @@ from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import Ask, Open, WindowRequest
 from native_host.pin_prompt.model import (
+    Answer,
     CodeField,
     CodesQuestion,
     Conversation,
@@ -101,14 +102,10 @@ async def ask_in_front(
     screen: Screen,
     question: PinQuestion | CodesQuestion,
     **changes: Any,
-) -> "asyncio.Future[Any]":
+) -> "asyncio.Future[Answer]":
     """Ask for a PIN or codes in a new window that has the focus."""
     await open_in_front(prompt, screen, **changes)
-    asking: asyncio.Future[Any]
-    if isinstance(question, PinQuestion):
-        asking = asyncio.ensure_future(prompt.ask_pin(question))
-    else:
-        asking = asyncio.ensure_future(prompt.ask_codes(question))
+    asking = asyncio.ensure_future(prompt.ask(question))
     await asyncio.sleep(0)
     return asking
 

@@ -14,15 +14,21 @@ from tests.support import terminal, warm
 PROGRAM = """
 import asyncio, pickle, signal, sys
 from native_host.errors import KortillaError
+from native_host.pin_prompt.model import CanQuestion, CardQuestion
+from native_host.pin_prompt.model import CodesQuestion, PinQuestion
 from native_host.pin_prompt.prompt import DeclinedError
 from native_host.pin_prompt.terminal import TerminalPrompt
 
-def said(answer):
-    if isinstance(answer, dict):
-        return " ".join(f"{name} {code.decode()}" for name, code in answer.items())
-    if isinstance(answer, bytearray):
-        return answer.decode()
-    return "agreed" if answer is None else answer
+def said(question, answer):
+    match question:
+        case PinQuestion() | CanQuestion():
+            return answer.digits.decode()
+        case CodesQuestion():
+            codes = answer.codes.items()
+            return " ".join(f"{name} {code.decode()}" for name, code in codes)
+        case CardQuestion():
+            return answer.index
+    return "agreed"
 
 async def main(conversation, calls, close_after):
     prompt, loop = TerminalPrompt(), asyncio.get_running_loop()
@@ -34,7 +40,8 @@ async def main(conversation, calls, close_after):
         for name, arguments, named in calls:
             answer = getattr(prompt, name)(*arguments, **named)
             if asyncio.iscoroutine(answer):
-                print(said(await answer), flush=True)
+                question = arguments[0] if arguments else None
+                print(said(question, await answer), flush=True)
     except KortillaError as error:
         declined = isinstance(error, DeclinedError)
         print("declined" if declined else error.code, flush=True)

@@ -138,14 +138,14 @@ async def test_the_host_takes_no_other_length(
     monkeypatch.setattr(WindowPrompt, "_ask_about", answered)
     prompt = WindowPrompt.__new__(WindowPrompt)
     with pytest.raises(PromptError):
-        await prompt.ask_can(CanQuestion())
+        await prompt.ask(CanQuestion())
     assert not any(given)
 
 
 def test_a_terminal_asks_until_there_are_six_digits(
     at: Callable[..., Terminal],
 ) -> None:
-    terminal = at(call("ask_can", CanQuestion(wrong=True)))
+    terminal = at(call("ask", CanQuestion(wrong=True)))
     for said in ("The number was wrong.", "45 seconds", "at the bottom right."):
         terminal.wait_for(said)
     assert terminal.echoes

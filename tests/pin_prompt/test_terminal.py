@@ -19,10 +19,12 @@ from native_host.pin_prompt.model import (
     ActivationQuestion,
     CanQuestion,
     CardChoice,
+    CardQuestion,
     ConsentQuestion,
     OtherCardQuestion,
     Problem,
     Progress,
+    StartedQuestion,
     Step,
 )
 from native_host.pin_prompt.prompt import PromptError
@@ -51,7 +53,7 @@ At = Callable[..., Terminal]
 
 
 def pin1(**changes: Any) -> Call:
-    return call("ask_pin", a_question(**changes))
+    return call("ask", a_question(**changes))
 
 
 def pin2(**changes: Any) -> Call:
@@ -79,17 +81,17 @@ ON_PAD = a_codes_question(
 #: A call, words of its question, and a result for each answer.
 QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
     (
-        call("ask_consent", ConsentQuestion(HOLDER, "1")),
+        call("ask", ConsentQuestion(HOLDER, "1")),
         [HOLDER, "Type yes"],
         {"yes": "agreed", "no": CANCELLED},
     ),
     (
-        call("choose_card", CARDS),
+        call("ask", CardQuestion(CARDS)),
         ["1. SPECIMEN-A, 1", "Card reader: B\ufffd", "Type the number of the card"],
         {"2": "1", " 1 ": "0", "3": CANCELLED, "0": CANCELLED, "": CANCELLED},
     ),
     (
-        call("confirm_other_card", OTHER),
+        call("ask", OTHER),
         [
             "The card of SPECIMEN-\ufffdA was taken out of the reader.",
             *(HOLDER, "Card reader: SPECIMEN Reader 2", "Type yes"),
@@ -107,7 +109,7 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"": CANCELLED, "no": CANCELLED, "1234": CANCELLED, "y": CANCELLED},
     ),
     (
-        call("offer_activation", ActivationQuestion(False)),
+        call("ask", ActivationQuestion(False)),
         ["is not activated yet", "Tried with test cards only", "Type yes"],
         {"yes": "agreed", "": CANCELLED},
     ),
@@ -123,23 +125,27 @@ QUESTIONS: list[tuple[Call, list[str], dict[str, str]]] = [
         {"EI": DECLINED, " Nej ": DECLINED, "yes": ""},
     ),
     (
-        call("offer_activation", ActivationQuestion(False, undecided=True)),
+        call("ask", ActivationQuestion(False, undecided=True)),
         ["if you have no PINs yet", "Tried with test cards only", "Type yes"],
         {"yes": "agreed", "no": CANCELLED},
     ),
     (
-        call("offer_activation", ActivationQuestion(True)),
+        call("ask", ActivationQuestion(True)),
         ["was not finished", "Tried with test cards only", "Type yes"],
         {"yes": "agreed"},
     ),
     (
-        call("ask_codes", a_codes_question(tries_left=1, at_risk="PUK", wrong=True)),
+        call("ask", a_codes_question(tries_left=1, at_risk="PUK", wrong=True)),
         ["activation code was wrong.", "never again be used online", "Type yes"],
         {"": CANCELLED, "1234567": CANCELLED},
     ),
-    (call("ask_started"), ["Did you start this yourself?"], {"no": CANCELLED}),
     (
-        call("ask_codes", ON_PAD),
+        call("ask", StartedQuestion()),
+        ["Did you start this yourself?"],
+        {"no": CANCELLED},
+    ),
+    (
+        call("ask", ON_PAD),
         [
             "The reader asks first for the PUK code",
             *("New signature PIN (PIN2): 6–8 digits.", "Type yes"),
@@ -371,7 +377,8 @@ async def test_what_is_no_can_is_wiped(
     prompt._texts = texts.Texts("en", "sign")
     monkeypatch.setattr(prompt, "_ask", ask)
     with written(prompt):
-        assert await prompt.ask_can(CanQuestion()) is typed[-1]
+        answer = await prompt.ask(CanQuestion())
+        assert answer.digits is typed[-1]
     assert typed == [bytes(4), bytes(6), b"654321"]
     said = capsys.readouterr().err
     assert said.count("Nothing was sent to the card.") == 2
@@ -402,7 +409,7 @@ EASY = "other answer you choose another: "
 
 def activate(at: At, *later: Call, **changes: Any) -> Terminal:
     """Start the activation of a card by a code of seven digits."""
-    asked = call("ask_codes", a_codes_question(**changes))
+    asked = call("ask", a_codes_question(**changes))
     return at(asked, *later, **OWN)
 
 

@@ -25,7 +25,14 @@ from native_host.pin_prompt.messages import (
     Open,
     encode_request,
 )
-from native_host.pin_prompt.model import CodesQuestion, Operation, PinQuestion, Step
+from native_host.pin_prompt.model import (
+    Answer,
+    CodesQuestion,
+    Operation,
+    PinQuestion,
+    StartedQuestion,
+    Step,
+)
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
@@ -150,7 +157,7 @@ async def test_the_real_window_appears_and_goes() -> None:
     await prompt.open(a_conversation(language="fi"))
     for step in Step:
         prompt.show(step)
-    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    asking = asyncio.ensure_future(prompt.ask(a_question()))
     done, _ = await asyncio.wait({asking}, timeout=0.05)
     assert not done
     await prompt.close()
@@ -248,7 +255,7 @@ async def ask(
 
 async def type_pin(
     screen: Screen,
-    asking: "asyncio.Future[bytearray]",
+    asking: "asyncio.Future[Answer]",
     pin: str,
     operation: Operation = "authenticate",
 ) -> None:
@@ -259,7 +266,7 @@ async def type_pin(
         screen.press(*CLEAR)
         screen.type(f"{pin}\r")
         await asyncio.wait({asking}, timeout=0.6)
-    assert await asking == pin.encode()
+    assert (await asking).digits == pin.encode()
 
 
 async def test_typed_codes_are_thrown_away_only_after_the_question(
@@ -400,7 +407,7 @@ async def test_a_window_nobody_asked_for_takes_no_keys(
 ) -> None:
     other = screen.focused()
     await window.open(a_conversation(started_by_person=False))
-    asking = ensure_future(window.ask_started())
+    asking = ensure_future(window.ask(StartedQuestion()))
     await asyncio.sleep(0)
     shown = screen.find(TITLE)
     screen.type("1234\r")
@@ -432,7 +439,7 @@ async def test_digits_for_another_window_are_no_pin_at_any_rhythm(
     )
     await to_thread(screen.wait_until, lambda: screen.rows() != before)
     await window.open(a_conversation(operation=operation))
-    asking = ensure_future(window.ask_pin(a_question(role=role, min_length=4)))
+    asking = ensure_future(window.ask(a_question(role=role, min_length=4)))
     await typing
     assert not asking.done()
     await type_pin(screen, asking, "123456", operation)

@@ -16,11 +16,13 @@ from native_host.pin_prompt.messages import MAX_REQUEST
 from native_host.pin_prompt.model import (
     ActivationQuestion,
     CardChoice,
+    CardQuestion,
     CodeField,
     ConsentQuestion,
     OtherCardQuestion,
     Problem,
     Progress,
+    StartedQuestion,
     Step,
     UnlockQuestion,
 )
@@ -105,30 +107,30 @@ say(type='pin', number=asked['number'], digits='1234')
 """
     async with scripted(script + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation(program="Firefox"))
-        await prompt.ask_started()
+        await prompt.ask(StartedQuestion())
         prompt.show(Step.READING)
-        assert await prompt.choose_card(CARDS) == 1
+        assert (await prompt.ask(CardQuestion(CARDS))).index == 1
         other = OtherCardQuestion("SPECIMEN-A", True, "B", "SPECIMEN-B", "1")
-        await prompt.confirm_other_card(other)
-        await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
-        await prompt.offer_activation(ActivationQuestion(True))
-        await prompt.offer_unlock(UnlockQuestion("PIN1", "SPECIMEN-A", "1"))
+        await prompt.ask(other)
+        await prompt.ask(ConsentQuestion("SPECIMEN-A", "1"))
+        await prompt.ask(ActivationQuestion(True))
+        await prompt.ask(UnlockQuestion("PIN1", "SPECIMEN-A", "1"))
         with pytest.raises(DeclinedError):
-            await prompt.ask_codes(a_codes_question(can_decline=True))
+            await prompt.ask(a_codes_question(can_decline=True))
         with pytest.raises(DeclinedError):
-            await prompt.ask_pin(a_question(can_activate=True))
+            await prompt.ask(a_question(can_activate=True))
         with pytest.raises(DeclinedError):
-            await prompt.offer_activation(ActivationQuestion(False, undecided=True))
-        codes = await prompt.ask_codes(a_codes_question())
+            await prompt.ask(ActivationQuestion(False, undecided=True))
+        codes = (await prompt.ask(a_codes_question())).codes
         expected = [b"1234567", b"2580", b"739146"]
         assert codes == dict(
             zip(("activation", "new-PIN1", "new-PIN2"), expected, strict=True)
         )
-        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        asking = asyncio.ensure_future(prompt.ask(a_question()))
         await asyncio.sleep(0)
         prompt.show_connections(2)
         prompt.show_caller_timeout()
-        pin = await asking
+        pin = (await asking).digits
         assert pin == b"1234"
         # They can be wiped.
         assert {type(code) for code in (pin, *codes.values())} == {bytearray}
@@ -137,10 +139,10 @@ say(type='pin', number=asked['number'], digits='1234')
         prompt.show_connections(2)
 
 
-CARDS = [
+CARDS = (
     CardChoice("Reader A", "SPECIMEN-A", "1"),
     CardChoice("Reader B", "SPECIMEN-B", "2"),
-]
+)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +158,14 @@ async def test_codes_that_do_not_fit_are_refused(values: tuple[str, ...]) -> Non
     script = f"say(type='codes', number=hear()['number'], values={[*values]})\n"
     async with opened(script) as prompt:
         with pytest.raises(PromptError, match="don't fit"):
-            await prompt.ask_codes(a_codes_question())
+            await prompt.ask(a_codes_question())
 
 
 async def test_a_card_that_there_is_not_is_not_chosen() -> None:
     script = "say(type='chosen', number=hear()['number'], index=2)\n"
     async with opened(script) as prompt:
         with pytest.raises(PromptError):
-            await prompt.choose_card(CARDS)
+            await prompt.ask(CardQuestion(CARDS))
 
 
 async def test_an_answer_to_another_question_is_none() -> None:
@@ -182,25 +184,25 @@ say(type='pin', number=first['number'], digits='1111')
 say(type='pin', number=second['number'], digits='2222')
 """
     async with opened(script) as prompt:
-        assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
-        assert await prompt.ask_pin(a_question()) == b"2222"
-        assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
-        assert await prompt.ask_pin(a_question()) == b"2222"
-        given_up = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        assert (await prompt.ask(a_question(pin_pad=True))).digits == b""
+        assert (await prompt.ask(a_question())).digits == b"2222"
+        assert (await prompt.ask(a_codes_question(pin_pad=True))).codes == {}
+        assert (await prompt.ask(a_question())).digits == b"2222"
+        given_up = asyncio.ensure_future(prompt.ask(a_question()))
         await asyncio.sleep(0)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
-        assert await prompt.ask_pin(a_question()) == b"2222"
+        assert (await prompt.ask(a_question())).digits == b"2222"
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        WindowPrompt.ask_started,
-        lambda prompt: prompt.ask_pin(a_question()),
-        lambda prompt: prompt.ask_codes(a_codes_question()),
-        lambda prompt: prompt.offer_activation(ActivationQuestion(False)),
+        lambda prompt: prompt.ask(StartedQuestion()),
+        lambda prompt: prompt.ask(a_question()),
+        lambda prompt: prompt.ask(a_codes_question()),
+        lambda prompt: prompt.ask(ActivationQuestion(False)),
         lambda prompt: prompt.watch(asyncio.Event().wait()),
     ],
 )
@@ -216,7 +218,7 @@ async def test_cancelling_is_heard_whatever_goes_on(
 
 async def test_cancelling_counts_though_the_pin_has_come() -> None:
     async with opened() as prompt:
-        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        asking = asyncio.ensure_future(prompt.ask(a_question()))
         await asyncio.sleep(0)
         prompt._receive(bytearray(b'{"type": "pin", "number": 1, "digits": "1234"}'))
         prompt._receive(bytearray(b'{"type": "cancel"}'))
@@ -247,7 +249,7 @@ say(type='started')
         for done in (0, 1, 2):
             prompt.show(Step.SIGNING, progress=Progress(done, 2))
         prompt.show(Step.SIGNING, Problem("CARD_REMOVED"), Progress(2, 2))
-        await prompt.ask_started()
+        await prompt.ask(StartedQuestion())
 
 
 @pytest.mark.parametrize(
@@ -268,7 +270,7 @@ async def test_a_window_that_dies_or_talks_nonsense_fails(last_words: str) -> No
     async with scripted(script) as (prompt, _):
         await prompt.open(a_conversation())
         with pytest.raises(PromptError):
-            await prompt.ask_pin(a_question())
+            await prompt.ask(a_question())
         with pytest.raises(PromptError):
             await prompt.watch(asyncio.Event().wait())
 
@@ -294,14 +296,14 @@ async def test_a_window_that_never_appears_fails(
 async def test_what_is_too_long_to_be_shown_fails() -> None:
     async with opened() as prompt:
         with pytest.raises(PromptError, match="too much"):
-            await prompt.ask_pin(a_question(name="A" * MAX_REQUEST))
+            await prompt.ask(a_question(name="A" * MAX_REQUEST))
 
 
 async def test_closing_ends_whoever_still_waits_and_a_window_that_is_deaf() -> None:
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + VISIBLE
     async with scripted(deaf + "time.sleep(600)") as (prompt, process):
         await prompt.open(a_conversation())
-        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        asking = asyncio.ensure_future(prompt.ask(a_question()))
         await asyncio.sleep(0)
         await prompt.close()
         with pytest.raises(PromptError, match="closed"):
@@ -315,7 +317,7 @@ async def test_a_program_that_is_to_end_cancels_in_the_persons_place() -> None:
     async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
         assert not prompt.cancel()  # it has not begun
         await prompt.open(a_conversation())
-        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        asking = asyncio.ensure_future(prompt.ask(a_question()))
         await asyncio.sleep(0)
         assert prompt.cancel()
         with pytest.raises(UserCancelledError):
@@ -338,13 +340,13 @@ SET_UP = {
 async def test_what_was_set_up_is_typed_and_agreed_to() -> None:
     prompt = AutomaticPrompt({"PIN1": "1234"})
     await prompt.open(a_conversation(operation="tls-login", origin="", program="X"))
-    await prompt.ask_started()
+    await prompt.ask(StartedQuestion())
     prompt.show(Step.READING)
-    choices = [CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2")]
-    assert await prompt.choose_card(choices) == 0
-    await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
+    choices = (CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"))
+    assert (await prompt.ask(CardQuestion(choices))).index == 0
+    await prompt.ask(ConsentQuestion("SPECIMEN-A", "1"))
     prompt.show_caller_timeout()
-    assert await prompt.ask_pin(a_question()) == bytearray(b"1234")
+    assert (await prompt.ask(a_question())).digits == bytearray(b"1234")
     # A kept PIN, and a program that waits no longer, end nothing.
     prompt.show(Step.READY)
     waiting = asyncio.ensure_future(prompt.wait_for_cancel())
@@ -363,17 +365,17 @@ async def test_a_real_card_is_refused() -> None:
 @pytest.mark.parametrize(
     ("ask", "why"),
     [
-        (lambda p: p.ask_pin(a_question(tries_left=4, wrong=True)), "refused"),
-        (lambda p: p.ask_pin(a_question(tries_left=4, repeated=True)), "refused"),
-        (lambda p: p.ask_pin(a_question(pin_pad=True)), "reader"),
-        (lambda p: p.ask_pin(a_question(role="PIN2")), "PIN2"),
-        (lambda p: p.ask_codes(a_codes_question(wrong=True)), "refused"),
-        (lambda p: p.ask_codes(a_codes_question(repeated=True)), "refused"),
-        (lambda p: p.ask_codes(a_codes_question(pin_pad=True)), "reader"),
-        (lambda p: p.ask_codes(a_codes_question()), "activation"),
-        (lambda p: p.offer_activation(ActivationQuestion(False)), "activate"),
+        (lambda p: p.ask(a_question(tries_left=4, wrong=True)), "refused"),
+        (lambda p: p.ask(a_question(tries_left=4, repeated=True)), "refused"),
+        (lambda p: p.ask(a_question(pin_pad=True)), "reader"),
+        (lambda p: p.ask(a_question(role="PIN2")), "PIN2"),
+        (lambda p: p.ask(a_codes_question(wrong=True)), "refused"),
+        (lambda p: p.ask(a_codes_question(repeated=True)), "refused"),
+        (lambda p: p.ask(a_codes_question(pin_pad=True)), "reader"),
+        (lambda p: p.ask(a_codes_question()), "activation"),
+        (lambda p: p.ask(ActivationQuestion(False)), "activate"),
         (
-            lambda p: p.confirm_other_card(OtherCardQuestion("A", True, "B", "C", "1")),
+            lambda p: p.ask(OtherCardQuestion("A", True, "B", "C", "1")),
             "which card",
         ),
     ],
@@ -425,5 +427,5 @@ async def test_waiting_for_a_person_ends(
 )
 async def test_codes_that_were_set_up_are_typed(field: CodeField, code: bytes) -> None:
     question = a_codes_question(fields=(field,), pin="PIN1")
-    typed = await AutomaticPrompt(SET_UP).ask_codes(question)
-    assert typed == {field.name: bytearray(code)}
+    typed = await AutomaticPrompt(SET_UP).ask(question)
+    assert typed.codes == {field.name: bytearray(code)}

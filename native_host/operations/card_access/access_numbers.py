@@ -56,7 +56,7 @@ class AccessNumbers:
 
         What is remembered is tried once.
 
-        Raises the errors of ``ask_can`` and of ``removal``.
+        Raises the errors of ``Prompt.ask`` and of ``removal``.
         """
         is_new = reader.name not in (*self._known, *self._refused)
         if is_new and (recalled := await remembered_can.recall()) is not None:
@@ -71,7 +71,7 @@ class AccessNumbers:
             typed: list[bytearray] = []
 
             async def ask() -> None:
-                typed.append(await prompt.ask_can(question))
+                typed.append((await prompt.ask(question)).digits)
 
             try:
                 await race(ask(), removal())

@@ -39,7 +39,13 @@ from native_host.operations.card_access.held_card import (
 )
 from native_host.operations.card_access.secure_channel import SecureChannels
 from native_host.operations.request import Context
-from native_host.pin_prompt.model import CardChoice, OtherCardQuestion, Problem, Step
+from native_host.pin_prompt.model import (
+    CardChoice,
+    CardQuestion,
+    OtherCardQuestion,
+    Problem,
+    Step,
+)
 from native_host.platform.tasks import race
 from native_host.state import unused_pads
 
@@ -256,7 +262,7 @@ class UsableCards:
             raise CardsChangedError("A card was put into another reader.")
 
         async def confirm() -> None:
-            await race(self._prompt.confirm_other_card(question), put_back())
+            await race(self._prompt.ask(question), put_back())
 
         await held_card.ask(confirm)
 
@@ -350,18 +356,18 @@ class UsableCards:
         self, usable: dict[Reader, CardCertificate], readers: tuple[Reader, ...]
     ) -> Reader | None:
         """Ask the person to choose. Returns None if the readers change meanwhile."""
-        choices = [
+        choices = tuple(
             CardChoice(reader.name, certificate.name, certificate.satu)
             for reader, certificate in usable.items()
-        ]
+        )
 
         async def change() -> None:
             await self._source.wait_for_change(readers)
 
-        index = await race(self._prompt.choose_card(choices), change())
-        if index is None:
+        answer = await race(self._prompt.ask(CardQuestion(choices)), change())
+        if answer is None:
             return None
-        self._chosen = self._only(list(usable)[index], list(usable))
+        self._chosen = self._only(list(usable)[answer.index], list(usable))
         return self._chosen
 
     def _only(self, chosen: Reader, candidates: Sequence[Reader]) -> Reader:
