@@ -7,12 +7,19 @@ class KortillaError(Exception):
 
     The message is a full sentence in English for developers and logs. It never holds
     a PIN, a name or a SATU: people read the texts of ``pin_prompt`` instead.
+
+    What code catches, or what carries data, is a class of its own; another error is
+    this one with a ``code``.
     """
 
     code: str = "INTERNAL"
 
     #: What the error comes from, a stable word, where PROTOCOL.md gives a reason.
     reason: str | None = None
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code or self.code
 
 
 class InvalidArgumentError(KortillaError):
@@ -25,12 +32,6 @@ class OriginRefusedError(KortillaError):
     """The origin may not send requests (see ``native_host.operations.request``)."""
 
     code = "ORIGIN_REFUSED"
-
-
-class BusyError(KortillaError):
-    """Another operation is running."""
-
-    code = "BUSY"
 
 
 class UserCancelledError(KortillaError):
@@ -49,22 +50,10 @@ class UserCancelledError(KortillaError):
         self.reason = reason
 
 
-class RequestCancelledError(KortillaError):
-    """The page cancelled the request, or its tab was closed."""
-
-    code = "REQUEST_CANCELLED"
-
-
 class RequestExpiredError(KortillaError):
     """The page stopped waiting; the window showed that until the person closed it."""
 
     code = "REQUEST_EXPIRED"
-
-
-class ProgramNotRunningError(KortillaError):
-    """The program for the login does not have the card as a token now."""
-
-    code = "PROGRAM_NOT_RUNNING"
 
 
 class ConfigBrokenError(KortillaError):
@@ -83,21 +72,3 @@ class ToolMissingError(KortillaError):
     """A program or library of the system is missing; the message names the package."""
 
     code = "TOOL_MISSING"
-
-
-class BrowserRunningError(KortillaError):
-    """A browser has the file open that is to be changed; the message names it."""
-
-    code = "BROWSER_RUNNING"
-
-
-class BrowserConfinedError(KortillaError):
-    """The browser comes from a flatpak or snap, and can't have the card as a token."""
-
-    code = "BROWSER_CONFINED"
-
-
-class SystemUnsupportedError(KortillaError):
-    """What is asked for is not there on this operating system."""
-
-    code = "SYSTEM_UNSUPPORTED"

@@ -15,8 +15,10 @@ class CardError(KortillaError):
     #: True if a new insertion of the same card would not help.
     final: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, status_word: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, status_word: int | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
         self.status_word = status_word
 
 
@@ -202,9 +204,3 @@ class PinTriesUnreadableError(CardError):
     """The number of tries left can't be read, so no PIN is sent."""
 
     code = "PIN_TRIES_UNREADABLE"
-
-
-class SignatureInvalidError(CardError):
-    """The card's signature does not verify with its own certificate."""
-
-    code = "SIGNATURE_INVALID"

@@ -328,7 +328,7 @@ class FineidCard(Pins):
         Returns r‖s for an EC key and the bytes of the signature for an RSA key. Raises
         ``InvalidArgumentError`` for a digest of the wrong length or an algorithm that
         the key does not support, ``UnsupportedCardError`` if its certificate does not
-        allow its role, ``SignatureInvalidError`` if the card's own certificate does not
+        allow its role, ``SIGNATURE_INVALID`` if the card's own certificate does not
         verify the signature.
 
         A card that refuses the form of the digest gets the other one, if there is one.

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from kortilla.common.hash_functions import HASH_FUNCTIONS
-from native_host.card.errors import SignatureInvalidError
+from native_host.card.errors import CardError
 from native_host.errors import InvalidArgumentError
 
 PublicKey = ec.EllipticCurvePublicKey | RSAPublicKey
@@ -143,10 +143,11 @@ class SignatureScheme:
         ]
 
     def verify(self, signature: bytes, digest: bytes) -> None:
-        """Verify the card's signature. Raises ``SignatureInvalidError``."""
+        """Verify the card's signature. Raises ``SIGNATURE_INVALID``."""
         if len(signature) != self.size:
-            raise SignatureInvalidError(
-                f"The card's signature has {len(signature)} bytes, not {self.size}."
+            raise CardError(
+                f"The card's signature has {len(signature)} bytes, not {self.size}.",
+                code="SIGNATURE_INVALID",
             )
         prehashed = Prehashed(self._hash)
         try:
@@ -162,6 +163,7 @@ class SignatureScheme:
             else:
                 self._key.verify(signature, digest, padding.PKCS1v15(), prehashed)
         except InvalidSignature:
-            raise SignatureInvalidError(
-                "The card's signature does not verify with its own certificate."
+            raise CardError(
+                "The card's signature does not verify with its own certificate.",
+                code="SIGNATURE_INVALID",
             ) from None

@@ -19,12 +19,7 @@ from kortilla.common.imports import missing
 from native_host.cli.options import dry_run_option
 from native_host.cli.spoken import CommandGroup, translate
 from native_host.config import load_config
-from native_host.errors import (
-    BrowserRunningError,
-    InvalidArgumentError,
-    KortillaError,
-    ProgramNotRunningError,
-)
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.install import token, token_state
 from native_host.install.changes import Change
 from native_host.install.tables import TOKEN_FAMILIES, Family, browsers
@@ -186,9 +181,10 @@ async def _prepare(family: Family | None) -> JsonObject:
         titles = {each.title for each in browsers("user") if each.family == family}
         servers = [each for each in servers if each.program in titles]
     if not servers:
-        raise ProgramNotRunningError(
+        raise KortillaError(
             "No browser has the card at the moment. Open the browser first, and the "
-            "login page; `kortilla pkcs11 status` says which browsers see the card."
+            "login page; `kortilla pkcs11 status` says which browsers see the card.",
+            code="PROGRAM_NOT_RUNNING",
         )
     server = servers[0] if len(servers) == 1 else _choice(servers)
     say(f"Kortilla's window asks for PIN1, for {server.program}.")
@@ -252,7 +248,7 @@ def _listen() -> int:
 def confirm(plan: TokenPlan) -> None:
     """Ask whether to go on while a browser is open that uses the files to change.
 
-    Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
+    Raises ``BROWSER_RUNNING`` without a terminal, or when the answer is no.
     """
 
     if not plan.report.running:
@@ -262,8 +258,9 @@ def confirm(plan: TokenPlan) -> None:
         say(f"{words} It is safer to close it first.")
         if click.confirm(translate("Go on anyway?"), err=True):
             return
-    raise BrowserRunningError(
-        f"{words} Close it first, or use kortilla pkcs11 with --yes."
+    raise KortillaError(
+        f"{words} Close it first, or use kortilla pkcs11 with --yes.",
+        code="BROWSER_RUNNING",
     )
 
 

@@ -25,12 +25,6 @@ from native_host.files.targets import Target, safe_path
 _PRIVATE = 0o600
 
 
-class FileChangedError(KortillaError):
-    """A file is no longer the one that was checked."""
-
-    code = "FILE_CHANGED"
-
-
 def revisions(checked: CheckedFile) -> list[SignatureReport]:
     """Return the signatures that give the PDF as it was when it was signed."""
     signatures = () if checked.report is None else checked.report.signatures
@@ -52,7 +46,7 @@ def save_signed(checked: CheckedFile, folder: Path, language: str) -> list[Path]
     """Write all that was signed of a file into a folder; return the new files.
 
     A PDF gives a file for each signature, and a container a folder with its files.
-    Raises ``FileChangedError``, ``FileNotWritableError``, and ``OSError`` for a file
+    Raises ``FILE_CHANGED``, ``FileNotWritableError``, and ``OSError`` for a file
     that can't be read.
     """
     if has_signed_files(checked):
@@ -117,7 +111,9 @@ def _read(checked: CheckedFile) -> bytes:
     digest = hashlib.sha256(content).hexdigest()
     if checked.report is None or digest != checked.report.sha256:
         name = shown_path(checked.path)
-        raise FileChangedError(f"{name} is no longer the file that was checked.")
+        raise KortillaError(
+            f"{name} is no longer the file that was checked.", code="FILE_CHANGED"
+        )
     return content
 
 

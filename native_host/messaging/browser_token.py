@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kortilla.common import JsonObject
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.examination import run_detached
-from native_host.errors import ProgramNotRunningError
+from native_host.errors import KortillaError
 from native_host.install import nss, token, token_state
 from native_host.install.tables import Family
 from native_host.platform import processes
@@ -62,11 +62,13 @@ def _needs_restart(family: Family) -> bool:
 async def prepare_login() -> None:
     """Make the browser's token ask for PIN1.
 
-    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` if the
+    Returns when the card has accepted it. Raises ``PROGRAM_NOT_RUNNING`` if the
     browser has no such token, and ``ControlError`` with the error of the token.
     """
     if sys.platform == "win32":
-        raise ProgramNotRunningError("No browser on Windows has the card as a token.")
+        raise KortillaError(
+            "No browser on Windows has the card as a token.", code="PROGRAM_NOT_RUNNING"
+        )
     from native_host.pkcs11 import control
 
     servers = {server.program_pid: server for server in await control.running_servers()}
@@ -74,8 +76,9 @@ async def prepare_login() -> None:
         if pid in servers:
             await control.prepare_login(servers[pid])
             return
-    raise ProgramNotRunningError(
-        "The browser that asks does not have the card as a token."
+    raise KortillaError(
+        "The browser that asks does not have the card as a token.",
+        code="PROGRAM_NOT_RUNNING",
     )
 
 

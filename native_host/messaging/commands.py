@@ -44,13 +44,6 @@ from native_host.operations.signing_certificate import (
 from native_host.texts.card import CardTexts
 from native_host.texts.language import choose_language
 
-
-class UnknownCommandError(KortillaError):
-    """The command is not one of PROTOCOL.md's."""
-
-    code = "UNKNOWN_COMMAND"
-
-
 #: Commands about this computer. They need neither the card nor a window here, and all
 #: but ``open-window`` work where the configuration can't be read.
 PLAIN_COMMANDS = frozenset(
@@ -109,7 +102,7 @@ class Command:
 def own_command(name: str, values: Mapping[str, object], caller: Caller) -> Command:
     """Return the command of a request with an id.
 
-    Raises ``InvalidArgumentError`` and ``UnknownCommandError``, and
+    Raises ``InvalidArgumentError`` and ``UNKNOWN_COMMAND``, and
     ``CallerRefusedError`` where only our own pages may ask, and ``caller`` may not.
     """
     from native_host.messaging import own_page_commands  # slow to import
@@ -123,7 +116,7 @@ def own_command(name: str, values: Mapping[str, object], caller: Caller) -> Comm
 def web_eid_command(name: str, values: Mapping[str, object]) -> Command:
     """Return the command of a request of Web eID's.
 
-    Raises ``InvalidArgumentError`` and ``UnknownCommandError``.
+    Raises ``InvalidArgumentError`` and ``UNKNOWN_COMMAND``.
     """
     return _find(_WEB_EID_COMMANDS, name, values)
 
@@ -134,7 +127,7 @@ def _find(
     values: Mapping[str, object],
 ) -> Command:
     if name not in table:
-        raise UnknownCommandError("The command is not known.")
+        raise KortillaError("The command is not known.", code="UNKNOWN_COMMAND")
     model, run = table[name]
     return Command(
         name,

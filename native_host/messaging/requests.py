@@ -13,14 +13,10 @@ from contextlib import suppress
 
 from native_host.config import Config, load_config
 from native_host.errors import (
-    BrowserConfinedError,
-    BusyError,
     ConfigBrokenError,
     InvalidArgumentError,
     KortillaError,
-    RequestCancelledError,
     RequestExpiredError,
-    SystemUnsupportedError,
 )
 from native_host.install.calling_program import (
     is_sandboxed,
@@ -73,12 +69,6 @@ logger = logging.getLogger(__name__)
 _ABOUT_A_REQUEST = {"cancel", "chunk", "expire"}
 
 
-class InvalidMessageError(KortillaError):
-    """What came is not a message: too long, not JSON, not an object."""
-
-    code = "INVALID_MESSAGE"
-
-
 class Dispatcher:
     """Answers what one browser port sends, until None comes in ``frames``."""
 
@@ -127,12 +117,13 @@ class Dispatcher:
         """Take one frame; return whether the port goes on."""
         message = parse(frame)
         if isinstance(message, str):
-            return self._fault(InvalidMessageError(message))
+            return self._fault(KortillaError(message, code="INVALID_MESSAGE"))
         if "id" not in message and not self._own:
             if len(frame.body) > WEB_EID_MAX_LENGTH:
                 return self._fault(
-                    InvalidMessageError(
-                        f"The message is longer than {WEB_EID_MAX_LENGTH} bytes."
+                    KortillaError(
+                        f"The message is longer than {WEB_EID_MAX_LENGTH} bytes.",
+                        code="INVALID_MESSAGE",
                     )
                 )
             return self._take_web_eid(message)
@@ -192,16 +183,20 @@ class Dispatcher:
             case _:
                 command = own_command(request.command, request.arguments, self._caller)
                 if self._active and not self._active.responder.answered:
-                    raise BusyError("Another request is under way on this port.")
+                    raise KortillaError(
+                        "Another request is under way on this port.", code="BUSY"
+                    )
                 is_of_token = request.command in TOKEN_COMMANDS
                 if is_of_token and sys.platform == "win32":
-                    raise SystemUnsupportedError(
-                        "No browser on Windows has the card as a token."
+                    raise KortillaError(
+                        "No browser on Windows has the card as a token.",
+                        code="SYSTEM_UNSUPPORTED",
                     )
                 if is_of_token and is_sandboxed(self._starter, self._stdin):
-                    raise BrowserConfinedError(
+                    raise KortillaError(
                         "The browser comes from a flatpak or snap, which can't load "
-                        "the card's module."
+                        "the card's module.",
+                        code="BROWSER_CONFINED",
                     )
                 write, words = self._writer.write, command.error_words
                 responder = OwnResponder(write, request.id, words)
@@ -360,7 +355,9 @@ class RequestRunner:
         except KortillaError as caught:
             error = caught
         except asyncio.CancelledError:
-            error = RequestCancelledError("The request was cancelled.")
+            error = KortillaError(
+                "The request was cancelled.", code="REQUEST_CANCELLED"
+            )
         except Exception as caught:
             log_unexpected(logger, caught)
             error = KortillaError("Something unexpected went wrong in the program.")

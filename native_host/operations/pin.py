@@ -18,7 +18,7 @@ from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.pin_pad import PadUse
 from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
-from native_host.errors import RequestCancelledError, UserCancelledError
+from native_host.errors import KortillaError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_access.card_session import SecondChoiceError
 from native_host.operations.card_access.held_card import HeldCard
@@ -361,7 +361,9 @@ class PinAttempt:
         def send() -> T:
             card.verify_pin(self._tries.role, self.pin)
             if cancelled.is_set():
-                raise RequestCancelledError("The request was cancelled.")
+                raise KortillaError(
+                    "The request was cancelled.", code="REQUEST_CANCELLED"
+                )
             return function(card)
 
         try:

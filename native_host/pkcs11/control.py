@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from kortilla.common import JsonObject
-from native_host.errors import KortillaError, ProgramNotRunningError
+from native_host.errors import KortillaError
 from native_host.platform.log import log_unexpected
 from native_host.platform.paths import runtime_folder
 from native_host.platform.posix.sockets import ForeignPeerError, peer_pid
@@ -181,12 +181,14 @@ async def prepare_login(server: RunningServer) -> None:
     """Make a server ask for the PIN in a window, and keep it for one login.
 
     Returns when the card has accepted the PIN. Raises ``ControlError`` with the code of
-    the server's error, and ``ProgramNotRunningError`` when the server has ended.
+    the server's error, and ``PROGRAM_NOT_RUNNING`` when the server has ended.
     """
     try:
         answer = await _ask(server.path, "prepare")
     except (OSError, ValueError, ForeignPeerError) as error:
-        raise ProgramNotRunningError("The program has let go of the card.") from error
+        raise KortillaError(
+            "The program has let go of the card.", code="PROGRAM_NOT_RUNNING"
+        ) from error
     if "result" not in answer:
         described = answer.get("error")
         fields: JsonObject = described if isinstance(described, dict) else {}

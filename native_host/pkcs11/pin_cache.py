@@ -32,7 +32,7 @@ from native_host.card.source import (
     closing_on_error,
     same_card,
 )
-from native_host.errors import KortillaError, RequestCancelledError
+from native_host.errors import KortillaError
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_access.access_numbers import AccessNumbers
 from native_host.operations.card_access.secure_channel import connect_unasked
@@ -55,12 +55,6 @@ _MOST_DECRYPTIONS = 500
 
 #: Sends what uses PIN1's key, after PIN1 was verified, on the card's thread.
 KeyUse = Callable[[FineidCard, CardKey], bytes | None]
-
-
-class ConfirmationNeededError(KortillaError):
-    """One try is left. The person must confirm its use in a window."""
-
-    code = "CONFIRMATION_NEEDED"
 
 
 @dataclass(eq=False)
@@ -146,7 +140,7 @@ class PinCache:
         """Verify a PIN with the card in a reader, and keep it until ``log_out``.
 
         ``pin`` is wiped. Raises ``WrongPinError``, ``PinBlockedError``,
-        ``ConfirmationNeededError`` with one try left, ``CardRemovedError`` and the
+        ``CONFIRMATION_NEEDED`` with one try left, ``CardRemovedError`` and the
         card's errors.
         """
         known = KnownPin(pin, certificate, reader)
@@ -175,7 +169,7 @@ class PinCache:
     async def use_login(self, login: KnownPin, use: KeyUse) -> bytes | None:
         """Use the key with the PIN of a login, which ends when the card refuses it.
 
-        Raises as ``log_in`` does, and ``RequestCancelledError`` when the PIN has been
+        Raises as ``log_in`` does, and ``REQUEST_CANCELLED`` when the PIN has been
         wiped.
         """
         try:
@@ -287,11 +281,14 @@ class PinCache:
         async with self._card(known) as (card, tries_left):
             self._refusals.meet(certificate, tries_left)
             if tries_left == 1:
-                raise ConfirmationNeededError(
-                    "One try is left: that is confirmed in the window."
+                raise KortillaError(
+                    "One try is left: that is confirmed in the window.",
+                    code="CONFIRMATION_NEEDED",
                 )
             if not any(known.pin):  # wiped, since the card has refused it meanwhile
-                raise RequestCancelledError("The PIN has been forgotten.")
+                raise KortillaError(
+                    "The PIN has been forgotten.", code="REQUEST_CANCELLED"
+                )
             if self._refusals.holds(certificate, known.pin):
                 raise WrongPinError(tries_left)
             self._refusals.sending(certificate, known.pin, tries_left)

@@ -47,12 +47,6 @@ _SAME_LOGIN = 3.0
 _LINGERING = 10.0
 
 
-class SocketUnusableError(KortillaError):
-    """The program can't listen on the socket; the message names it and the reason."""
-
-    code = "SOCKET_UNUSABLE"
-
-
 def serve_stdio(
     config: Config,
     *,
@@ -94,7 +88,7 @@ def serve_socket(
 
     Its folder is made, for this user alone. A socket without a listener is replaced.
     Calls ``ready`` once programs can connect and signals end it in order. Raises
-    ``SocketUnusableError``, and as ``serve_stdio`` does.
+    ``SOCKET_UNUSABLE``, and as ``serve_stdio`` does.
     """
     with _open_listener(path) as listener:
         made = path.stat()
@@ -247,7 +241,7 @@ async def _run_until_signal(
 
 
 def _open_listener(path: Path) -> socket.socket:
-    """Return a listening socket. Raises ``SocketUnusableError``."""
+    """Return a listening socket. Raises ``SOCKET_UNUSABLE``."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with private_folder(path.parent, create=True):
@@ -261,7 +255,9 @@ def _open_listener(path: Path) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise SocketUnusableError(f"{path}: {error.strerror or error}.") from error
+        raise KortillaError(
+            f"{path}: {error.strerror or error}.", code="SOCKET_UNUSABLE"
+        ) from error
     except BaseException:
         listener.close()
         raise
@@ -269,7 +265,7 @@ def _open_listener(path: Path) -> socket.socket:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket without a listener. Raises ``SocketUnusableError``."""
+    """Remove a socket without a listener. Raises ``SOCKET_UNUSABLE``."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -279,4 +275,6 @@ def _remove_stale(path: Path) -> None:
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
             return
-    raise SocketUnusableError(f"{path}: another program listens there.")
+    raise KortillaError(
+        f"{path}: another program listens there.", code="SOCKET_UNUSABLE"
+    )

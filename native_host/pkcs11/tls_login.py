@@ -25,13 +25,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
-from native_host.errors import (
-    BusyError,
-    KortillaError,
-    RequestCancelledError,
-    RequestExpiredError,
-    UserCancelledError,
-)
+from native_host.errors import KortillaError, RequestExpiredError, UserCancelledError
 from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
@@ -63,12 +57,6 @@ _LONGEST_QUIET = 30.0
 _ALLOWED_FOR = 600.0
 
 _Operation = Literal["tls-login", "prepare-login", "mail-login", "decrypt-mail"]
-
-
-class PinPadOnlyError(KortillaError):
-    """The PIN is typed on the reader, so it can't be kept for later."""
-
-    code = "PIN_PAD_ONLY"
 
 
 @dataclass(eq=False)
@@ -200,7 +188,7 @@ class TlsLogin:
         and the window says how many they are. Raises ``RequestExpiredError`` when the
         program's patience ends, while the window stays; ``UserCancelledError``, also
         for two seconds after the person has cancelled; ``CardError``; ``PromptError``;
-        ``BusyError`` for too many signatures at once, or for two cards.
+        ``BUSY`` for too many signatures at once, or for two cards.
         """
 
         def sign(card: FineidCard, key: CardKey) -> bytes:
@@ -253,22 +241,24 @@ class TlsLogin:
                 raise UserCancelledError("The person has just cancelled.")
             return self._open(operation, certificate)
         if window.operation != operation:
-            raise BusyError("The PIN is being asked for already.")
+            raise KortillaError("The PIN is being asked for already.", code="BUSY")
         if window.certificate is None or window.certificate.der != certificate.der:
-            raise BusyError("The PIN of another card is being asked for.")
+            raise KortillaError(
+                "The PIN of another card is being asked for.", code="BUSY"
+            )
         if len(window.pending) >= _MOST_AT_ONCE:
-            raise BusyError("The key is asked for too often at once.")
+            raise KortillaError("The key is asked for too often at once.", code="BUSY")
         return window
 
     async def prepare(self) -> None:
         """Ask for the PIN, verify it, and keep it for one login to come.
 
-        Raises as ``sign`` does, and ``PinPadOnlyError``.
+        Raises as ``sign`` does, and ``PIN_PAD_ONLY``.
         """
         while self._current is None and self.pins.kept is not None:
             await self.pins.forget(self.pins.kept)
         if self._current is not None:
-            raise BusyError("The PIN is being asked for already.")
+            raise KortillaError("The PIN is being asked for already.", code="BUSY")
         window = self._open("prepare-login", None)
         try:
             await asyncio.shield(window.prepared)
@@ -333,7 +323,9 @@ class TlsLogin:
     async def _converse(self, window: _LoginWindow) -> None:
         """Ask for the PIN and use it. Then show where the person continues."""
         prompt = window.prompt
-        error: Exception = RequestCancelledError("The request was cancelled.")
+        error: Exception = KortillaError(
+            "The request was cancelled.", code="REQUEST_CANCELLED"
+        )
         window.begun = True
         try:
             if window.cancelled:
@@ -452,7 +444,9 @@ class TlsLogin:
         self._close_to_others(window)
         if attempt.pin is None:
             if window.certificate is None:
-                raise PinPadOnlyError("The PIN was typed on the reader.")
+                raise KortillaError(
+                    "The PIN was typed on the reader.", code="PIN_PAD_ONLY"
+                )
         elif window.operation == "decrypt-mail":
             window.kept = window.allowed
         elif not served:

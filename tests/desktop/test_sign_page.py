@@ -29,11 +29,11 @@ from native_host.desktop.prompts import Command
 from native_host.desktop.single_window import PAGES_OF_FILES
 from native_host.desktop.texts import Texts
 from native_host.desktop.window import Window
+from native_host.errors import KortillaError
 from native_host.files.sign import sign_own_files
 from native_host.files.sources import FILES_FROM_INPUT, MAX_FILES, Wish, given_files
 from native_host.operations.request import Context
 from native_host.pin_prompt.model import Progress
-from native_host.signing_extra import SigningMissingError
 from tests.desktop.conftest import (
     Open,
     buttons,
@@ -478,7 +478,7 @@ def test_without_the_library_it_says_what_is_missing(
     name: str,
 ) -> None:
     def check_library() -> None:
-        raise SigningMissingError("pyhanko is missing")
+        raise KortillaError("pyhanko is missing", code="TOOL_MISSING")
 
     monkeypatch.setattr(files_page, "check_library", check_library)
     window = open_window()

@@ -19,15 +19,9 @@ from native_host.card.errors import (
 from native_host.card.mock_source import MockCardConnection, MockCardSource
 from native_host.card.source import CardConnection, Reader
 from native_host.config import Config
-from native_host.errors import (
-    BusyError,
-    RequestCancelledError,
-    RequestExpiredError,
-    UserCancelledError,
-)
+from native_host.errors import KortillaError, RequestExpiredError, UserCancelledError
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Step
-from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.service import _TokenService
 from native_host.pkcs11.slots import SlotManager
 from native_host.platform.process_tree import Program as Running
@@ -42,6 +36,7 @@ from tests.pkcs11.conftest import (
     change_pin,
     tries,
 )
+from tests.support.errors import with_code
 from tests.support.patience import patience
 
 
@@ -63,11 +58,11 @@ async def test_too_many_at_once_are_refused(program: Program, windows: Windows) 
     asked = [program.begin() for _ in range(8)]
     await until(lambda: windows.users)
     for more in (program.sign(), program.login.prepare()):
-        with pytest.raises(BusyError):
+        with pytest.raises(KortillaError, check=with_code("BUSY")):
             await more
     await program.login.close()
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, RequestCancelledError) for each in results)
+    assert {getattr(each, "code", None) for each in results} == {"REQUEST_CANCELLED"}
 
 
 async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
@@ -158,7 +153,7 @@ async def test_another_card_does_not_sign(
         )
         assert not windows.users[0].questions
         await login.close()
-        with pytest.raises((UserCancelledError, RequestCancelledError)):
+        with pytest.raises((UserCancelledError, KortillaError)):
             await asked
 
 
@@ -252,7 +247,10 @@ async def test_a_login_ends_with_its_pin(
     change_pin(folder, "4321")
     both = [program.sign() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended] == [WrongPinError, RequestCancelledError]
+    assert [getattr(each, "code", None) for each in ended] == [
+        WrongPinError.code,
+        "REQUEST_CANCELLED",
+    ]
     assert not program.logged_in
     assert tries(folder) == 4
     await program.log_in("4321")
@@ -373,7 +371,7 @@ async def test_a_signature_that_fails_ends_what_a_pin_of_a_login_serves(
         await logs_in(program)
         with MockCardState.open(folder).update() as card:
             card.pin1.tries = 1
-        with pytest.raises(ConfirmationNeededError):
+        with pytest.raises(KortillaError, check=with_code("CONFIRMATION_NEEDED")):
             await program.sign()
         assert login.pins.kept is None
         assert tries(folder) == 1
@@ -462,7 +460,10 @@ async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(
     change_pin(folder, "4321")
     both = [late.sign() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended] == [WrongPinError, RequestCancelledError]
+    assert [getattr(each, "code", None) for each in ended] == [
+        WrongPinError.code,
+        "REQUEST_CANCELLED",
+    ]
     assert tries(folder) == 4
     await late.keep("4321")
     await late.sign()
@@ -526,7 +527,7 @@ async def test_two_preparings_while_a_pin_is_kept_show_one_window(
     program.windows.type("1234")
     both = [program.login.prepare() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended if each] == [BusyError]
+    assert [getattr(each, "code", None) for each in ended if each] == ["BUSY"]
     assert len(program.windows.users) == 2
 
 
