@@ -41,7 +41,8 @@ _HARMLESS = (
     *("that handles pid", "lets no process leave the network"),
     # A command says what it tells the window, in its language.
     *("The person closed the window or pressed cancel.", "Peruutit.", "Du avbröt."),
-    "Cancelled from the keyboard.",  # as the window ends a command, with a blank line
+    # So the window ends a command, with a blank line.
+    *("Cancelled from the keyboard.", "Keskeytetty", "Avbrutet"),
 )
 
 

@@ -6,6 +6,7 @@ one browser go to one worker, and all other tests of a file, or of a group of fi
 What takes longest begins first, so that no worker is left with it at the end.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
         file = nodeid.partition("::")[0]
         shared = (name for begin, name in _TOGETHER.items() if file.startswith(begin))
         return browser_of(nodeid) or next(shared, file)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        # A worker that has just died takes nothing: remove_node hands its tests out.
+        with suppress(OSError):
+            super()._assign_work_unit(node)
 
     def remove_node(self, node: Any) -> str | None:
         """Forget a worker. Return the test that it ran, if it has died."""
