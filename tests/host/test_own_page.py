@@ -8,7 +8,6 @@ import pytest
 
 from kortilla.mock_card.state import MockCardState
 from native_host.card.mock_source import MockCardConnection
-from native_host.errors import KortillaError
 from native_host.messaging.commands import web_eid_command
 from tests.host.conftest import MOCK_FOLDER, Scripted
 from tests.host.process import (
@@ -21,7 +20,7 @@ from tests.host.process import (
     make_environment,
     running,
 )
-from tests.support.errors import with_code
+from tests.support.errors import raises
 
 CHROMIUM_ID = "eeofbendeddpgakkpoeccckfnfplkhcb"
 CHROMIUM_PAGE = f"chrome-extension://{CHROMIUM_ID}"
@@ -211,5 +210,5 @@ def test_a_wrong_field_is_named(window: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_requests_without_an_id_know_none_of_these(command: str) -> None:
-    with pytest.raises(KortillaError, check=with_code("UNKNOWN_COMMAND")):
+    with raises("UNKNOWN_COMMAND"):
         web_eid_command(command, {"page": FIREFOX_PAGE, **COMMANDS[command]})

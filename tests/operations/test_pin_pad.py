@@ -20,7 +20,7 @@ from native_host.card.mock_source import (
 )
 from native_host.card.pcsc import PcscSource
 from native_host.card.pin_pad import PadUse
-from native_host.errors import KortillaError, UserCancelledError
+from native_host.errors import UserCancelledError
 from native_host.operations.refusals import Refusals
 from native_host.operations.sign import SigningInterruptedError
 from native_host.pin_prompt.model import Progress, Step
@@ -29,7 +29,7 @@ from tests.operations.conftest import Typing, refuse
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.user import Unattended, User
 from tests.pkcs11.conftest import Windows, a_login
-from tests.support.errors import with_code
+from tests.support.errors import raises
 from tests.support.pcsc import READER, Pcscd, isolated
 
 TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
@@ -218,7 +218,7 @@ async def test_a_login_is_prepared_only_by_typing_on_the_computer(
     async with a_login(source, windows, refusals=refusals) as login:
         typings += ["9999", "1234"]
         windows.type("", "")
-        with pytest.raises(KortillaError, check=with_code("PIN_PAD_ONLY")):
+        with raises("PIN_PAD_ONLY"):
             await login.prepare()
         assert login.pins.kept is None
         assert told == [5, 4]  # for the flags of a token

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from native_host.card.errors import PinBlockedError
-from native_host.errors import KortillaError, UserCancelledError
+from native_host.errors import UserCancelledError
 from native_host.pkcs11.control import (
     ControlError,
     ControlServer,
@@ -22,7 +22,7 @@ from native_host.pkcs11.control import (
 )
 from native_host.platform.process_tree import Program
 from tests.operations.user import until
-from tests.support.errors import with_code
+from tests.support.errors import raises
 from tests.support.token_control import runtime_folder
 
 FIREFOX = Program(4711, "Firefox")
@@ -127,11 +127,9 @@ async def test_the_preparing_is_called_off_when_either_side_goes(goes: str) -> N
                 asking.cancel()
                 await called_off.wait()
         if goes == "server":
-            with pytest.raises(KortillaError, check=with_code("PROGRAM_NOT_RUNNING")):
+            with raises("PROGRAM_NOT_RUNNING"):
                 await asking
-            with pytest.raises(
-                KortillaError, check=with_code("PROGRAM_NOT_RUNNING")
-            ):  # nor later
+            with raises("PROGRAM_NOT_RUNNING"):  # nor later
                 await prepare_login(server)
     assert called_off.is_set()
 
@@ -212,7 +210,7 @@ async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> 
     async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
         monkeypatch.setattr(os, "geteuid", lambda: 54321)
-        with pytest.raises(KortillaError, check=with_code("PROGRAM_NOT_RUNNING")):
+        with raises("PROGRAM_NOT_RUNNING"):
             await prepare_login(server)
         reader, writer = await asyncio.open_unix_connection(server.path)
         async with asyncio.timeout(60):
@@ -233,5 +231,5 @@ async def test_without_a_runtime_folder_nobody_is_found(
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     async with ControlServer(FIREFOX, done):
         assert await running_servers() == []
-    with pytest.raises(KortillaError, check=with_code("PROGRAM_NOT_RUNNING")):
+    with raises("PROGRAM_NOT_RUNNING"):
         await prepare_login(RunningServer(Path("/nowhere"), 1, "", 1))

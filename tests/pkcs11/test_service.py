@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from native_host.config import Config
-from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKF, CKR
 from native_host.pkcs11.control import prepare_login, running_servers
 from native_host.pkcs11.service import serve_socket
@@ -21,7 +20,7 @@ from tests.browser.warm_host import relay_command
 from tests.pkcs11.client import HANDSHAKE, Client, message, octets, refusal, u32
 from tests.pkcs11.test_control import mode_of, names_in
 from tests.support import cards
-from tests.support.errors import with_code
+from tests.support.errors import raises
 from tests.support.patience import patience
 from tests.support.token_control import runtime_folder
 
@@ -49,7 +48,7 @@ with open({file!r}, "w", buffering=1) as file:
     file.write("closed\\n")
 """
 
-UNUSABLE = with_code("SOCKET_UNUSABLE")
+UNUSABLE = "SOCKET_UNUSABLE"
 
 
 @pytest.fixture(autouse=True)
@@ -261,15 +260,15 @@ def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        with pytest.raises(KortillaError, match="another program", check=UNUSABLE):
+        with raises(UNUSABLE, "another program"):
             serve_socket(Config(), path)
     path.unlink()
     path.write_text("not a socket")
-    with pytest.raises(KortillaError, check=UNUSABLE):
+    with raises(UNUSABLE):
         serve_socket(Config(), path)
     assert path.read_text() == "not a socket"
     path.parent.chmod(0o777)
-    with pytest.raises(KortillaError, match="others", check=UNUSABLE):
+    with raises(UNUSABLE, "others"):
         serve_socket(Config(), path)
-    with pytest.raises(KortillaError, check=UNUSABLE):
+    with raises(UNUSABLE):
         serve_socket(Config(), session / ("x" * 200))

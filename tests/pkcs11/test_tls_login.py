@@ -36,7 +36,7 @@ from tests.pkcs11.conftest import (
     change_pin,
     tries,
 )
-from tests.support.errors import with_code
+from tests.support.errors import raises
 from tests.support.patience import patience
 
 
@@ -58,7 +58,7 @@ async def test_too_many_at_once_are_refused(program: Program, windows: Windows) 
     asked = [program.begin() for _ in range(8)]
     await until(lambda: windows.users)
     for more in (program.sign(), program.login.prepare()):
-        with pytest.raises(KortillaError, check=with_code("BUSY")):
+        with raises("BUSY"):
             await more
     await program.login.close()
     results = await asyncio.gather(*asked, return_exceptions=True)
@@ -371,7 +371,7 @@ async def test_a_signature_that_fails_ends_what_a_pin_of_a_login_serves(
         await logs_in(program)
         with MockCardState.open(folder).update() as card:
             card.pin1.tries = 1
-        with pytest.raises(KortillaError, check=with_code("CONFIRMATION_NEEDED")):
+        with raises("CONFIRMATION_NEEDED"):
             await program.sign()
         assert login.pins.kept is None
         assert tries(folder) == 1
