@@ -10,7 +10,7 @@ import copy
 import gettext
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -140,9 +140,16 @@ def spoken(command: Command) -> Command:
     return shown
 
 
+def _metavar(parameter: click.Parameter) -> str:
+    make: Callable[..., str] = parameter.make_metavar
+    if inspect.signature(make).parameters:
+        return make(click.Context(click.Command(None)))
+    return make()  # click 8.1, as Debian 13 has it
+
+
 def _spoken_parameter(parameter: click.Parameter) -> click.Parameter:
     shown = copy.copy(parameter)
-    metavar = shown.make_metavar(click.Context(click.Command(None)))
+    metavar = _metavar(shown)
     if (known := translate(metavar)) != metavar:
         shown.metavar = known
     if isinstance(shown, click.Option):

@@ -10,7 +10,7 @@ from native_host.errors import KortillaError
 
 
 @contextmanager
-def raises(code: str, match: str = "") -> Iterator[None]:
+def raises(code: str, match: str | None = None) -> Iterator[None]:
     """As ``pytest.raises``, for an error of a code; pytest 8.3 has no ``check``."""
     with pytest.raises(KortillaError, match=match) as caught:
         yield
