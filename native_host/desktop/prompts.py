@@ -8,9 +8,12 @@ change of a PIN or signature is interrupted.
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from kortilla.common import JsonObject, own_python
 from native_host.card.pcsc_threads import in_thread
@@ -110,17 +113,30 @@ class Command:
         if self._process is not None:
             processes.ask_to_end(self._process)
 
+    @contextmanager
+    def _errors(self) -> Iterator[IO[bytes]]:
+        """Keep what it says on standard error for ours, unless it was cancelled."""
+        with TemporaryFile() as errors:
+            yield errors
+            if not self._cancelled and sys.stderr is not None:
+                errors.seek(0)
+                sys.stderr.write(errors.read().decode(errors="replace"))
+
     def run(self) -> JsonObject:
         result: JsonObject | None = None
         failed: JsonObject = {"error": {"code": KortillaError.code}}
         try:
-            with subprocess.Popen(  # noqa: S603 - our own program
-                own_python("-m", "native_host.cli", *self.words),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-                creationflags=system.NO_CONSOLE,
-            ) as self._process:
+            with (
+                self._errors() as errors,
+                subprocess.Popen(  # noqa: S603 - our own program
+                    own_python("-m", "native_host.cli", *self.words),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,
+                    creationflags=system.NO_CONSOLE,
+                ) as self._process,
+            ):
                 if self._cancelled:
                     processes.ask_to_end(self._process)
                 # It may have ended before it has read anything.
