@@ -80,6 +80,8 @@ def _run(*command: str) -> bytes:
         stderr=subprocess.DEVNULL,
         env={"PATH": _PATH, "LC_ALL": "C"},
         check=True,
+        # A program that writes a font cache goes on: SIGXFSZ stays ignored.
+        restore_signals=False,
         preexec_fn=partial(die_with_parent, os.getpid()),
     )
     return done.stdout
