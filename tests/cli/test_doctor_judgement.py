@@ -2,7 +2,7 @@
 """How ``kortilla doctor`` judges clocks, cards and readers that were read."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,7 @@ import pytest
 from native_host.doctor.card import findings_in_readers, reader_name
 from native_host.doctor.findings import Sentences
 from native_host.doctor.surroundings import judge_clock
-from tests.support.card_statuses import a_card, failed, status_of, tries
-
-NOW = datetime(2026, 11, 26, tzinfo=UTC)
+from tests.support.card_statuses import NOW, a_card, failed, status_of, tries
 
 
 @pytest.mark.parametrize(

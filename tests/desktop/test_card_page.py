@@ -52,7 +52,9 @@ def cards_of(*statuses: Any) -> Cards:
 @pytest.fixture
 def page(open_window: Open, monkeypatch: pytest.MonkeyPatch) -> Page:
     monkeypatch.setattr(Page, "_start_following", lambda self: None)
-    return page_of(open_window(), Page)
+    window = open_window()
+    window.services.clock = lambda: NOW
+    return page_of(window, Page)
 
 
 def show(page: Page, cards: Cards) -> None:

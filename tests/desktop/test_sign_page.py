@@ -48,7 +48,7 @@ from tests.desktop.conftest import (
 from tests.kortilla.signing_parts import make_pdf
 from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
-from tests.support.card_statuses import a_card, failed, status_of
+from tests.support.card_statuses import NOW, a_card, failed, status_of
 
 
 @pytest.fixture
@@ -100,6 +100,7 @@ def sign(page: Page) -> None:
 
 def test_the_foot_says_whose_card_would_sign(open_window: Open, folder: Path) -> None:
     window = open_window()
+    window.services.clock = lambda: NOW
     card = page_of(window, CardPage)
     one = ReaderContent("A", True, status_of(a_card()))
     card._show(Cards((one,)))

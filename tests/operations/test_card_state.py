@@ -21,6 +21,7 @@ from native_host.cli import card as cli
 from native_host.doctor.card import findings_in_readers
 from native_host.doctor.findings import Sentences
 from native_host.operations import card_status
+from native_host.operations.card_access import card_session
 from native_host.operations.card_state import can_change, can_unlock, card_state
 from native_host.operations.card_status import reader_status
 from native_host.operations.card_words import error_words, readers_words
@@ -273,7 +274,10 @@ def all_states() -> Iterator[IndependentCard]:
                 )
 
 
-async def test_all_that_tells_of_a_card_agrees_on_what_can_be_done_with_it() -> None:
+async def test_all_that_tells_of_a_card_agrees_on_what_can_be_done_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(card_session, "utc_now", lambda: NOW)
     cards = list(all_states())
     [reader] = await OneCard(cards[0]).readers()
     statuses = [await reader_status(OneCard(card), reader) for card in cards]
@@ -405,7 +409,7 @@ async def test_only_after_a_loss_of_power_are_the_certificates_read_anew(
 async def test_a_look_tells_of_dates_as_a_login_does(
     tmp_path: Path, days: tuple[int, int]
 ) -> None:
-    begin, end = (NOW + timedelta(days=each) for each in days)
+    begin, end = (datetime.now(UTC) + timedelta(days=each) for each in days)
     card = MockCardState.create(tmp_path / "card", not_before=begin, not_after=end)
     async with MockCardSource(card.folder) as source:
         assert await problem_of_look(source) == "CARD_EXPIRED"

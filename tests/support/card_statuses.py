@@ -4,12 +4,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-NOW = datetime.now(UTC)
+#: When these cards are judged.
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 READER = "Example Reader CR-100"
 
 
 def valid(role: str, begin: int = -9, end: int = 900) -> dict[str, Any]:
-    """Return a certificate that is valid for these days from now."""
+    """Return a certificate that is valid for these days from ``NOW``."""
     days = {"notBefore": begin, "notAfter": end}
     times = {name: NOW + timedelta(days=each) for name, each in days.items()}
     return {"role": role, **{name: day.isoformat() for name, day in times.items()}}

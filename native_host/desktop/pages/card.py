@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -138,7 +137,7 @@ class Page(PageBase):
     def _words(self, reader: ReaderContent) -> CardWords | None:
         if reader.status is None:
             return None
-        return card_words(reader.status, datetime.now(UTC), self.texts.card)
+        return card_words(reader.status, self.services.clock(), self.texts.card)
 
     def _failure_words(self, code: str) -> StateWords:
         state = failure_state({"code": code, "message": ""})
@@ -164,7 +163,7 @@ class Page(PageBase):
                 "mark", partial(MockCardMark, *self.texts.card.test_card, low=False)
             )
             parts.insert(0, mark)
-        today = datetime.now(UTC).date()
+        today = self.services.clock().date()
         for each, whose in zip(used, _marks(used), strict=True):
             key = f"{today} {each} {whose}"
             parts += self.kept(key, partial(self._reader, each, whose))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from kortilla.clock import utc_now
 from kortilla.common.escaping import printable
 from native_host.config import Config
 from native_host.desktop.background import Background
@@ -51,7 +53,7 @@ class Services:
     ``set_badge`` shows a number beside a page of a name. ``show_page`` goes to one.
     ``speak`` changes the language of the window. ``give_files`` goes to a page of a
     name and gives it files. ``say`` has a screen reader speak. ``tell_cards`` tells
-    all pages of the cards.
+    all pages of the cards. ``clock`` returns the time by which cards are judged.
     """
 
     texts: Texts
@@ -63,6 +65,7 @@ class Services:
     give_files: Callable[[str, Sequence[Path]], None]
     say: Callable[..., None]
     tell_cards: Callable[[Cards], None]
+    clock: Callable[[], datetime] = utc_now
 
 
 class Kept:

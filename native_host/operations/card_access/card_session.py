@@ -10,9 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NoReturn, Self, TypeVar
 
+from kortilla.clock import utc_now
 from native_host.card.atr import identify, is_contactless
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -416,8 +416,7 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
     return "NO_CARD" if readers else "NO_READER"
 
 
-def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:
+def check_validity(certificate: CardCertificate) -> None:
     """Raise ``CardExpiredError`` if a certificate is not valid now."""
-    now = at or datetime.now(UTC)
-    if not certificate.not_before <= now <= certificate.not_after:
+    if not certificate.not_before <= utc_now() <= certificate.not_after:
         raise CardExpiredError("The card's certificate is not valid today.")
