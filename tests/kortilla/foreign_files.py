@@ -6,6 +6,7 @@ the functions that write the XML.
 """
 
 import io
+from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -24,7 +25,24 @@ from tests.kortilla.signed_files import SIGNATURES, Maker, issue, repacked
 from tests.kortilla.signing_parts import for_pyhanko, make_pdf
 
 
-async def foreign_pdf(leaf: Leaf, pdf: bytes | None = None, **more: Any) -> bytes:
+class _Signer(PdfSigner):
+    """Signs at a time, or now."""
+
+    time: datetime | None = None
+
+    def init_signing_session(self, *args: Any, **options: Any) -> Any:
+        session = super().init_signing_session(*args, **options)
+        session.system_time = self.time or session.system_time
+        return session
+
+
+async def foreign_pdf(
+    leaf: Leaf,
+    pdf: bytes | None = None,
+    *,
+    time: datetime | None = None,
+    **more: Any,
+) -> bytes:
     """Return a PDF with a PAdES signature. ``more`` are arguments of the signer."""
     meta = PdfSignatureMetadata(
         field_name="Signature",
@@ -32,12 +50,15 @@ async def foreign_pdf(leaf: Leaf, pdf: bytes | None = None, **more: Any) -> byte
         md_algorithm="sha384",
         embed_validation_info=False,
     )
-    signer = PdfSigner(meta, SimpleSigner(*for_pyhanko(leaf)), **more)
+    signer = _Signer(meta, SimpleSigner(*for_pyhanko(leaf)), **more)
+    signer.time = time
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf or make_pdf("Leping")))
     return bytes((await signer.async_sign_pdf(writer)).getvalue())
 
 
-async def foreign_container(leaf: Leaf, *chain: bytes) -> bytes:
+async def foreign_container(
+    leaf: Leaf, *chain: bytes, time: datetime | None = None
+) -> bytes:
     """Return an ASiC-E container of one file, signed with a key on P-384."""
     files = {"leping.txt": b"Leping"}
     ca = CA.create("SPECIMEN Other CA")
@@ -49,7 +70,7 @@ async def foreign_container(leaf: Leaf, *chain: bytes) -> bytes:
         chain=chain,
         ecc=True,
         hash_function="SHA-384",
-        time=utc_now(),
+        time=time or utc_now(),
     )
     signed = xades.canonical(root.find(f".//{xades.DS}SignedInfo"))
     assert isinstance(leaf.key, ec.EllipticCurvePrivateKey)

@@ -24,7 +24,6 @@ vars(dummy_client)["serialization"] = SimpleNamespace(
 )
 #: The extended key usage, which is critical (RFC 3161 §2.3).
 TIME_STAMPING = ("2.5.29.37", x509.ExtKeyUsageSyntax(["time_stamping"]).dump())
-YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
 def stamper(
@@ -121,6 +120,7 @@ def ocsp_answer(authority: Authority, certificate: bytes, **more: Any) -> bytes:
     return authority.answer_ocsp(request.dump(), at=datetime.now(UTC), **more)
 
 
-def lists(authority: Authority, at: datetime = YESTERDAY) -> tuple[bytes, bytes]:
-    """Return the CRLs of the two CAs, which are empty."""
+def lists(authority: Authority, at: datetime | None = None) -> tuple[bytes, bytes]:
+    """Return the CRLs of the two CAs, which are empty. They are of yesterday."""
+    at = at or datetime.now(UTC) - timedelta(days=1)
     return authority.revoke([], at), authority.revoke([], at, by="root")

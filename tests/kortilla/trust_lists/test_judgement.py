@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asn1crypto import x509
+from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation.ocsp import build_request
@@ -43,11 +44,10 @@ from tests.kortilla.small_eu import (
 )
 from tests.kortilla.timestamps import stamper
 
-#: Late enough that no test signs after it, however long all tests take.
-NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+#: When files were signed, and when they are judged, an hour later.
+SIGNED = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+NOW = SIGNED + timedelta(hours=1)
 TOMORROW = NOW + timedelta(days=1)
-#: A time of tests that sign no file.
-AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +55,29 @@ def authority(root: CA) -> CA:
     return CA.create("SPECIMEN-ESTEID", parent=root)
 
 
+def issued(authority: CA, *, half: int = 30, **more: Any) -> Leaf:
+    """Issue a certificate that is valid half of its days before and after ``NOW``."""
+    days = timedelta(days=half)
+    dates = {"not_before": NOW - days, "not_after": NOW + days}
+    return qualified_leaf(authority, **{**dates, **more})
+
+
+async def signed_pdf(leaf: Leaf, **more: Any) -> bytes:
+    return await foreign_pdf(leaf, time=SIGNED, **more)
+
+
+def service(ca: CA) -> DummyTimeStamper:
+    """Return a time-stamping service whose clock says ``SIGNED``."""
+    year = timedelta(days=365)
+    dates: dict[str, Any] = {"not_before": SIGNED - year, "not_after": SIGNED + year}
+    return stamper(ca, at=SIGNED, **dates)
+
+
 def listing(*authorities: Authority, signer: Leaf, **options: Any) -> TrustLists:
     national = NationalList(
         "EE", signer, authorities, provider="SPECIMEN Eesti", **options
     )
     return kept(national, now=NOW)
-
-
-def fixed_lists(*authorities: Authority, signer: Leaf) -> TrustLists:
-    return kept(NationalList("EE", signer, authorities), now=AT)
 
 
 async def judged(
@@ -101,8 +115,10 @@ def codes(signature: SignatureReport) -> set[str]:
 async def test_an_estonian_signature_is_valid_and_says_who_vouches(
     authority: CA, signer: Leaf, container: bool
 ) -> None:
-    leaf = qualified_leaf(authority)
-    signed = await (foreign_container(leaf) if container else foreign_pdf(leaf))
+    leaf = issued(authority)
+    signed = await (
+        foreign_container(leaf, time=SIGNED) if container else signed_pdf(leaf)
+    )
     lists = listing(Authority(authority.der), signer=signer)
     signature = await judged(signed, lists)
     assert codes(signature) == set()
@@ -141,7 +157,7 @@ async def test_signers_that_the_lists_do_not_vouch_for(
     listed: dict[str, Any],
     options: dict[str, Any],
 ) -> None:
-    signed = await foreign_pdf(qualified_leaf(authority, **leaf))
+    signed = await signed_pdf(issued(authority, **leaf))
     lists = listing(Authority(authority.der, **listed), signer=signer, **options)
     asked = FixedRevocation()
     signature = await judged(signed, lists, revocation=asked)
@@ -155,14 +171,14 @@ async def test_signers_that_the_lists_do_not_vouch_for(
     [
         ("WRONG_PURPOSE", {"key_usage": DIGITAL_SIGNATURE}),
         ("WRONG_PURPOSE", {"key_usage": None}),
-        ("CERTIFICATE_OUTSIDE_VALIDITY", {"not_before": timedelta(days=1)}),
-        ("CERTIFICATE_OUTSIDE_VALIDITY", {"not_after": timedelta(days=-1)}),
+        ("CERTIFICATE_OUTSIDE_VALIDITY", {"not_before": TOMORROW}),
+        ("CERTIFICATE_OUTSIDE_VALIDITY", {"not_after": SIGNED}),
     ],
 )
 async def test_a_certificate_has_its_own_limits(
     authority: CA, signer: Leaf, code: str, leaf: dict[str, Any]
 ) -> None:
-    certificate = load_leaf(qualified_leaf(authority, **leaf).der)
+    certificate = load_leaf(issued(authority, **leaf).der)
     found, problems = await judge_listed(
         listing(Authority(authority.der), signer=signer),
         certificate,
@@ -179,7 +195,7 @@ async def test_a_certificate_has_its_own_limits(
 async def test_an_authority_that_lost_its_grant_counts_for_an_earlier_time(
     authority: CA, signer: Leaf
 ) -> None:
-    signed = await foreign_pdf(qualified_leaf(authority))
+    signed = await signed_pdf(issued(authority))
     states = [("withdrawn", NOW + timedelta(hours=1)), ("granted", LONG_AGO)]
     withdrawing = Authority(authority.der, states=states)
     # A list of two hours later says so.
@@ -187,14 +203,14 @@ async def test_an_authority_that_lost_its_grant_counts_for_an_earlier_time(
     signature = await judged(signed, lists)
     assert codes(signature) == {"AUTHORITY_WITHDRAWN"}
     assert signature.verdict is Verdict.CANT_SAY
-    leaf = qualified_leaf(authority)
+    leaf = issued(authority)
     for proven, expected in ((True, []), (False, ["AUTHORITY_WITHDRAWN"])):
         _, problems = await judge(lists, leaf, proven=proven)
         assert problems == expected
 
 
 WITHDRAWN: dict[str, Any] = {
-    "states": [("withdrawn", AT - timedelta(days=100)), ("granted", LONG_AGO)]
+    "states": [("withdrawn", NOW - timedelta(days=100)), ("granted", LONG_AGO)]
 }
 GRANTED: dict[str, Any] = {}
 NOT_QUALIFIED = {"more": qualify("NotQualified")}
@@ -203,11 +219,8 @@ SIGNATURES, SEALS = {"uses": ["ForeSignatures"]}, {"uses": ["ForeSeals"]}
 
 
 def fixed(authority: CA) -> Leaf:
-    """Issue a certificate that is valid half a year before and after ``AT``."""
-    half = timedelta(days=180)
-    return qualified_leaf(
-        authority, policies=(POLICY,), not_before=AT - half, not_after=AT + half
-    )
+    """Issue a certificate of a policy, for a year."""
+    return issued(authority, half=180, policies=(POLICY,))
 
 
 @pytest.mark.parametrize("chain", [True, False])
@@ -238,9 +251,9 @@ async def test_the_listed_certificate_nearest_to_the_signer_decides(
     chain: bool,
 ) -> None:
     entries = [Authority(authority.der, **each) for each in own]
-    lists = fixed_lists(Authority(root.der, **above), *entries, signer=signer)
+    lists = listing(Authority(root.der, **above), *entries, signer=signer)
     path = [authority.certificate] * chain
-    found, problems = await judge(lists, fixed(authority), *path, at=AT)
+    found, problems = await judge(lists, fixed(authority), *path, at=NOW)
     assert found is not None
     assert problems == codes
 
@@ -251,8 +264,8 @@ async def test_an_authority_is_a_name_and_a_key(root: CA, signer: Leaf) -> None:
     new = root.issue(
         old.key,
         subject_name=old.certificate.subject,
-        not_before=AT - timedelta(days=300),
-        not_after=AT + timedelta(days=300),
+        not_before=NOW - timedelta(days=300),
+        not_after=NOW + timedelta(days=300),
         key_usage=CERTIFICATE_SIGN,
         basic_constraints=CA_TRUE,
         policies=(),
@@ -261,8 +274,8 @@ async def test_an_authority_is_a_name_and_a_key(root: CA, signer: Leaf) -> None:
     path = x509.Certificate.load(new.der)
     for states, expected in ((GRANTED, []), (WITHDRAWN, ["AUTHORITY_NOT_GRANTED"])):
         listed = Authority(root.der), Authority(old.der, **states)
-        lists = fixed_lists(*listed, signer=signer)
-        found, problems = await judge(lists, fixed(old), path, at=AT)
+        lists = listing(*listed, signer=signer)
+        found, problems = await judge(lists, fixed(old), path, at=NOW)
         assert found is not None
         assert problems == expected
 
@@ -284,15 +297,15 @@ async def test_a_time_that_nothing_proves_counts_only_with_the_present_one(
     qualified: str,
 ) -> None:
     """Of what a list says for 50 days, a claimed time 60 days ago saves nobody."""
-    states = [(status, AT - timedelta(days=50)), ("granted", LONG_AGO)]
+    states = [(status, NOW - timedelta(days=50)), ("granted", LONG_AGO)]
     entry = Authority(authority.der, **{"states": states, **more})
-    lists = fixed_lists(entry, signer=signer)
+    lists = listing(entry, signer=signer)
     for proven in (False, True):
         found, problems = await judge(
             lists,
             fixed(authority),
-            time=AT - timedelta(days=60),
-            at=AT,
+            time=NOW - timedelta(days=60),
+            at=NOW,
             proven=proven,
         )
         assert found is not None
@@ -307,7 +320,7 @@ async def test_a_forged_authority_vouches_for_nobody(
 ) -> None:
     """It has the listed one's name, or comes along in the file."""
     false = CA.create("SPECIMEN-ESTEID" if forged == "name" else "SPECIMEN-X")
-    signed = await foreign_pdf(qualified_leaf(false))
+    signed = await signed_pdf(issued(false))
     lists = listing(Authority(authority.der), signer=signer)
     signature = await judged(signed, lists)
     assert codes(signature) == {"UNKNOWN_ISSUER"}
@@ -319,7 +332,7 @@ async def test_an_authority_below_a_listed_root_is_checked_as_well(
     root: CA, authority: CA, signer: Leaf
 ) -> None:
     lists = listing(Authority(root.der), signer=signer)
-    leaf = qualified_leaf(authority)
+    leaf = issued(authority)
     found, problems = await judge(lists, leaf, authority.certificate)
     assert problems == []
     assert found is not None
@@ -331,7 +344,7 @@ async def test_an_authority_below_a_listed_root_is_checked_as_well(
 
 
 async def test_revocation_is_asked_and_counts(authority: CA, signer: Leaf) -> None:
-    signed = await foreign_pdf(qualified_leaf(authority))
+    signed = await signed_pdf(issued(authority))
     lists = listing(Authority(authority.der), signer=signer)
     revoked = FixedRevocation(UserCertificateRevokedError("x"))
     signature = await judged(signed, lists, revocation=revoked)
@@ -343,7 +356,7 @@ async def test_revocation_is_asked_and_counts(authority: CA, signer: Leaf) -> No
 
 
 async def test_a_seal_is_an_organisations(authority: CA, signer: Leaf) -> None:
-    leaf = qualified_leaf(
+    leaf = issued(
         authority,
         subject_name=x509.Name.build(
             {"country_name": "EE", "common_name": "SPECIMEN-PANK AS"}
@@ -351,7 +364,7 @@ async def test_a_seal_is_an_organisations(authority: CA, signer: Leaf) -> None:
         extra=[statements(seal=True)],
     )
     signature = await judged(
-        await foreign_pdf(leaf), listing(Authority(authority.der), signer=signer)
+        await signed_pdf(leaf), listing(Authority(authority.der), signer=signer)
     )
     assert signature.signer is not None
     assert signature.signer.name == "SPECIMEN-PANK AS"
@@ -365,19 +378,19 @@ async def test_no_list_vouches_for_a_citizen_certificate(
 ) -> None:
     """Its authority is pinned. A list that names another would weaken that."""
     for policy in PRODUCTION_POLICIES:
-        signed = await foreign_pdf(qualified_leaf(authority, policies=(policy,)))
+        signed = await signed_pdf(issued(authority, policies=(policy,)))
         lists = listing(Authority(authority.der), signer=signer)
         signature = await judged(signed, lists)
         assert codes(signature) == {"NO_TRUST"}
         assert signature.verdict is Verdict.CANT_SAY
-    signed = await foreign_pdf(qualified_leaf(authority, policies=(TEST_POLICY,)))
+    signed = await signed_pdf(issued(authority, policies=(TEST_POLICY,)))
     assert codes(await judged(signed, lists)) == {"TEST_CARD_NOT_TRUSTED"}
 
 
 async def test_without_lists_it_says_which_button_helps(
     authority: CA, tmp_path: Path
 ) -> None:
-    signed = await foreign_pdf(qualified_leaf(authority))
+    signed = await signed_pdf(issued(authority))
     signature = await judged(signed, TrustLists.load(tmp_path))
     assert codes(signature) == {"NO_TRUST_LISTS"}
     # Where a service uses no lists, nothing is said of them.
@@ -387,7 +400,7 @@ async def test_without_lists_it_says_which_button_helps(
 async def test_lists_of_before_do_not_speak_for_later(
     authority: CA, signer: Leaf
 ) -> None:
-    signed = await foreign_pdf(qualified_leaf(authority))
+    signed = await signed_pdf(issued(authority))
     lists = listing(Authority(authority.der), signer=signer)
     later = NOW + timedelta(days=61)
     found = codes(await judged(signed, lists, at=later))
@@ -407,7 +420,7 @@ async def test_a_list_that_was_refused_may_have_named_the_issuer(
     assert lists.missing() == {"LV"}
     for country, code in (("LV", "TRUST_LIST_OUTDATED"), ("LT", "UNKNOWN_ISSUER")):
         other = CA.create("SPECIMEN Other", country=country)
-        _, problems = await judge(lists, qualified_leaf(other))
+        _, problems = await judge(lists, issued(other))
         assert problems == [code]
 
 
@@ -417,15 +430,19 @@ async def test_a_qualified_timestamp_proves_the_time_while_it_was_granted(
 ) -> None:
     """A list names the service's own certificate, or the CA above it."""
     stamps = CA.create("SPECIMEN-TSA")
-    made = stamper(stamps)
+    made = service(stamps)
     listed = made.tsa_cert.dump() if own else stamps.der
-    signed = await foreign_pdf(qualified_leaf(authority), timestamper=made)
+    signed = await signed_pdf(issued(authority), timestamper=made)
     issuer = Authority(authority.der)
     granted = Authority(listed, kind="TSA/QTST")
     states = [("withdrawn", NOW - timedelta(days=1)), ("granted", LONG_AGO)]
     withdrawn = Authority(listed, kind="TSA/QTST", states=states)
-    for service, proves in ((granted, True), (withdrawn, False), (issuer, False)):
-        signature = await judged(signed, listing(issuer, service, signer=signer))
+    for listed_service, proves in (
+        (granted, True),
+        (withdrawn, False),
+        (issuer, False),
+    ):
+        signature = await judged(signed, listing(issuer, listed_service, signer=signer))
         assert signature.timestamp is not None
         assert signature.timestamp.trusted is proves
         assert signature.time_source == ("timestamp" if proves else "claimed")
@@ -449,7 +466,7 @@ async def test_the_nearest_listed_certificate_decides_of_a_timestamp(
     authority: CA, signer: Leaf, proves: bool, services: list[tuple[str, str]]
 ) -> None:
     stamps = CA.create("SPECIMEN-TSA")
-    made, other = stamper(stamps), stamper(stamps)
+    made, other = service(stamps), service(stamps)
     of = {
         "unit": made.tsa_cert.dump(),
         "another of the unit's": other.tsa_cert.dump(),
@@ -459,7 +476,7 @@ async def test_the_nearest_listed_certificate_decides_of_a_timestamp(
         Authority(of[name], kind="TSA/QTST", states=[(status, LONG_AGO)])
         for name, status in services
     ]
-    signed = await foreign_pdf(qualified_leaf(authority), timestamper=made)
+    signed = await signed_pdf(issued(authority), timestamper=made)
     lists = listing(Authority(authority.der), *entries, signer=signer)
     signature = await judged(signed, lists)
     assert signature.timestamp is not None
@@ -470,7 +487,7 @@ async def test_what_the_file_keeps_answers_for_a_foreign_signer(
     authority: CA, signer: Leaf
 ) -> None:
     lists = listing(Authority(authority.der), signer=signer)
-    found, _ = await judge(lists, qualified_leaf(authority), proven=True)
+    found, _ = await judge(lists, issued(authority), proven=True)
     assert found is not None
     leaf, issuer = found.chain
     request = build_request(leaf, issuer, b"n" * 32)
