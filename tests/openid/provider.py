@@ -54,6 +54,21 @@ class Clock:
         return time.time() + self.ahead
 
 
+@dataclass(frozen=True)
+class FromNow:
+    """A claim in a table of tests: so many seconds after it is made."""
+
+    seconds: float
+
+
+def claimed(claims: dict[str, Any], now: int) -> dict[str, Any]:
+    """Return claims with the times that they are to have at ``now``."""
+    return {
+        name: now + value.seconds if isinstance(value, FromNow) else value
+        for name, value in claims.items()
+    }
+
+
 def configuration(**changes: Any) -> dict[str, Any]:
     """Return a configuration with clients of each kind."""
     name = {"fi": "Kauppa & Kumpp.", "sv": "Butiken", "en": "The shop"}
@@ -172,7 +187,7 @@ def assertion(key: Any = CLIENT_KEY, header: Any = None, **changes: Any) -> str:
     }
     claims = {name: value for name, value in claims.items() if value is not None}
     header = header or {"alg": "ES256", "kid": "client-1"}
-    return jwt.encode(header, claims, key, algorithms=[header["alg"]])
+    return jwt.encode(header, claimed(claims, now), key, algorithms=[header["alg"]])
 
 
 @dataclass

@@ -21,6 +21,7 @@ from tests.openid.provider import (
     KEYS,
     OTHER_SECRET,
     Answer,
+    FromNow,
     LocalOP,
     assertion,
     basic,
@@ -219,12 +220,12 @@ async def test_a_client_with_keys_logs_people_in(op: LocalOP) -> None:
         ("aud", [None, "https://other.example", [], [[ISSUER]], 5]),
         ("aud", [["https://other.example"], [ISSUER, "https://other.example"]]),
         ("aud", [[ISSUER, f"{ISSUER}/token"]]),
-        ("exp", [None, int(time.time()) - 120, int(time.time()) + 40_000]),
+        ("exp", [None, FromNow(-120), FromNow(40_000)]),
         ("exp", ["soon", 1e300]),
         ("jti", [None, 5, "", "j" * 300]),
         ("iss", [None, "shop"]),
         ("sub", ["shop", "stranger", 5, None]),
-        ("nbf", [int(time.time()) + 60_000]),
+        ("nbf", [FromNow(60_000)]),
     ],
 )
 async def test_an_assertion_that_is_wrong_in_one_way_is_refused(

@@ -14,7 +14,15 @@ from urllib.parse import urlencode
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
-from tests.openid.provider import BEARER, ISSUER, Answer, Browser, LocalOP, pkce
+from tests.openid.provider import (
+    BEARER,
+    ISSUER,
+    Answer,
+    Browser,
+    LocalOP,
+    claimed,
+    pkce,
+)
 
 NAME = {"fi": "Välittäjä", "sv": "Förmedlaren", "en": "The broker"}
 LEVEL = "http://ftn.ficora.fi/2017/loatest2"
@@ -103,7 +111,7 @@ def request_claims(client: str = "broker", **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     digest = hashlib.sha256(b"v" * 43).digest()
     callback = BROKER_CALLBACK if client == "broker" else BANK_CALLBACK
-    return {
+    claims = {
         "iss": client,
         "aud": ISSUER,
         "client_id": client,
@@ -122,6 +130,7 @@ def request_claims(client: str = "broker", **changes: Any) -> dict[str, Any]:
         "code_challenge_method": "S256",
         **changes,
     }
+    return claimed(claims, now)
 
 
 def request_object(header: dict[str, Any] | None = None, **changes: Any) -> str:
@@ -141,7 +150,7 @@ def assertion(client: str, **changes: Any) -> dict[str, str]:
         "iat": now,
         "jti": secrets.token_urlsafe(9),
     }
-    text = signed(SIGNING, {**claims, **changes}, {"typ": "JWT"})
+    text = signed(SIGNING, claimed({**claims, **changes}, now), {"typ": "JWT"})
     return {"client_assertion_type": BEARER, "client_assertion": text}
 
 
@@ -155,16 +164,19 @@ def proof(
     **changes: Any,
 ) -> tuple[str, str]:
     """Return the header that proves a key."""
+    now = int(time.time())
     claims: dict[str, Any] = {
         "jti": secrets.token_urlsafe(9),
         "htm": method,
         "htu": f"{ISSUER}{path}",
-        "iat": int(time.time()),
+        "iat": now,
     }
     if access_token is not None:
         claims["ath"] = _encoded(hashlib.sha256(access_token.encode()).digest())
     public = {"jwk": key.as_dict(private=False), "typ": "dpop+jwt", "kid": None}
-    return "DPoP", signed(key, {**claims, **changes}, {**public, **(header or {})})
+    return "DPoP", signed(
+        key, claimed({**claims, **changes}, now), {**public, **(header or {})}
+    )
 
 
 def decrypted(token: str) -> tuple[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from tests.openid.profiles.parties import (
     push,
     redeem,
 )
-from tests.openid.provider import Browser, LocalOP
+from tests.openid.provider import Browser, FromNow, LocalOP
 
 KEY = ECKey.generate_key("P-256")
 
@@ -62,7 +62,7 @@ async def test_a_basic_request_succeeds(op: LocalOP, module: str) -> None:
 
 
 #: By module of ``fapi2-security-profile-final-test-plan``, without that prefix: what
-#: differs in the pushed request, and the error.
+#: differs in the pushed request (``claims``: in its assertion), and the error.
 PUSHED: dict[str, tuple[dict[str, Any], str]] = {
     "happy-flow": ({}, ""),
     "ensure-authorization-request-without-state-success": ({"state": None}, ""),
@@ -104,15 +104,11 @@ PUSHED: dict[str, tuple[dict[str, Any], str]] = {
         "invalid_client",
     ),
     "ensure-client-assertion-with-no-sub-fails": (
-        {"client_assertion": assertion("bank", sub=None)["client_assertion"]},
+        {"claims": {"sub": None}},
         "invalid_client",
     ),
     "ensure-client-assertion-with-exp-is-5-minutes-in-past-fails": (
-        {
-            "client_assertion": assertion("bank", exp=int(time.time()) - 300)[
-                "client_assertion"
-            ]
-        },
+        {"claims": {"exp": FromNow(-300)}},
         "invalid_client",
     ),
 }
@@ -121,6 +117,8 @@ PUSHED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("module", PUSHED)
 async def test_a_pushed_request_is_as_fapi_2_wants(op: LocalOP, module: str) -> None:
     changes, error = PUSHED[module]
+    changes = {**assertion("bank", **changes.get("claims", {})), **changes}
+    changes.pop("claims", None)
     verifier, answer = await push(op, **changes)
     if error:
         assert (answer.status // 100, answer.json["error"]) == (4, error)

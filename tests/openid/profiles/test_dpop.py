@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Access tokens that are bound to a key (RFC 9449)."""
 
-import time
 from typing import Any
 
 import pytest
@@ -17,11 +16,10 @@ from tests.openid.profiles.parties import (
     redeem,
     rsa_keys,
 )
-from tests.openid.provider import CALLBACK, ISSUER, Answer, LocalOP, basic
+from tests.openid.provider import CALLBACK, ISSUER, Answer, FromNow, LocalOP, basic
 
 KEY = ECKey.generate_key("P-256")
 OTHER = ECKey.generate_key("P-256")
-NOW = int(time.time())
 
 
 async def ask(op: LocalOP, token: str, *headers: tuple[str, str]) -> Answer:
@@ -90,7 +88,11 @@ async def test_each_client_may_bind_its_tokens(op: LocalOP) -> None:
 #: What is wrong in a proof: the claim, its values, and what is said of them.
 WRONG: list[tuple[str, list[Any], str]] = [
     ("jti", [None, "", 5, "j" * 257], "jti in DPoP"),
-    ("iat", [None, "0", True, NOW - 3600, NOW + 36000, float(NOW)], "iat in DPoP"),
+    (
+        "iat",
+        [None, "0", True, FromNow(-3600), FromNow(36000), FromNow(0.0)],
+        "iat in DPoP",
+    ),
     ("iat", [10**400, -(10**400)], "iat in DPoP"),
     ("htm", [None, "GET", "post", 5], "htm in DPoP"),
     ("htu", [None, ISSUER, 5, "https://[", f"{ISSUER}/token/"], "htu in DPoP"),

@@ -4,7 +4,6 @@
 import base64
 import hmac
 import json
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,7 @@ from tests.openid.profiles.parties import (
     rsa_keys,
     signed,
 )
-from tests.openid.provider import ISSUER, Answer, Browser, LocalOP
-
-NOW = int(time.time())
+from tests.openid.provider import ISSUER, Answer, Browser, FromNow, LocalOP
 
 
 def assert_refused(answer: Answer, said: str, status: int = 400) -> None:
@@ -113,15 +110,15 @@ async def test_a_pushed_object_begins_a_login(op: LocalOP, browser: Browser) -> 
         ("client_id", [None, "bank", ["broker"]], "client_id in request is not"),
         ("aud", [None, "https://other.example", [], {}, 5], "aud in request is not"),
         ("aud", [["https://other.example"], [[ISSUER]], ISSUER + "/"], "aud in"),
-        ("exp", [None, "soon", True, NOW + 0.5, 1e300], "exp in request is not a"),
+        ("exp", [None, "soon", True, FromNow(0.5), 1e300], "exp in request is not a"),
         (
             "exp",
-            [NOW - 90, NOW + 40_000, -1, 10**400, -(10**400)],
+            [FromNow(-90), FromNow(40_000), -1, 10**400, -(10**400)],
             "exp in request is past, or over",
         ),
         ("nbf", ["x", [], False], "nbf in request is not a number"),
-        ("nbf", [NOW + 6000], "begins later"),
-        ("iat", [NOW + 6000, 10**400], "begins later"),
+        ("nbf", [FromNow(6000)], "begins later"),
+        ("iat", [FromNow(6000), 10**400], "begins later"),
         ("jti", ["", 5, "j" * 257], "jti in request is not"),
         ("sub", ["broker"], "request has sub in it"),
         ("request", ["a.b.c"], "request has request in it"),
@@ -143,7 +140,7 @@ async def test_an_object_that_is_wrong_in_one_way_is_refused(
     "changes",
     [
         {"aud": [ISSUER, "https://other.example"]},
-        {"nbf": NOW + 8, "iat": NOW + 8},
+        {"nbf": FromNow(8), "iat": FromNow(8)},
         {"nbf": None, "iat": None},
         {"max_age": 300, "claims": {"userinfo": {"name": None}}},
     ],
