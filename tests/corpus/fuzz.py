@@ -14,9 +14,9 @@ import argparse
 import asyncio
 import random
 import re
+import secrets
 import sys
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -404,6 +404,6 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--most", type=int)
     parser.add_argument("--later", action="store_true")
-    parser.add_argument("--seed", type=int, default=zlib.crc32(b"%d" % time.time_ns()))
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--keep", type=Path, default=Path("build/fuzz"))
     sys.exit(asyncio.run(_main(parser.parse_args())))
