@@ -25,7 +25,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 # Targets share apt, .venv and node_modules: with -j, too, one is installed at a time.
 .NOTPARALLEL:
 .PHONY: help program deb apt-repository setup demo extension test test-debian test-fast
-.PHONY: test-packaging test-desktop test-vm packages-desktop packages-vm
+.PHONY: test-days test-packaging test-desktop test-vm packages-days packages-desktop packages-vm
 .PHONY: test-container packages-container windows packages-installer test-windows packages-windows
 .PHONY: check docs texts bench corpus fuzz mutations lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
@@ -65,6 +65,12 @@ test-fast: $(VENV)/fast.stamp ## Run the tests that need no browser, reader or w
 FAST_NODE := $(filter-out %/package.test.mjs,$(NODE_TESTS))
 LEFT_OUT := slow or browser or pcscd or window or programs
 FAST := -n $(shell nproc) -q -m 'not ($(LEFT_OUT))'
+
+test-days: packages-days $(VENV)/fast.stamp ## Run these tests on other days: [DAYS='+40 2028-02-29T23:59'].
+	@status=0; for day in $(DAYS); do echo "The tests on $$day:"; \
+	  tools/on-day $$day $(MAKE) test-fast || status=1; done; exit $$status
+# The nights are those in which Finland changes its clocks, just before it does.
+DAYS ?= +40 +120 +400 2028-02-29T23:59 2027-03-28T02:59 2027-10-31T03:59+03:00
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.
 	$(BIN)/ruff check
@@ -161,6 +167,7 @@ packages-python: SETS := python
 packages-program: SETS := python program
 packages-card: SETS := python program card
 packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
+packages-days: SETS := python days
 packages-debian: SETS := python program card test debian
 packages-packaging: SETS := python program test repository packaging
 packages-repository: SETS := repository
@@ -171,7 +178,7 @@ packages-container: SETS := python packaging container
 packages-installer: SETS := python installer
 packages-windows: SETS := python program card test installer windows
 packages-test packages-check: SETS := python program card demo firefox test check
-packages-python packages-program packages-card packages-demo packages-test \
+packages-python packages-program packages-card packages-demo packages-days packages-test \
 packages-check packages-debian packages-packaging packages-repository packages-desktop packages-vm packages-corpus packages-container \
 packages-installer packages-windows:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
